@@ -1,0 +1,292 @@
+#include "base/io.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/id.h"
+
+enum { IO_CHUNK = 256 * 1024 };
+
+int io_write_all(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -ENOSPC;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int io_read_all(int fd, struct strbuf *sb)
+{
+	for (;;) {
+		size_t room = sb->max - sb->len;
+		size_t want = room < IO_CHUNK ? room : IO_CHUNK;
+		char beyond; /* a byte here tells "too big" from "just fits" */
+		char *to = room == 0 ? &beyond : strbuf_reserve(sb, want);
+		ssize_t n;
+
+		if (!to)
+			return -EFBIG;
+		n = read(fd, to, room == 0 ? 1 : want);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+		if (to == &beyond)
+			return -EFBIG;
+		sb->len += (size_t)n;
+		sb->buf[sb->len] = '\0';
+	}
+}
+
+int io_read_file(int dirfd, const char *path, struct strbuf *sb)
+{
+	AUTO_FD int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : io_read_all(fd, sb);
+}
+
+static int open_how(int dirfd, const char *path, struct open_how how)
+{
+	long fd;
+
+	do
+		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+	while (fd < 0 && (errno == EAGAIN || errno == EINTR));
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int io_open_beneath(int dirfd, const char *path, int flags, mode_t mode)
+{
+	return open_how(
+		dirfd, path,
+		(struct open_how){
+			.flags = (uint64_t)(unsigned)flags | O_CLOEXEC,
+			.mode = flags & O_CREAT ? mode : 0,
+			.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+		});
+}
+
+int io_open_in_root(int dirfd, const char *path, int flags)
+{
+	return open_how(dirfd, path,
+	                (struct open_how){
+				.flags = (uint64_t)(unsigned)flags | O_CLOEXEC,
+				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+			});
+}
+
+int io_mkdirs_beneath(int dirfd, const char *path, mode_t mode)
+{
+	AUTO_FD int at = open_how(dirfd, ".", (struct open_how){ .flags = O_PATH | O_CLOEXEC });
+
+	if (at < 0)
+		return at;
+	while (*path) {
+		size_t len = strcspn(path, "/");
+		char name[NAME_MAX + 1];
+		int next;
+
+		if (len > NAME_MAX)
+			return -ENAMETOOLONG;
+		memcpy(name, path, len);
+		name[len] = '\0';
+		path += len + strspn(path + len, "/");
+		if (len == 0)
+			continue;
+		if (mkdirat(at, name, *path ? 0755 : mode) != 0 && errno != EEXIST)
+			return -errno;
+		next = io_open_beneath(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+		if (next < 0)
+			return next;
+		(void)close(at);
+		at = next;
+	}
+	return 0;
+}
+
+int io_mkdirs(const char *path, mode_t mode)
+{
+	AUTO_FREE char *copy = strdup(path);
+
+	if (!copy)
+		return -ENOMEM;
+	for (char *p = copy + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, 0755) != 0 && errno != EEXIST)
+			return -errno;
+		*p = '/';
+	}
+	return mkdir(copy, mode) != 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int put_file(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+                    bool replace, bool durable)
+{
+	char random[VERSION_ID_LEN + 1];
+	char temp[32];
+	AUTO_FD int fd = -1;
+	int rc;
+
+	id_new_version(random);
+	if (snprintf(temp, sizeof temp, ".tmp-%s", random) < 0)
+		return -EINVAL;
+	fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	if (fd < 0)
+		return -errno;
+	rc = io_write_all(fd, data, len);
+	if (rc == 0 && fchmod(fd, mode) != 0)
+		rc = -errno;
+	if (rc == 0 && durable && fsync(fd) != 0)
+		rc = -errno;
+	if (rc == 0 && replace && renameat(dirfd, temp, dirfd, name) == 0)
+		return durable ? io_fsync_dir(dirfd, ".") : 0;
+	if (rc == 0 && replace)
+		rc = -errno;
+	if (rc == 0 && linkat(dirfd, temp, dirfd, name, 0) != 0)
+		rc = -errno;
+	(void)unlinkat(dirfd, temp, 0);
+	if (rc == 0 && durable)
+		rc = io_fsync_dir(dirfd, ".");
+	return rc;
+}
+
+int io_put_file(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+                bool replace)
+{
+	return put_file(dirfd, name, data, len, mode, replace, true);
+}
+
+int io_put_file_fast(int dirfd, const char *name, const void *data, size_t len, mode_t mode)
+{
+	return put_file(dirfd, name, data, len, mode, true, false);
+}
+
+int io_fsync_dir(int dirfd, const char *path)
+{
+	AUTO_FD int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) != 0 ? -errno : 0;
+}
+
+static int copy_by_hand(int in, int out)
+{
+	AUTO_FREE char *buf = malloc(IO_CHUNK);
+
+	if (!buf)
+		return -ENOMEM;
+	for (;;) {
+		ssize_t n = read(in, buf, IO_CHUNK);
+		int rc;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+		rc = io_write_all(out, buf, (size_t)n);
+		if (rc < 0)
+			return rc;
+	}
+}
+
+int io_copy(int in, int out)
+{
+	if (lseek(in, 0, SEEK_CUR) == 0 && ioctl(out, FICLONE, in) == 0)
+		return 0;
+	for (;;) {
+		ssize_t n = copy_file_range(in, NULL, out, NULL, (size_t)1 << 30, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			return copy_by_hand(in, out); /* at the end, or a file of /proc */
+		if (n < 0)
+			return errno == ENOSPC || errno == EIO || errno == EDQUOT
+			               ? -errno
+			               : copy_by_hand(in, out);
+	}
+}
+
+/* Depth is bounded by the descriptors a process may have; deeper trees are -EMFILE. */
+static int remove_children(int fd, dev_t dev)
+{
+	AUTO_DIR DIR *dir = fdopendir(fd);
+	const struct dirent *e;
+	int rc = 0;
+
+	if (!dir) {
+		(void)close(fd);
+		return -ENOMEM;
+	}
+	while (rc == 0 && (errno = 0, e = readdir(dir)) != NULL) {
+		struct stat st;
+		int child;
+
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		if (e->d_type != DT_DIR && unlinkat(fd, e->d_name, 0) == 0)
+			continue;
+		if (unlinkat(fd, e->d_name, AT_REMOVEDIR) == 0)
+			continue;
+		child = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (child < 0)
+			return errno == ENOENT ? 0 : -errno;
+		if (fstat(child, &st) != 0 || st.st_dev != dev) {
+			(void)close(child);
+			return -EXDEV;
+		}
+		rc = remove_children(child, dev); /* takes child */
+		if (rc == 0 && unlinkat(fd, e->d_name, AT_REMOVEDIR) != 0)
+			rc = -errno;
+	}
+	return rc < 0 ? rc : -errno;
+}
+
+int io_remove_tree(int dirfd, const char *name)
+{
+	struct stat st;
+	int fd;
+	int rc;
+
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0)
+		return 0;
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (fstat(fd, &st) != 0) {
+		rc = -errno;
+		(void)close(fd);
+		return rc;
+	}
+	rc = remove_children(fd, st.st_dev); /* takes fd */
+	if (rc == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) != 0)
+		rc = -errno;
+	return rc;
+}
+
+bool io_is_component(const char *name)
+{
+	return name[0] && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !strchr(name, '/');
+}

@@ -1,0 +1,62 @@
+/*
+ * Files and directories, leaf level: everything returns 0 (or a descriptor, or a count) or
+ * -errno and says nothing.  Descriptors are close-on-exec.  Any thread.
+ */
+#ifndef BASE_IO_H
+#define BASE_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/strbuf.h"
+
+/* Writes all of it, or fails; goes on after EINTR and short writes. */
+int io_write_all(int fd, const void *data, size_t len) MUST_USE;
+
+/* Reads to the end of the file; more than sb->max is -EFBIG. */
+int io_read_all(int fd, struct strbuf *sb) MUST_USE;
+int io_read_file(int dirfd, const char *path, struct strbuf *sb) MUST_USE;
+
+/*
+ * Opens PATH beneath DIRFD: no component may leave it or be a symbolic link (openat2).  -EXDEV
+ * and -ELOOP say that one did.  With O_CREAT the mode is as given, whatever the umask's group
+ * and other bits are.
+ */
+int io_open_beneath(int dirfd, const char *path, int flags, mode_t mode) MUST_USE;
+
+/* Opens PATH as if DIRFD were the root directory: symbolic links are followed inside it. */
+int io_open_in_root(int dirfd, const char *path, int flags) MUST_USE;
+
+/* Makes PATH and what is missing above it, beneath DIRFD, mode 0755 (or `mode` for the last). */
+int io_mkdirs_beneath(int dirfd, const char *path, mode_t mode) MUST_USE;
+
+/* The same for a trusted absolute or relative path, links allowed. */
+int io_mkdirs(const char *path, mode_t mode) MUST_USE;
+
+/*
+ * Puts a file in place at once and for good: temporary name beside it, write, fsync, then link
+ * (replace = false; -EEXIST if the name is taken) or rename, then fsync of the directory.
+ */
+int io_put_file(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+                bool replace) MUST_USE;
+
+/* The same without any fsync: whole or absent to a reader, but not after a power cut. */
+int io_put_file_fast(int dirfd, const char *name, const void *data, size_t len,
+                     mode_t mode) MUST_USE;
+
+int io_fsync_dir(int dirfd, const char *path) MUST_USE;
+
+/* Copies from `in` (from its offset to its end) to `out`: reflink, else copy_file_range, else
+ * read and write.  Holes stay holes only by reflink. */
+int io_copy(int in, int out) MUST_USE;
+
+/* Removes NAME below DIRFD whatever it is, following no link, across no mount.  Absent is 0. */
+int io_remove_tree(int dirfd, const char *name) MUST_USE;
+
+/* A check on one path component: not empty, ".", "..", no '/'. */
+bool io_is_component(const char *name);
+
+#endif
