@@ -72,7 +72,7 @@ static int nibble(char c)
 
 bool digest_parse(const char *hex, struct digest *ret_digest)
 {
-	struct digest d;
+	struct digest d = { 0 };
 
 	for (size_t i = 0; i < DIGEST_SIZE; i++) {
 		int high = nibble(hex[2 * i]);

@@ -53,7 +53,9 @@ int error_wrap(struct error *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(err->msg, sizeof err->msg, fmt, ap);
 	va_end(ap);
-	if (n >= 0 && (size_t)n < sizeof err->msg)
-		(void)snprintf(err->msg + n, sizeof err->msg - (size_t)n, ": %s", inner.msg);
+	/* A message too long for its place loses its end. */
+	if (n >= 0 && (size_t)n < sizeof err->msg &&
+	    snprintf(err->msg + n, sizeof err->msg - (size_t)n, ": %s", inner.msg) < 0)
+		err->msg[n] = '\0';
 	return inner.class;
 }

@@ -231,17 +231,21 @@ int io_copy(int in, int out)
 static int remove_children(int fd, dev_t dev)
 {
 	AUTO_DIR DIR *dir = fdopendir(fd);
-	const struct dirent *e;
 	int rc = 0;
 
 	if (!dir) {
 		(void)close(fd);
 		return -ENOMEM;
 	}
-	while (rc == 0 && (errno = 0, e = readdir(dir)) != NULL) {
-		struct stat st;
+	while (rc == 0) {
+		const struct dirent *e;
+		struct stat st = { .st_dev = dev };
 		int child;
 
+		errno = 0;
+		e = readdir(dir);
+		if (!e)
+			return -errno;
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
 		if (e->d_type != DT_DIR && unlinkat(fd, e->d_name, 0) == 0)
@@ -249,17 +253,17 @@ static int remove_children(int fd, dev_t dev)
 		if (unlinkat(fd, e->d_name, AT_REMOVEDIR) == 0)
 			continue;
 		child = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (child < 0)
-			return errno == ENOENT ? 0 : -errno;
-		if (fstat(child, &st) != 0 || st.st_dev != dev) {
-			(void)close(child);
-			return -EXDEV;
+		if (child < 0 || fstat(child, &st) != 0 || st.st_dev != dev) {
+			rc = child < 0 || st.st_dev == dev ? -errno : -EXDEV;
+			if (child >= 0)
+				(void)close(child);
+			return rc;
 		}
 		rc = remove_children(child, dev); /* takes child */
 		if (rc == 0 && unlinkat(fd, e->d_name, AT_REMOVEDIR) != 0)
 			rc = -errno;
 	}
-	return rc < 0 ? rc : -errno;
+	return rc;
 }
 
 int io_remove_tree(int dirfd, const char *name)
