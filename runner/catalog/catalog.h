@@ -1,0 +1,168 @@
+/*
+ * The catalog: HOME/catalog.db, SQLite in WAL mode.  It is an index over the records in the store
+ * and the history of runs; the records are the truth, and catalog_rebuild (dataset/ drives it)
+ * makes the index anew from them.
+ *
+ * Blocking, short statements.  One `struct catalog` is one connection: one thread uses it.
+ * SQL lives in this folder and nowhere else.
+ */
+#ifndef CATALOG_CATALOG_H
+#define CATALOG_CATALOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/id.h"
+
+struct catalog;
+
+/* Opens and migrates HOME/catalog.db.  *ret_stale says that the index of datasets may lack
+ * something (a new file, or another boot of the machine than the last opener's): rebuild it. */
+int catalog_open(const char *home, struct catalog **ret_catalog, bool *ret_stale,
+                 struct error *err) MUST_USE;
+void catalog_close(struct catalog *c); /* takes NULL; commits what is pending */
+
+/* A write transaction; nests (only the outermost counts).  The rows of one loop turn go into one.
+ */
+int catalog_begin(struct catalog *c, struct error *err) MUST_USE;
+int catalog_commit(struct catalog *c, struct error *err) MUST_USE;
+void catalog_rollback(struct catalog *c);
+
+/* --- index of datasets --------------------------------------------------------------------- */
+
+struct catalog_dataset {
+	char id[DATASET_ID_LEN + 1];
+	const char *name; /* borrowed for the call */
+	const char *description;
+	const char *provider;
+	int64_t created_ms;
+};
+
+struct catalog_version {
+	char dataset[DATASET_ID_LEN + 1];
+	char id[VERSION_ID_LEN + 1];
+	int64_t seq; /* 0 while open */
+	bool committed;
+	const char *message;  /* or NULL */
+	const char *manifest; /* hex digest, NULL while open */
+	uint64_t files, bytes;
+	int64_t created_ms, committed_ms;
+	const char *run; /* the run's UUID that made it, or NULL */
+	const char *job;
+	int attempt;
+};
+
+struct catalog_tag {
+	char dataset[DATASET_ID_LEN + 1];
+	const char *name;
+	char version[VERSION_ID_LEN + 1];
+};
+
+int catalog_put_dataset(struct catalog *c, const struct catalog_dataset *d,
+                        struct error *err) MUST_USE;
+int catalog_put_version(struct catalog *c, const struct catalog_version *v,
+                        struct error *err) MUST_USE;
+int catalog_put_tag(struct catalog *c, const struct catalog_tag *t, struct error *err) MUST_USE;
+int catalog_delete_dataset(struct catalog *c, const char *id, struct error *err) MUST_USE;
+int catalog_delete_version(struct catalog *c, const char *dataset, const char *id,
+                           struct error *err) MUST_USE;
+int catalog_delete_tag(struct catalog *c, const char *dataset, const char *name,
+                       struct error *err) MUST_USE;
+/* Empties the index of datasets, versions and tags, before it is made anew in one transaction. */
+int catalog_clear_datasets(struct catalog *c, struct error *err) MUST_USE;
+/* Says that the index is whole as of this boot. */
+int catalog_mark_fresh(struct catalog *c, struct error *err) MUST_USE;
+
+/* An intent says which record is about to change, so that a killed writer's record is looked at
+ * again: put before the record, delete with the row that follows it.  `what` is "DS" or "DS/VER".
+ */
+int catalog_put_intent(struct catalog *c, const char *what, struct error *err) MUST_USE;
+int catalog_delete_intent(struct catalog *c, const char *what, struct error *err) MUST_USE;
+
+/* Each visitor: 0 goes on, anything else ends the walk and is returned. */
+typedef int catalog_dataset_fn(void *arg, const struct catalog_dataset *d);
+typedef int catalog_version_fn(void *arg, const struct catalog_version *v);
+typedef int catalog_tag_fn(void *arg, const struct catalog_tag *t);
+typedef int catalog_text_fn(void *arg, const char *text);
+
+/* By name; `like` NULL for all, else an exact name or id. */
+int catalog_each_dataset(struct catalog *c, const char *like, catalog_dataset_fn *fn, void *arg,
+                         struct error *err) MUST_USE;
+/* Newest first.  `id` NULL for all of the dataset. */
+int catalog_each_version(struct catalog *c, const char *dataset, const char *id,
+                         catalog_version_fn *fn, void *arg, struct error *err) MUST_USE;
+/* By name.  `name` NULL for all. */
+int catalog_each_tag(struct catalog *c, const char *dataset, const char *name, catalog_tag_fn *fn,
+                     void *arg, struct error *err) MUST_USE;
+int catalog_each_intent(struct catalog *c, catalog_text_fn *fn, void *arg,
+                        struct error *err) MUST_USE;
+
+/* --- history of runs ----------------------------------------------------------------------- */
+
+struct catalog_run {
+	char uuid[UUID_LEN + 1];
+	const char *workflow; /* its name */
+	int64_t number;       /* counted within the workflow, from 1; given by catalog_add_run */
+	const char *phase;    /* Gradient's words: PENDING, RUNNING, SUCCEEDED, FAILED, ... */
+	const char *message;  /* or NULL */
+	const char *spec;     /* the YAML text; NULL in lists */
+	int64_t created_ms, started_ms, finished_ms; /* 0: not yet */
+};
+
+struct catalog_job {
+	char run[UUID_LEN + 1];
+	const char *name;
+	int64_t index;       /* place in the workflow */
+	const char *state;   /* waiting, preparing, running, committing, succeeded, ... */
+	const char *message; /* or NULL */
+	int attempt;
+	int exit_code; /* -1: none */
+	int signal;    /* 0: none */
+	int64_t started_ms, finished_ms;
+};
+
+/* What a job read or wrote: `version` is DS:VER for datasets; strings and volumes are not listed.
+ */
+struct catalog_link {
+	char run[UUID_LEN + 1];
+	const char *job;
+	bool is_output;
+	const char *name;
+	const char *dataset, *version;
+	bool committed;
+};
+
+/* Inserts, and gives the number back. */
+int catalog_add_run(struct catalog *c, const struct catalog_run *run, int64_t *ret_number,
+                    struct error *err) MUST_USE;
+/* Changes phase, message and times of the run with this uuid. */
+int catalog_update_run(struct catalog *c, const struct catalog_run *run,
+                       struct error *err) MUST_USE;
+int catalog_delete_run(struct catalog *c, const char *uuid, struct error *err) MUST_USE;
+int catalog_put_job(struct catalog *c, const struct catalog_job *job, struct error *err) MUST_USE;
+int catalog_put_link(struct catalog *c, const struct catalog_link *link,
+                     struct error *err) MUST_USE;
+/* Appends to the event log: what a run did can be replayed from it.  `job` may be NULL. */
+int catalog_add_event(struct catalog *c, const char *run, const char *job, int attempt,
+                      const char *state, const char *detail, int64_t at_ms,
+                      struct error *err) MUST_USE;
+
+typedef int catalog_run_fn(void *arg, const struct catalog_run *run);
+typedef int catalog_job_fn(void *arg, const struct catalog_job *job);
+typedef int catalog_link_fn(void *arg, const struct catalog_link *link);
+
+/* Newest first.  `which` NULL for all, else a UUID, the first 4 or more characters of one,
+ * WORKFLOW/NUMBER, or "latest".  `workflow` NULL for all. */
+int catalog_each_run(struct catalog *c, const char *which, const char *workflow, int64_t most,
+                     catalog_run_fn *fn, void *arg, struct error *err) MUST_USE;
+/* Runs that have no end yet: phase PENDING or RUNNING. */
+int catalog_each_unfinished(struct catalog *c, catalog_run_fn *fn, void *arg,
+                            struct error *err) MUST_USE;
+int catalog_each_job(struct catalog *c, const char *run, catalog_job_fn *fn, void *arg,
+                     struct error *err) MUST_USE;
+int catalog_each_link(struct catalog *c, const char *run, catalog_link_fn *fn, void *arg,
+                      struct error *err) MUST_USE;
+
+#endif

@@ -1,0 +1,148 @@
+/*
+ * Datasets, versions and tags: the records in the store and their index in the catalog, kept in
+ * step.  Blocking.  A `struct datasets` is used by one thread, except datasets_commit_bytes() and
+ * datasets_tree(), which touch the store only and may run on a worker thread.
+ *
+ * Life of a version: datasets_open_version -> files put into datasets_open_path() (or a job's
+ * output directory) -> datasets_commit -> immutable.  Or datasets_drop_version while open.
+ */
+#ifndef DATASET_DATASET_H
+#define DATASET_DATASET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "catalog/catalog.h"
+#include "store/store.h"
+
+struct datasets;
+
+/* Opens store and catalog of the home, and brings the index up to date with the records where a
+ * writer was killed or the power was cut. */
+int datasets_open(const char *home, struct datasets **ret_datasets, struct error *err) MUST_USE;
+void datasets_close(struct datasets *d); /* takes NULL */
+
+/* Both borrowed. */
+struct catalog *datasets_catalog(struct datasets *d);
+struct store *datasets_store(struct datasets *d);
+
+struct dataset {
+	char id[DATASET_ID_LEN + 1];
+	char name[NAME_MAX_LEN + 1];
+	char description[1024];
+	int64_t created_ms;
+};
+
+/* Who makes a version; all NULL for a person at the command line. */
+struct dataset_maker {
+	const char *run; /* UUID */
+	const char *job;
+	int attempt;
+	const char *const *inputs; /* DS:VER of what it read, NULL-terminated; may be NULL */
+};
+
+struct dataset_version {
+	char dataset[DATASET_ID_LEN + 1];
+	char dataset_name[NAME_MAX_LEN + 1];
+	char id[VERSION_ID_LEN + 1];
+	bool committed;
+	int64_t seq;
+	char message[1024];
+	struct digest manifest; /* when committed */
+	uint64_t files, bytes;
+	int64_t created_ms, committed_ms;
+	char run[UUID_LEN + 1]; /* "" : none */
+	char job[NAME_MAX_LEN + 1];
+	int attempt;
+};
+
+/* `want_id` NULL for a new one.  `name` NULL only with want_id: the id is then its name. */
+int datasets_create(struct datasets *d, const char *name, const char *description,
+                    const char *want_id, struct dataset *ret_dataset, struct error *err) MUST_USE;
+
+/* By name or id, also "namespace/NAME" of this team.  SLUICE_NOT_FOUND names the nearest ones. */
+int datasets_find(struct datasets *d, const char *name_or_id, struct dataset *ret_dataset,
+                  struct error *err) MUST_USE;
+
+/*
+ * NAME, ID, with or without ":" latest, VERSION or TAG; no point means latest.  Open versions are
+ * found by their id only.  SLUICE_NOT_FOUND if there is none, with the nearest names.
+ */
+int datasets_resolve(struct datasets *d, const char *ref, struct dataset_version *ret_version,
+                     struct error *err) MUST_USE;
+
+int datasets_open_version(struct datasets *d, const struct dataset *dataset, const char *message,
+                          const struct dataset_maker *maker, struct dataset_version *ret_version,
+                          struct error *err) MUST_USE;
+
+/* Absolute path of the directory that collects an open version's files (made on first use); the
+ * caller frees it. */
+int datasets_open_path(struct datasets *d, const struct dataset_version *v, char **ret_path,
+                       struct error *err) MUST_USE;
+
+/*
+ * Copies `source` (a file or a directory of this machine) into an open version by the path rules
+ * of `gradient datasets files put`: a file lands as TARGET/NAME; a directory as TARGET/DIRNAME/...,
+ * or with a trailing slash in `source` as TARGET/...  `target` "" or "/" is the root.
+ */
+int datasets_put(struct datasets *d, const struct dataset_version *v, const char *source,
+                 const char *target, struct error *err) MUST_USE;
+
+/* First half of a commit, for a worker thread: bytes into the store, durable, tree made.
+ * `path` NULL commits what datasets_put collected. */
+int datasets_commit_bytes(struct datasets *d, const struct dataset_version *v, const char *path,
+                          store_warn_fn *warn, void *warn_arg, struct store_tree_info *ret_info,
+                          int *ret_lock /* the shared store lock: pass on */,
+                          struct error *err) MUST_USE;
+
+/* Second half: the record (this is the commit) and the catalog; closes `lock`.  `maker` must be the
+ * one that opened the version (the fence): another attempt's is refused. */
+int datasets_commit_record(struct datasets *d, struct dataset_version *v,
+                           const struct dataset_maker *maker, const struct store_tree_info *info,
+                           int lock /* takes */, struct error *err) MUST_USE;
+
+/* Both halves. SLUICE_EXISTS if it is committed already. */
+int datasets_commit(struct datasets *d, struct dataset_version *v, const char *path,
+                    store_warn_fn *warn, void *warn_arg, struct error *err) MUST_USE;
+
+/* Forgets an open version and its files; a committed one is refused. */
+int datasets_drop_version(struct datasets *d, const struct dataset_version *v,
+                          struct error *err) MUST_USE;
+
+/* Absolute path of the read-only tree of a committed version; the caller frees it. */
+int datasets_tree(struct datasets *d, const struct dataset_version *v, char **ret_path,
+                  struct error *err) MUST_USE;
+
+/* Walks; 0 goes on. */
+typedef int dataset_fn(void *arg, const struct dataset *dataset);
+typedef int dataset_version_fn(void *arg, const struct dataset_version *version);
+int datasets_each(struct datasets *d, dataset_fn *fn, void *arg, struct error *err) MUST_USE;
+/* Newest first; committed ones, or open ones. */
+int datasets_each_version(struct datasets *d, const struct dataset *dataset, bool committed,
+                          dataset_version_fn *fn, void *arg, struct error *err) MUST_USE;
+
+/* The files of a version, committed or open, at or below `prefix`. */
+int datasets_each_file(struct datasets *d, const struct dataset_version *v, const char *prefix,
+                       store_entry_fn *fn, void *arg, struct error *err) MUST_USE;
+
+/*
+ * Copies files out by the path rules of `gradient datasets files get`: a file goes to exactly
+ * TARGET; a folder /a/b to TARGET/a/b/..., with a trailing slash to TARGET/...; "" or "/" is all.
+ * Never a half file under its final name, never a link into the store.
+ */
+int datasets_get(struct datasets *d, const struct dataset_version *v, const char *source,
+                 const char *target, struct error *err) MUST_USE;
+
+int datasets_set_tag(struct datasets *d, const struct dataset_version *v, const char *tag,
+                     struct error *err) MUST_USE;
+int datasets_delete_tag(struct datasets *d, const struct dataset *dataset, const char *tag,
+                        struct error *err) MUST_USE;
+typedef int dataset_tag_fn(void *arg, const char *tag, const struct dataset_version *version);
+int datasets_each_tag(struct datasets *d, const struct dataset *dataset, dataset_tag_fn *fn,
+                      void *arg, struct error *err) MUST_USE;
+
+#endif

@@ -1,0 +1,149 @@
+/*
+ * A place that runs a job's container.  This is all that engine/ and action/ see of it: a request
+ * that is complete in itself goes in, one result comes back.
+ *
+ *	executor_oci_new(...)                 or another one
+ *	executor_resolve(image) -> digest     once per run and image
+ *	executor_prepare(request)             on a worker thread: image unpacked, ready to start
+ *	executor_start(request, hooks)        the container runs under its shim
+ *	executor_stop(attempt, ...)           any number of times
+ *	hooks.on_end(result)                  exactly once, never from inside executor_start()
+ */
+#ifndef EXECUTOR_EXECUTOR_H
+#define EXECUTOR_EXECUTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum request_root {
+	ROOT_IMAGE, /* the image's layers under a throw-away writable one */
+	ROOT_HOST,  /* this machine's own files, read-only: for built-in steps such as git */
+};
+
+enum mount_kind {
+	MOUNT_VIEW,     /* a directory as a private copy-on-write view: writes are thrown away */
+	MOUNT_READONLY, /* a directory or file, read-only */
+	MOUNT_WRITE,    /* a directory, shared and writable */
+	MOUNT_TEXT,     /* a private, writable file holding `source` (a text, not a path) */
+};
+
+struct request_mount {
+	enum mount_kind kind;
+	const char *source; /* absolute path of this machine */
+	const char *target; /* absolute path in the container; made where it is missing */
+};
+
+enum request_network { NETWORK_HOST, NETWORK_NONE };
+
+/* Complete in itself.  Everything is borrowed until executor_start() returns. */
+struct request {
+	const char *id;  /* [a-z0-9-], at most 60: container, cgroup and host name; unique on a
+	                    machine */
+	const char *dir; /* the attempt's directory, absolute; it exists */
+	enum request_root root;
+	const char *image;             /* ROOT_IMAGE: manifest digest, see executor_resolve */
+	const char *const *entrypoint; /* NULL-terminated; NULL: the image's own */
+	const char *const *args;       /* NULL: the image's cmd, or none if entrypoint is given */
+	const char *script;            /* text put at REQUEST_SCRIPT_PATH, or NULL */
+	const char *const *env;        /* NAME=VALUE; wins over the image's */
+	const char *cwd;               /* NULL: the image's */
+	const struct request_mount *mounts;
+	size_t n_mounts;
+	enum request_network network;
+	const char *const *secrets; /* values that the log shows as ***; NULL-terminated or NULL */
+	uint64_t grace_ms;          /* from SIGTERM to SIGKILL when the shim is asked to stop */
+};
+
+#define REQUEST_SCRIPT_PATH "/run/sluice/script"
+
+enum attempt_end {
+	ATTEMPT_EXITED,   /* see exit_code */
+	ATTEMPT_SIGNALED, /* see signal */
+	ATTEMPT_ERROR,    /* the machinery failed: see error */
+};
+
+struct attempt_result {
+	enum attempt_end end;
+	int exit_code;
+	int signal;
+	bool oom; /* the kernel killed something in it for want of memory */
+	uint64_t cpu_ns, peak_bytes;
+	int64_t started_ms, finished_ms; /* wall clock */
+	struct error error;              /* ATTEMPT_ERROR */
+};
+
+struct attempt_hooks {
+	void (*on_end)(void *arg, const struct attempt_result *result);
+	void *arg;
+};
+
+struct executor;
+struct attempt;
+
+/* For those who implement one: embed it first. */
+struct executor_ops {
+	const char *name;
+	int (*resolve)(struct executor *e, const char *image, char ret_digest[72],
+	               struct error *err);
+	int (*prepare)(struct executor *e, const struct request *request, struct error *err);
+	int (*start)(struct executor *e, const struct request *request,
+	             const struct attempt_hooks *hooks, struct attempt **ret_attempt,
+	             struct error *err);
+	void (*stop)(struct attempt *attempt, bool now);
+	int (*sweep)(struct executor *e, const char *dir, struct error *err);
+	void (*free)(struct executor *e);
+};
+
+struct executor {
+	const struct executor_ops *ops;
+};
+
+/* The digest that an image reference stands for now: recorded, so that all jobs see the same. */
+static inline int executor_resolve(struct executor *e, const char *image, char ret_digest[72],
+                                   struct error *err)
+{
+	return e->ops->resolve(e, image, ret_digest, err);
+}
+
+/* Any thread; may take long. */
+static inline int executor_prepare(struct executor *e, const struct request *request,
+                                   struct error *err)
+{
+	return e->ops->prepare(e, request, err);
+}
+
+/*
+ * Loop thread.  Writes DIR/log (the line format of the Kubernetes CRI: time, stream, P or F, text)
+ * and DIR/exit.json.  On failure no hook is called.  The attempt is borrowed; it is gone after
+ * on_end.
+ */
+static inline int executor_start(struct executor *e, const struct request *request,
+                                 const struct attempt_hooks *hooks, struct attempt **ret_attempt,
+                                 struct error *err)
+{
+	return e->ops->start(e, request, hooks, ret_attempt, err);
+}
+
+/* SIGTERM and, after the grace period, SIGKILL; `now` goes straight to SIGKILL.  on_end follows. */
+static inline void executor_stop(struct attempt *attempt, const struct executor *e, bool now)
+{
+	e->ops->stop(attempt, now);
+}
+
+/* Ends whatever a dead runner left of the attempt in DIR (shim, container, cgroup, scratch
+ * directories); returns when it is gone. Blocking, seconds at most. */
+static inline int executor_sweep(struct executor *e, const char *dir, struct error *err)
+{
+	return e->ops->sweep(e, dir, err);
+}
+
+static inline void executor_free(struct executor *e)
+{
+	if (e)
+		e->ops->free(e);
+}
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * Images: HOME/images is a standard OCI image layout (skopeo and podman can read and fill it),
+ * HOME/layers/<diff id hex> are unpacked layers, ready to be overlayfs lower directories.
+ * Blocking; any thread; several processes may use one home at once.
+ * Formats: OCI image-spec 1.1 (layout, manifest, config, layer), `docker save` archives.
+ */
+#ifndef IMAGE_IMAGE_H
+#define IMAGE_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/strbuf.h"
+
+struct images;
+
+int images_open(const char *home, struct images **ret_images, struct error *err) MUST_USE;
+void images_close(struct images *im);
+
+/* "bash:5" -> "docker.io/library/bash:5" by Docker's rules; the caller frees it.  The reason is in
+ * the error. */
+int image_ref_normalize(const char *ref, char **ret_full, struct error *err) MUST_USE;
+
+/*
+ * Takes an OCI image layout (a directory or a tar) or a `docker save` tar into the home.  `name`
+ * NULL keeps the names that it carries; with a name it must hold exactly one image for this
+ * platform.  Calls fn with each name that was made.
+ */
+typedef int images_name_fn(void *arg, const char *name, const char *digest);
+int images_import(struct images *im, const char *path, const char *name, images_name_fn *fn,
+                  void *arg, struct error *err) MUST_USE;
+
+struct image_info {
+	const char *name;   /* full reference */
+	const char *digest; /* "sha256:..." of the manifest */
+	uint64_t bytes;     /* of the compressed layers */
+	size_t layers;
+	int64_t created_ms; /* of the image, 0 unknown */
+};
+typedef int images_info_fn(void *arg, const struct image_info *info);
+/* By name. */
+int images_each(struct images *im, images_info_fn *fn, void *arg, struct error *err) MUST_USE;
+
+/* Forgets a name; blobs and layers that nothing names any more go too. */
+int images_delete(struct images *im, const char *ref, struct error *err) MUST_USE;
+
+/* The manifest's digest ("sha256:..." + 64 hex) that a reference stands for now. SLUICE_NOT_FOUND
+ * names the nearest ones and says how to get one. */
+int images_resolve(struct images *im, const char *ref, char ret_digest[72],
+                   struct error *err) MUST_USE;
+
+/* What a container needs of an image.  Everything is owned by it. */
+struct image {
+	char digest[72];
+	char **layers; /* absolute paths of unpacked layers, the topmost first */
+	size_t n_layers;
+	char **entrypoint; /* NULL-terminated, or NULL */
+	char **cmd;
+	char **env;        /* NAME=VALUE */
+	char *user;        /* "", "NAME", "UID", "NAME:GROUP", ... as in the config */
+	char *workdir;     /* "" : / */
+	char *stop_signal; /* or NULL */
+};
+
+/* Reads the config; unpacks the layers that are not there yet (side by side).  A killed unpack
+ * leaves nothing that a later one trusts. */
+int images_load(struct images *im, const char *digest, struct image **ret_image,
+                struct error *err) MUST_USE;
+void image_free(struct image *image); /* takes NULL */
+
+/*
+ * Reads a file of the image as the overlay would show it (the topmost layer that has it, whiteouts
+ * respected); SLUICE_NOT_FOUND if it has none.  For /etc/passwd and /etc/group.
+ */
+int image_read_file(const struct image *image, const char *path, struct strbuf *ret_text,
+                    struct error *err) MUST_USE;
+
+#endif

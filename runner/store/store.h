@@ -1,0 +1,131 @@
+/*
+ * Bytes: objects, chunk lists, manifests, records and trees below HOME/store.  It knows nothing of
+ * names, tags or who made what; dataset/ does.
+ *
+ * Everything here blocks and may run on any thread; long work uses several threads of its own.
+ * One `struct store` may be shared by threads: it is immutable after store_open().
+ *
+ * A commit, in this order (the order is the promise that a version's record exists only after its
+ * bytes are durable):
+ *
+ *	fd = store_lock(store, LOCK_SHARED)        from the first look-up to the record
+ *	store_add_tree(...)                        objects, manifest, tree
+ *	store_sync(...)                            one syncfs
+ *	store_put_record(..., replace = false)     this is the commit
+ *	close(fd)
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/lock.h"
+#include "base/strbuf.h"
+
+struct store;
+
+/* `home` is the absolute path of the home; makes what is missing below HOME/store and HOME/tmp. */
+int store_open(const char *home, struct store **ret_store, struct error *err) MUST_USE;
+void store_close(struct store *store); /* takes NULL */
+
+/* Called for each file that is left out or changed on its way in (sockets, devices, FIFOs, setuid
+ * bits); `text` names the path and what was done. */
+typedef void store_warn_fn(void *arg, const char *text);
+
+struct store_tree_info {
+	struct digest manifest; /* the root's digest: the identity of the content */
+	uint64_t files;         /* regular files and links */
+	uint64_t bytes;         /* their sizes added up */
+	uint64_t new_bytes;     /* of objects that were not there before */
+};
+
+enum store_add_flags {
+	/* The directory is ours to take: its files become objects without a copy where a read lease
+	 * succeeds and all their links lie inside it, and the directory itself becomes the tree. */
+	STORE_ADOPT = 1 << 0,
+};
+
+/*
+ * Takes the content of directory `path` into the store: objects, manifest segments and root.  With
+ * STORE_ADOPT the directory is gone afterwards (on failure it may be left partly taken: its files
+ * are still whole and still there).  Without it nothing below `path` changes.  Follows no link,
+ * crosses no mount.
+ */
+int store_add_tree(struct store *store, const char *path, unsigned flags, store_warn_fn *warn,
+                   void *warn_arg, struct store_tree_info *ret_info, struct error *err) MUST_USE;
+
+/* Makes everything written so far durable (one syncfs). */
+int store_sync(struct store *store, struct error *err) MUST_USE;
+
+/*
+ * Makes sure that the manifest is laid out as a read-only directory of hard links, and returns its
+ * absolute path (the caller frees it).  Once made it is shared; several processes may ask at once.
+ */
+int store_tree(struct store *store, const struct digest *manifest, char **ret_path,
+               struct error *err) MUST_USE;
+
+/* One entry of a manifest; strings are borrowed for the call. */
+struct store_entry {
+	char kind; /* 'f' 'x' 'c' 'C' 'l' 'd' as in the manifest format, see manifest.h */
+	uint64_t size;
+	struct digest digest;
+	const char *path;   /* raw bytes, no leading slash */
+	const char *target; /* 'l' only */
+};
+
+/* Calls fn for each entry whose path lies at or below `prefix` ("" for all), in order of bytes; a
+ * return other than 0 ends it and is returned. */
+typedef int store_entry_fn(void *arg, const struct store_entry *entry);
+int store_each(struct store *store, const struct digest *manifest, const char *prefix,
+               store_entry_fn *fn, void *arg, struct error *err) MUST_USE;
+
+/* Sums up a manifest by its root alone. */
+int store_tree_stat(struct store *store, const struct digest *manifest,
+                    struct store_tree_info *ret_info, struct error *err) MUST_USE;
+
+/* Writes a file's content to `out` (reflink first); verifies it against its name on the way when
+ * `verify`.  Never a link into the store. */
+int store_copy_file(struct store *store, const struct store_entry *entry, int out, bool verify,
+                    struct error *err) MUST_USE;
+
+/* Re-hashes every object of a manifest, on all cores; the first damaged or missing one is the
+ * error (SLUICE_CORRUPT), named by its path. */
+int store_verify(struct store *store, const struct digest *manifest, struct error *err) MUST_USE;
+
+/* --- records: small JSON files below store/datasets, the truth ------------------------------- */
+
+/* `path` is relative to store/datasets ("ds.../versions/abc1234.json"), its components are checked
+ * by the caller.  Directories above it are made.  Durable when it returns.  Without `replace` a
+ * record that is there already is SLUICE_EXISTS. */
+int store_put_record(struct store *store, const char *path, const char *text, bool replace,
+                     struct error *err) MUST_USE;
+
+/* SLUICE_NOT_FOUND if it is not there. */
+int store_get_record(struct store *store, const char *path, struct strbuf *ret_text,
+                     struct error *err) MUST_USE;
+int store_delete_record(struct store *store, const char *path, struct error *err) MUST_USE;
+
+/* Calls fn with each name in directory `path` ("" for store/datasets itself), sorted by bytes,
+ * without temporary files.  A missing directory has none. */
+typedef int store_name_fn(void *arg, const char *name);
+int store_list_records(struct store *store, const char *path, store_name_fn *fn, void *arg,
+                       struct error *err) MUST_USE;
+
+/* --- locks --------------------------------------------------------------------------------- */
+
+/* A committer holds it shared, the sweep exclusively.  Returns a descriptor to close. */
+int store_lock(struct store *store, enum lock_how how, struct error *err) MUST_USE;
+
+/* The lock under which one dataset's sequence numbers, tags and names change. */
+int store_lock_dataset(struct store *store, const char *dataset_id, struct error *err) MUST_USE;
+
+/* The lock under which dataset names are given. */
+int store_lock_names(struct store *store, struct error *err) MUST_USE;
+
+/* The absolute path of HOME/store, borrowed. */
+const char *store_path(const struct store *store);
+
+#endif
