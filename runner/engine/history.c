@@ -1,0 +1,111 @@
+/*
+ * What a run did, as rows of the catalog.  The rows of one turn of the loop share a transaction,
+ * which history_flush() ends.  The store's records are the truth, so a row that cannot be written
+ * (a full disk) is said once and does not stop the run.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/internal.h"
+
+static void lost(struct run *run, const struct error *err)
+{
+	if (!run->history_lost)
+		run_notice(run, "the history of this run is incomplete: %s", err->msg);
+	run->history_lost = true;
+}
+
+static struct catalog *open_turn(struct run *run)
+{
+	struct catalog *c = datasets_catalog(run->datasets);
+	struct error err;
+
+	if (!run->history_open && catalog_begin(c, &err) < 0) {
+		lost(run, &err);
+		return NULL;
+	}
+	run->history_open = true;
+	return c;
+}
+
+void history_flush(struct run *run)
+{
+	struct error err;
+
+	if (!run->history_open)
+		return;
+	run->history_open = false;
+	if (catalog_commit(datasets_catalog(run->datasets), &err) < 0)
+		lost(run, &err);
+}
+
+void history_job(const struct run_job *job)
+{
+	struct run *run = job->run;
+	struct catalog *c = open_turn(run);
+	const struct attempt_result *result = job->live ? &job->live->result : NULL;
+	bool ran = job->state > JOB_COMMITTING && result && result->started_ms > 0;
+	struct catalog_job row = {
+		.name = job->spec->id,
+		.index = (int64_t)job->spec->index,
+		.state = job_state_name(job->state),
+		.message = job->message,
+		.attempt = job->attempt,
+		.exit_code = ran && result->end == ATTEMPT_EXITED ? result->exit_code : -1,
+		.signal = ran && result->end == ATTEMPT_SIGNALED ? result->signal : 0,
+		.started_ms = ran ? result->started_ms : 0,
+		.finished_ms = ran ? result->finished_ms : 0,
+	};
+	struct error err;
+
+	if (!c)
+		return;
+	memcpy(row.run, run->uuid, sizeof row.run);
+	if (catalog_put_job(c, &row, &err) < 0 ||
+	    catalog_add_event(c, run->uuid, job->spec->id, job->attempt, row.state, job->message,
+	                      clock_wall_ms(), &err) < 0)
+		lost(run, &err);
+}
+
+void history_link(const struct run_job *job, bool is_output, const char *name,
+                  const struct dataset_version *version)
+{
+	struct run *run = job->run;
+	struct catalog *c = open_turn(run);
+	struct catalog_link row = {
+		.job = job->spec->id,
+		.is_output = is_output,
+		.name = name,
+		.dataset = version->dataset,
+		.version = version->id,
+		.committed = version->committed,
+	};
+	struct error err;
+
+	if (!c)
+		return;
+	memcpy(row.run, run->uuid, sizeof row.run);
+	if (catalog_put_link(c, &row, &err) < 0)
+		lost(run, &err);
+}
+
+void history_run(struct run *run)
+{
+	struct catalog *c = open_turn(run);
+	struct catalog_run row = {
+		.workflow = run->options->workflow,
+		.number = run->number,
+		.phase = run_phase(run),
+		.created_ms = run->created_ms,
+		.started_ms = run->started_ms,
+		.finished_ms = run->ended ? clock_wall_ms() : 0,
+	};
+	struct error err;
+
+	if (!c)
+		return;
+	memcpy(row.uuid, run->uuid, sizeof row.uuid);
+	if (catalog_update_run(c, &row, &err) < 0 ||
+	    catalog_add_event(c, run->uuid, NULL, 0, row.phase, NULL, clock_wall_ms(), &err) < 0)
+		lost(run, &err);
+}

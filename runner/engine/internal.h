@@ -1,0 +1,137 @@
+/* A run from the inside; seen in this folder only. */
+#ifndef ENGINE_INTERNAL_H
+#define ENGINE_INTERNAL_H
+
+#include "base/strbuf.h"
+#include "engine/run.h"
+#include "engine/sched.h"
+#include "loop/work.h"
+
+/* A version that an input stands for: resolved once, when the run starts. */
+struct pin {
+	struct dataset_version version;
+	char *tree;         /* its read-only directory, once a job has asked for it */
+	const char *dir;    /* a directory that is committed when the run starts */
+	const char *target; /* the dataset that it then goes to */
+};
+
+struct image_pin {
+	char digest[72];
+	bool ready; /* unpacked: nothing to prepare any more */
+};
+
+struct target {
+	struct dataset dataset;
+	bool is_new; /* it is made when the run starts */
+};
+
+/* What stands behind a workflow input in this run; neither: optional and not given. */
+struct binding {
+	const char *value;
+	struct pin *pin;
+};
+
+struct run {
+	uv_loop_t *loop;
+	struct datasets *datasets;
+	struct executor *executor;
+	const struct run_options *options;
+	struct run_hooks hooks;
+	char uuid[UUID_LEN + 1];
+	int64_t number;
+	char *dir; /* HOME/runs/UUID */
+	int lock;  /* held while this runner owns the run; -1 */
+	struct run_job *jobs;
+	struct sched sched;
+	struct binding *bindings; /* one for each of spec->inputs */
+	struct map pins;          /* text of a reference -> struct pin */
+	struct map images;        /* text of an image -> struct image_pin */
+	struct map targets;       /* text of an output's reference -> struct target */
+	struct strbuf scratch;    /* behind run_input_text() */
+	int cancel_signal;        /* 0: none */
+	bool stopping;            /* canceled, or --fail-fast after a failure */
+	bool history_open, history_lost;
+	uv_prepare_t turn; /* ends the transaction of each turn of the loop */
+	struct work cleanup;
+	int64_t created_ms, started_ms;
+	size_t n_failed, n_error;
+	bool started, advancing, finishing, ended;
+};
+
+/* What a job needs only from preparing to its end. */
+struct job_work {
+	struct attempt *attempt;
+	struct attempt_result result;
+	unsigned pending; /* pieces of work that are still out */
+	struct error error;
+	char *message;
+	struct job_request *request;
+	struct piece *pieces; /* of work, as many as are needed side by side */
+};
+
+/* --- resolve.c ----------------------------------------------------------------------------- */
+
+/* Fills bindings, pins, images and targets; checks secrets and the context. */
+int run_resolve(struct run *run, struct error *err) MUST_USE;
+/* Commits the directories that were given as inputs, and makes the missing output datasets. */
+int run_resolve_start(struct run *run, struct error *err) MUST_USE;
+struct pin *run_pin(const struct run *run, const struct spec_input *input);
+/* The string that an input stands for, or NULL. */
+const char *run_value(const struct run *run, const struct spec_input *input);
+struct image_pin *run_image(const struct run *run, const struct spec_job *job);
+
+/* --- request.c ----------------------------------------------------------------------------- */
+
+/* A request and everything that it points to. */
+struct job_request {
+	struct request request;
+	struct action_step *step;
+	struct run_job *job;
+	char id[64];
+	struct request_mount *mounts;
+	const char **env;
+	const char **secrets;
+	char **owned;
+	size_t n_owned;
+};
+
+/* Everything but the inputs: enough for executor_prepare(). */
+int job_request_new(struct run_job *job, struct job_request **ret_request,
+                    struct error *err) MUST_USE;
+/* Adds the inputs; the trees must be there. */
+int job_request_add_inputs(struct job_request *jr, struct error *err) MUST_USE;
+void job_request_free(struct job_request *jr); /* takes NULL */
+
+/* The version behind a dataset input, also of an earlier job; NULL for other types and for an
+ * optional one that was not given. */
+struct pin *job_input_pin(const struct run_job *job, const struct spec_input *input);
+
+/* A string output must be a small plain file of text. */
+int job_check_string(const struct run_job *job, const struct spec_output *output,
+                     struct error *err) MUST_USE;
+
+/* --- job.c --------------------------------------------------------------------------------- */
+
+/* Starts a job that the scheduler let go; it ends in run_job_ended(). */
+void job_start(struct run_job *job);
+void job_stop(struct run_job *job, bool now);
+/* A job that never starts: canceled or skipped. */
+void job_end_unstarted(struct run_job *job, enum job_state state, const char *message);
+/* Its outputs' versions, open from the run's start. */
+int job_open_outputs(struct run_job *job, struct error *err) MUST_USE;
+
+/* --- run.c --------------------------------------------------------------------------------- */
+
+void run_job_ended(struct run_job *job);
+void run_notice(struct run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* --- history.c: rows of the catalog; failures are noticed once and then forgotten ------------ */
+
+void history_job(const struct run_job *job);
+void history_link(const struct run_job *job, bool is_output, const char *name,
+                  const struct dataset_version *version);
+void history_run(struct run *run);
+/* Ends the transaction that is open: before anything that the rows allow, and each loop turn. */
+void history_flush(struct run *run);
+
+#endif

@@ -1,0 +1,439 @@
+/*
+ * A job's life, on one page:
+ *
+ *	waiting -> preparing -> running -> committing -> succeeded
+ *
+ * or out of it into failed, error, canceled or skipped.  job_enter() is the only writer of the
+ * state; job_advance() the only place that decides.  Everything that takes long is a piece of work
+ * on the pool; `pending` counts the pieces that are out, and the last one back advances the job.
+ */
+#include <assert.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/xalloc.h"
+#include "engine/internal.h"
+
+/* One piece of work: the image, one input's tree, or one output's bytes. */
+struct piece {
+	struct work work;
+	struct run_job *job;
+	struct pin *pin;           /* an input */
+	struct run_output *output; /* an output */
+	char *path;                /* the tree, or the output's directory */
+	char *warning;             /* the first one; more are counted */
+	size_t n_warnings;
+	struct store_tree_info info;
+	int lock;
+	int rc;
+	struct error error;
+};
+
+static const struct {
+	const char *name, *phase;
+	unsigned next; /* bits of the states that may follow */
+} states[] = {
+#define TO(state) (1U << (state))
+#define ENDS      (TO(JOB_FAILED) | TO(JOB_ERROR) | TO(JOB_CANCELED))
+	[JOB_WAITING] = { "waiting", "PENDING",
+	                  TO(JOB_PREPARING) | TO(JOB_CANCELED) | TO(JOB_SKIPPED) },
+	[JOB_PREPARING] = { "preparing", "PENDING", TO(JOB_RUNNING) | ENDS },
+	[JOB_RUNNING] = { "running", "RUNNING", TO(JOB_COMMITTING) | TO(JOB_SUCCEEDED) | ENDS },
+	[JOB_COMMITTING] = { "committing", "RUNNING", TO(JOB_SUCCEEDED) | TO(JOB_ERROR) },
+	[JOB_SUCCEEDED] = { "succeeded", "SUCCEEDED", 0 },
+	[JOB_FAILED] = { "failed", "FAILED", 0 },
+	[JOB_ERROR] = { "error", "ERROR", 0 },
+	[JOB_CANCELED] = { "canceled", "CANCELED", 0 },
+	[JOB_SKIPPED] = { "skipped", "SKIPPED", 0 },
+#undef ENDS
+#undef TO
+};
+
+const char *job_state_name(enum job_state state)
+{
+	return states[state].name;
+}
+
+const char *job_state_phase(enum job_state state)
+{
+	return states[state].phase;
+}
+
+static void job_enter(struct run_job *job, enum job_state state)
+{
+	assert(states[job->state].next & 1U << state);
+	job->state = state;
+	if (state >= JOB_SUCCEEDED)
+		job->finished_ms = clock_mono_ms();
+	history_job(job);
+	job->run->hooks.on_job(job->run->hooks.arg, job);
+}
+
+/* The message lives as long as the job. */
+static void __attribute__((format(printf, 3, 4)))
+job_end(struct run_job *job, enum job_state state, const char *fmt, ...)
+{
+	struct job_work *live = job->live;
+	char text[1200];
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (fmt && vsnprintf(text, sizeof text, fmt, ap) >= 0)
+		job->message = xstrdup(text);
+	va_end(ap);
+	job_enter(job, state);
+	job->live = NULL;
+	job_request_free(live->request);
+	free(live->pieces);
+	free(live);
+	run_job_ended(job);
+}
+
+void job_end_unstarted(struct run_job *job, enum job_state state, const char *message)
+{
+	job->message = message ? xstrdup(message) : NULL;
+	job_enter(job, state);
+}
+
+int job_open_outputs(struct run_job *job, struct error *err)
+{
+	struct run *run = job->run;
+	struct dataset_maker maker = { .run = run->uuid, .job = job->spec->id, .attempt = 1 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < job->spec->n_outputs; i++)
+		n += job->spec->outputs[i].type == SPEC_DATASET;
+	job->outputs = n ? xcalloc(n, sizeof *job->outputs) : NULL;
+	for (size_t i = 0; i < job->spec->n_outputs; i++) {
+		const struct spec_output *spec = &job->spec->outputs[i];
+		struct run_output *o = &job->outputs[job->n_outputs];
+		const struct target *target;
+
+		if (spec->type != SPEC_DATASET)
+			continue;
+		target = map_find(&run->targets, spec->ref.text);
+		history_flush(run);
+		if (datasets_open_version(run->datasets, &target->dataset, "", &maker, &o->version,
+		                          err) < 0)
+			return error_wrap(err, "output '%s' of job '%s'", spec->name,
+			                  job->spec->id);
+		o->spec = spec;
+		job->n_outputs++;
+		history_link(job, true, spec->name, &o->version);
+	}
+	return 0;
+}
+
+static void job_advance(struct run_job *job);
+
+/* --- preparing ------------------------------------------------------------------------------ */
+
+static void piece_done(struct work *work)
+{
+	struct piece *p = container_of(work, struct piece, work);
+	struct job_work *live = p->job->live;
+
+	if (p->n_warnings > 0)
+		run_notice(p->job->run, "job '%s': output '%s': %s%s", p->job->spec->id,
+		           p->output->spec->name, p->warning,
+		           p->n_warnings > 1 ? " (and more of the kind)" : "");
+	free(p->warning);
+	if (p->rc < 0 && live->error.class == 0)
+		live->error = p->error;
+	if (p->rc == 0 && p->pin && !p->pin->tree)
+		p->pin->tree = take_ptr(&p->path);
+	free(p->path);
+	p->path = NULL;
+	if (--live->pending == 0)
+		job_advance(p->job);
+}
+
+static void prepare_image(struct work *work)
+{
+	struct piece *p = container_of(work, struct piece, work);
+
+	p->rc = executor_prepare(p->job->run->executor, &p->job->live->request->request, &p->error);
+}
+
+static void prepare_input(struct work *work)
+{
+	struct piece *p = container_of(work, struct piece, work);
+
+	p->rc = datasets_tree(p->job->run->datasets, &p->pin->version, &p->path, &p->error);
+}
+
+static struct piece *add_piece(struct run_job *job)
+{
+	struct piece *p = &job->live->pieces[job->live->pending++];
+
+	p->job = job;
+	p->lock = -1;
+	return p;
+}
+
+static int begin_attempt(struct run_job *job, struct error *err)
+{
+	int rc;
+
+	free(job->dir);
+	job->dir = xasprintf("%s/%s/%d", job->run->dir, job->spec->id, job->attempt);
+	rc = io_mkdirs(job->dir, 0755);
+	if (rc < 0)
+		return error_sys(err, rc, "cannot make '%s'", job->dir);
+	return job_request_new(job, &job->live->request, err);
+}
+
+void job_start(struct run_job *job)
+{
+	struct run *run = job->run;
+	struct job_work *live = xcalloc(1, sizeof *live);
+	struct image_pin *image = run_image(run, job->spec);
+	size_t most = job->spec->n_inputs + job->spec->n_outputs + 1;
+
+	job->live = live;
+	job->attempt++;
+	job->started_ms = clock_mono_ms();
+	live->pieces = xcalloc(most, sizeof *live->pieces);
+	job_enter(job, JOB_PREPARING);
+	if (begin_attempt(job, &live->error) < 0) {
+		job_end(job, JOB_ERROR, "%s", live->error.msg);
+		return;
+	}
+	if (image && !image->ready)
+		(void)add_piece(job);
+	for (size_t i = 0; i < job->spec->n_inputs; i++) {
+		struct pin *pin = job_input_pin(job, &job->spec->inputs[i]);
+
+		if (!pin)
+			continue;
+		history_link(job, false, job->spec->inputs[i].name, &pin->version);
+		if (!pin->tree)
+			add_piece(job)->pin = pin;
+	}
+	for (unsigned i = 0; i < live->pending; i++)
+		work_start(run->loop, &live->pieces[i].work,
+		           live->pieces[i].pin ? prepare_input : prepare_image, piece_done);
+	if (live->pending == 0)
+		job_advance(job);
+}
+
+/* --- running -------------------------------------------------------------------------------- */
+
+static void on_end(void *arg, const struct attempt_result *result)
+{
+	struct run_job *job = arg;
+
+	job->live->result = *result;
+	job->live->attempt = NULL;
+	job_advance(job);
+}
+
+static int run_container(struct run_job *job, struct error *err)
+{
+	struct job_work *live = job->live;
+	struct attempt_hooks hooks = { .on_end = on_end, .arg = job };
+	int rc = job_request_add_inputs(live->request, err);
+
+	if (rc == 0)
+		rc = executor_start(job->run->executor, &live->request->request, &hooks,
+		                    &live->attempt, err);
+	job_request_free(take_ptr(&live->request));
+	return rc;
+}
+
+void job_stop(struct run_job *job, bool now)
+{
+	job->stopping = true;
+	if (job->live && job->live->attempt)
+		executor_stop(job->live->attempt, job->run->executor, now);
+}
+
+/* --- committing ----------------------------------------------------------------------------- */
+
+static void on_warning(void *arg, const char *text)
+{
+	struct piece *p = arg;
+
+	if (p->n_warnings++ == 0)
+		p->warning = xstrdup(text);
+}
+
+static void commit_output(struct work *work)
+{
+	struct piece *p = container_of(work, struct piece, work);
+
+	p->rc = datasets_commit_bytes(p->job->run->datasets, &p->output->version, p->path,
+	                              on_warning, p, &p->info, &p->lock, &p->error);
+}
+
+static int check_strings(const struct run_job *job, struct error *err)
+{
+	for (size_t i = 0; i < job->spec->n_outputs; i++)
+		if (job->spec->outputs[i].type == SPEC_STRING &&
+		    job_check_string(job, &job->spec->outputs[i], err) < 0)
+			return err->class;
+	return 0;
+}
+
+static void start_commit(struct run_job *job)
+{
+	struct job_work *live = job->live;
+
+	memset(live->pieces, 0,
+	       (job->spec->n_inputs + job->spec->n_outputs + 1) * sizeof *live->pieces);
+	for (size_t i = 0; i < job->n_outputs; i++) {
+		struct piece *p = add_piece(job);
+
+		p->output = &job->outputs[i];
+		p->path = xasprintf("%s/outputs/%s", job->dir, p->output->spec->name);
+		work_start(job->run->loop, &p->work, commit_output, piece_done);
+	}
+}
+
+/* All bytes are in the store and durable; one record each makes them versions. */
+static int record_versions(struct run_job *job, struct error *err)
+{
+	struct run *run = job->run;
+	struct dataset_maker maker = { .run = run->uuid,
+		                       .job = job->spec->id,
+		                       .attempt = job->attempt };
+	const char **inputs = xcalloc(job->spec->n_inputs + 1, sizeof *inputs);
+	size_t n = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < job->spec->n_inputs; i++) {
+		const struct pin *pin = job_input_pin(job, &job->spec->inputs[i]);
+
+		if (pin)
+			inputs[n++] = xasprintf("%s:%s", pin->version.dataset, pin->version.id);
+	}
+	maker.inputs = inputs;
+	history_flush(run);
+	for (size_t i = 0; rc == 0 && i < job->n_outputs; i++) {
+		struct piece *p = &job->live->pieces[i];
+
+		p->output->info = p->info;
+		rc = datasets_commit_record(run->datasets, &p->output->version, &maker, &p->info,
+		                            take_fd(&p->lock), err);
+		if (rc < 0)
+			(void)error_wrap(err, "cannot commit output '%s'", p->output->spec->name);
+		else
+			history_link(job, true, p->output->spec->name, &p->output->version);
+	}
+	while (n > 0)
+		free((void *)(uintptr_t)inputs[--n]);
+	free(inputs);
+	return rc;
+}
+
+static void release_locks(struct run_job *job)
+{
+	for (size_t i = 0; i < job->n_outputs; i++)
+		cleanup_fd(&job->live->pieces[i].lock);
+}
+
+/* --- deciding ------------------------------------------------------------------------------- */
+
+static void after_preparing(struct run_job *job)
+{
+	struct job_work *live = job->live;
+	struct image_pin *image = run_image(job->run, job->spec);
+
+	if (live->error.class != 0) {
+		job_end(job, JOB_ERROR, "%s", live->error.msg);
+		return;
+	}
+	if (image)
+		image->ready = true;
+	if (job->stopping) {
+		job_end(job, JOB_CANCELED, NULL);
+		return;
+	}
+	history_flush(job->run);
+	if (run_container(job, &live->error) < 0) {
+		job_end(job, JOB_ERROR, "%s", live->error.msg);
+		return;
+	}
+	job_enter(job, JOB_RUNNING);
+}
+
+static void after_failure(struct run_job *job)
+{
+	const struct attempt_result *r = &job->live->result;
+
+	if (r->oom)
+		job_end(job, JOB_FAILED, "out of memory: the kernel killed it");
+	else if (r->end == ATTEMPT_SIGNALED)
+		job_end(job, JOB_FAILED, "killed by signal %d (%s)", r->signal,
+		        sigdescr_np(r->signal) ? sigdescr_np(r->signal) : "unknown");
+	else if (r->exit_code == 127)
+		job_end(job, JOB_FAILED, "exit code 127: command not found");
+	else if (r->exit_code == 126)
+		job_end(job, JOB_FAILED, "exit code 126: command cannot be executed");
+	else
+		job_end(job, JOB_FAILED, "exit code %d", r->exit_code);
+}
+
+static void after_running(struct run_job *job)
+{
+	struct job_work *live = job->live;
+	const struct attempt_result *r = &live->result;
+
+	if (r->end == ATTEMPT_ERROR) {
+		live->error = r->error;
+		job_end(job, JOB_ERROR, "%s", live->error.msg);
+	} else if (job->stopping) { /* however it ended: it may not have done all its work */
+		job_end(job, JOB_CANCELED, NULL);
+	} else if (r->end == ATTEMPT_EXITED && r->exit_code == 0) {
+		if (check_strings(job, &live->error) < 0) {
+			job_end(job, JOB_FAILED, "%s", live->error.msg);
+		} else if (job->n_outputs == 0) {
+			job_end(job, JOB_SUCCEEDED, NULL);
+		} else {
+			job_enter(job, JOB_COMMITTING);
+			start_commit(job);
+		}
+	} else {
+		after_failure(job);
+	}
+}
+
+static void after_committing(struct run_job *job)
+{
+	struct job_work *live = job->live;
+
+	if (live->error.class == 0 && record_versions(job, &live->error) == 0) {
+		job_end(job, JOB_SUCCEEDED, NULL);
+		return;
+	}
+	release_locks(job);
+	job_end(job, JOB_ERROR, "%s", live->error.msg);
+}
+
+static void job_advance(struct run_job *job)
+{
+	switch (job->state) {
+	case JOB_PREPARING:
+		after_preparing(job);
+		break;
+	case JOB_RUNNING:
+		after_running(job);
+		break;
+	case JOB_COMMITTING:
+		after_committing(job);
+		break;
+	case JOB_WAITING:
+	case JOB_SUCCEEDED:
+	case JOB_FAILED:
+	case JOB_ERROR:
+	case JOB_CANCELED:
+	case JOB_SKIPPED:
+		assert(!"a job that is not on its way has no work to come back");
+	}
+}

@@ -1,0 +1,382 @@
+#include "engine/run.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/lock.h"
+#include "base/xalloc.h"
+#include "engine/internal.h"
+
+void run_notice(struct run *run, const char *fmt, ...)
+{
+	char text[1400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vsnprintf(text, sizeof text, fmt, ap) >= 0)
+		run->hooks.on_notice(run->hooks.arg, text);
+	va_end(ap);
+}
+
+/* --- what is known of it -------------------------------------------------------------------- */
+
+const char *run_uuid(const struct run *run)
+{
+	return run->uuid;
+}
+
+int64_t run_number(const struct run *run)
+{
+	return run->number;
+}
+
+size_t run_n_jobs(const struct run *run)
+{
+	return run->options->spec->n_jobs;
+}
+
+const struct run_job *run_job(const struct run *run, size_t i)
+{
+	return &run->jobs[i];
+}
+
+/* The worst of its jobs speaks for a run that ended; a signal goes before all. */
+const char *run_phase(const struct run *run)
+{
+	if (!run->started)
+		return "PENDING";
+	if (!run->ended)
+		return "RUNNING";
+	if (run->cancel_signal)
+		return "CANCELED";
+	return run->n_error ? "ERROR" : run->n_failed ? "FAILED" : "SUCCEEDED";
+}
+
+int run_exit_status(const struct run *run)
+{
+	if (run->cancel_signal)
+		return 128 + run->cancel_signal;
+	return run->n_error ? 4 : run->n_failed ? 1 : 0;
+}
+
+const char *run_image_digest(const struct run *run, const struct spec_job *job)
+{
+	const struct image_pin *pin = run_image(run, job);
+
+	return pin ? pin->digest : NULL;
+}
+
+bool run_output_is_new(const struct run *run, const struct spec_output *output)
+{
+	const struct target *target = map_find(&run->targets, output->ref.text);
+
+	return target && target->is_new;
+}
+
+const char *run_input_text(struct run *run, const struct spec_input *input)
+{
+	const struct pin *pin = run_pin(run, input);
+
+	strbuf_clear(&run->scratch);
+	if (input->source == SPEC_FROM_JOB)
+		strbuf_addf(&run->scratch, "%s.outputs.%s", input->job->id, input->output->name);
+	else if (input->type == SPEC_STRING)
+		return run_value(run, input);
+	else if (!pin)
+		return NULL;
+	else if (pin->dir)
+		strbuf_addf(&run->scratch, "%s -> %s", pin->dir, pin->target);
+	else
+		strbuf_addf(&run->scratch, "%s:%s", pin->version.dataset_name, pin->version.id);
+	return strbuf_str(&run->scratch);
+}
+
+static void never_skipped(void *arg, size_t job)
+{
+	(void)arg;
+	(void)job;
+}
+
+void run_order(const struct run *run, run_order_fn *fn, void *arg)
+{
+	struct sched s;
+	size_t job;
+
+	sched_init(&s, run->options->spec, 1);
+	while (sched_next(&s, &job)) {
+		fn(arg, &run->jobs[job]);
+		sched_done(&s, job, true, never_skipped, NULL);
+	}
+	sched_release(&s);
+}
+
+/* --- its life -------------------------------------------------------------------------------- */
+
+int run_new(uv_loop_t *loop, struct datasets *datasets, struct executor *executor,
+            const struct run_options *options, const struct run_hooks *hooks, struct run **ret_run,
+            struct error *err)
+{
+	struct run *run = xcalloc(1, sizeof *run);
+	int rc;
+
+	run->loop = loop;
+	run->datasets = datasets;
+	run->executor = executor;
+	run->options = options;
+	run->hooks = *hooks;
+	run->lock = -1;
+	run->created_ms = clock_wall_ms();
+	run->scratch = STRBUF_INIT(STRBUF_BIG);
+	run->jobs = xcalloc(options->spec->n_jobs, sizeof *run->jobs);
+	for (size_t i = 0; i < options->spec->n_jobs; i++) {
+		run->jobs[i].spec = options->spec->jobs[i];
+		run->jobs[i].run = run;
+	}
+	id_new_uuid(run->uuid);
+	run->dir = xasprintf("%s/runs/%s", options->home, run->uuid);
+	rc = run_resolve(run, err);
+	if (rc < 0) {
+		run_free(run);
+		return rc;
+	}
+	*ret_run = run;
+	return 0;
+}
+
+static void free_pin(void *value)
+{
+	struct pin *pin = value;
+
+	free(pin->tree);
+	free(pin);
+}
+
+void run_free(struct run *run)
+{
+	if (!run)
+		return;
+	for (size_t i = 0; i < run_n_jobs(run); i++) {
+		free(run->jobs[i].dir);
+		free((void *)(uintptr_t)run->jobs[i].message);
+		free(run->jobs[i].outputs);
+	}
+	cleanup_fd(&run->lock);
+	map_release(&run->pins, free_pin);
+	map_release(&run->images, free);
+	map_release(&run->targets, free);
+	strbuf_release(&run->scratch);
+	sched_release(&run->sched);
+	free(run->bindings);
+	free(run->jobs);
+	free(run->dir);
+	free(run);
+}
+
+/* The directory and its lock stand before the row can be seen: whoever sees a run without an end
+ * and can take its lock knows that its runner is dead. */
+static int take_ownership(struct run *run, struct error *err)
+{
+	AUTO_FD int dirfd = -1;
+	char pid[24];
+	int rc = io_mkdirs(run->dir, 0755);
+
+	dirfd = rc < 0 ? -1 : open(run->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd < 0)
+		return error_sys(err, rc < 0 ? rc : errno, "cannot make '%s'", run->dir);
+	run->lock = lock_take(dirfd, "lock", LOCK_EXCLUSIVE, false);
+	if (run->lock < 0)
+		return error_sys(err, run->lock, "cannot lock '%s'", run->dir);
+	rc = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
+	rc = io_write_all(run->lock, pid, (size_t)rc);
+	if (rc == 0)
+		rc = io_put_file_fast(dirfd, "workflow.yaml", run->options->text,
+		                      strlen(run->options->text), 0644);
+	return rc < 0 ? error_sys(err, rc, "cannot write to '%s'", run->dir) : 0;
+}
+
+static int record_run(struct run *run, struct error *err)
+{
+	struct catalog *c = datasets_catalog(run->datasets);
+	struct catalog_run row = {
+		.workflow = run->options->workflow,
+		.phase = run_phase(run),
+		.spec = run->options->text,
+		.created_ms = run->created_ms,
+		.started_ms = run->started_ms,
+	};
+	int rc = catalog_begin(c, err);
+
+	if (rc < 0)
+		return rc;
+	memcpy(row.uuid, run->uuid, sizeof row.uuid);
+	rc = catalog_add_run(c, &row, &run->number, err);
+	if (rc == 0)
+		rc = take_ownership(run, err);
+	if (rc < 0) {
+		catalog_rollback(c);
+		return rc;
+	}
+	return catalog_commit(c, err);
+}
+
+static void on_turn(uv_prepare_t *turn)
+{
+	history_flush(container_of(turn, struct run, turn));
+}
+
+static int start(struct run *run, struct error *err)
+{
+	int rc = run_resolve_start(run, err);
+
+	if (rc == 0) {
+		run->started = true;
+		run->started_ms = clock_wall_ms();
+		rc = record_run(run, err);
+	}
+	for (size_t i = 0; rc == 0 && i < run_n_jobs(run); i++) {
+		rc = job_open_outputs(&run->jobs[i], err);
+		history_job(&run->jobs[i]);
+	}
+	return rc;
+}
+
+static void drop_open_versions(struct run *run)
+{
+	for (size_t i = 0; i < run_n_jobs(run); i++)
+		for (size_t k = 0; k < run->jobs[i].n_outputs; k++) {
+			const struct dataset_version *v = &run->jobs[i].outputs[k].version;
+			struct error err;
+
+			if (!v->committed && datasets_drop_version(run->datasets, v, &err) < 0)
+				run_notice(run, "cannot drop version '%s:%s': %s", v->dataset,
+				           v->id, err.msg);
+		}
+}
+
+/* What the jobs left that is not kept: volumes, strings, half-written outputs. */
+static void remove_leftovers(struct work *work)
+{
+	struct run *run = container_of(work, struct run, cleanup);
+
+	for (size_t i = 0; i < run_n_jobs(run); i++) {
+		AUTO_FD int dirfd =
+			run->jobs[i].dir ? open(run->jobs[i].dir, O_PATH | O_DIRECTORY | O_CLOEXEC)
+					 : -1;
+
+		if (dirfd >= 0)
+			(void)io_remove_tree(dirfd, "outputs"); /* what stays is swept later */
+	}
+}
+
+static void on_turn_closed(uv_handle_t *handle)
+{
+	struct run *run = container_of((uv_prepare_t *)handle, struct run, turn);
+
+	run->hooks.on_end(run->hooks.arg);
+}
+
+static void leftovers_removed(struct work *work)
+{
+	struct run *run = container_of(work, struct run, cleanup);
+
+	run->ended = true;
+	history_run(run);
+	history_flush(run);
+	uv_close((uv_handle_t *)&run->turn, on_turn_closed);
+}
+
+static void skip_job(void *arg, size_t job)
+{
+	struct run *run = arg;
+
+	job_end_unstarted(&run->jobs[job], JOB_SKIPPED, NULL);
+}
+
+static void cancel_job(void *arg, size_t job)
+{
+	struct run *run = arg;
+
+	job_end_unstarted(&run->jobs[job], JOB_CANCELED, NULL);
+}
+
+/* Starts what may start, and ends what has nothing left.  A job that fails at once comes back here
+ * from inside: the outermost call does the work, so that nothing nests. */
+static void run_advance(struct run *run)
+{
+	size_t job;
+
+	if (run->advancing)
+		return;
+	run->advancing = true;
+	while (!run->stopping && sched_next(&run->sched, &job))
+		job_start(&run->jobs[job]);
+	run->advancing = false;
+	if (!sched_is_done(&run->sched) || run->finishing)
+		return;
+	run->finishing = true;
+	history_flush(run);
+	drop_open_versions(run);
+	work_start(run->loop, &run->cleanup, remove_leftovers, leftovers_removed);
+}
+
+static void stop_all(struct run *run, bool now)
+{
+	run->stopping = true;
+	sched_stop(&run->sched, cancel_job, run);
+	for (size_t i = 0; i < run_n_jobs(run); i++)
+		if (run->jobs[i].live)
+			job_stop(&run->jobs[i], now);
+}
+
+void run_job_ended(struct run_job *job)
+{
+	struct run *run = job->run;
+	bool ok = job->state == JOB_SUCCEEDED;
+
+	run->n_failed += job->state == JOB_FAILED;
+	run->n_error += job->state == JOB_ERROR;
+	sched_done(&run->sched, job->spec->index, ok, skip_job, run);
+	if (!ok && run->options->fail_fast && !run->stopping)
+		stop_all(run, false);
+	run_advance(run);
+}
+
+int run_start(struct run *run, struct error *err)
+{
+	int rc = start(run, err);
+
+	history_flush(run);
+	if (rc < 0) {
+		drop_open_versions(run);
+		run->ended = true;
+		run->n_error++;
+		if (run->number > 0)
+			history_run(run);
+		history_flush(run);
+		return rc;
+	}
+	(void)uv_prepare_init(run->loop, &run->turn);
+	(void)uv_prepare_start(&run->turn, on_turn);
+	sched_init(&run->sched, run->options->spec, run->options->jobs);
+	run_advance(run);
+	return 0;
+}
+
+void run_cancel(struct run *run, int signal)
+{
+	bool again = run->cancel_signal != 0;
+
+	if (!run->started || run->finishing)
+		return;
+	run->cancel_signal = signal;
+	stop_all(run, again);
+	run_advance(run);
+}
