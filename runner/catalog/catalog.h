@@ -18,8 +18,11 @@
 
 struct catalog;
 
-/* Opens and migrates HOME/catalog.db.  *ret_stale says that the index of datasets may lack
- * something (a new file, or another boot of the machine than the last opener's): rebuild it. */
+/*
+ * Opens and migrates HOME/catalog.db.  *ret_stale says that the index of datasets may lack
+ * something (a new file, or another boot of the machine than the last opener's): rebuild it.
+ * A damaged file is SLUICE_CORRUPT and left alone, for it holds the history of runs.
+ */
 int catalog_open(const char *home, struct catalog **ret_catalog, bool *ret_stale,
                  struct error *err) MUST_USE;
 void catalog_close(struct catalog *c); /* takes NULL; commits what is pending */
@@ -29,6 +32,7 @@ void catalog_close(struct catalog *c); /* takes NULL; commits what is pending */
 int catalog_begin(struct catalog *c, struct error *err) MUST_USE;
 int catalog_commit(struct catalog *c, struct error *err) MUST_USE;
 void catalog_rollback(struct catalog *c);
+bool catalog_in_transaction(const struct catalog *c);
 
 /* --- index of datasets --------------------------------------------------------------------- */
 
@@ -74,14 +78,19 @@ int catalog_delete_tag(struct catalog *c, const char *dataset, const char *name,
 int catalog_clear_datasets(struct catalog *c, struct error *err) MUST_USE;
 /* Says that the index is whole as of this boot. */
 int catalog_mark_fresh(struct catalog *c, struct error *err) MUST_USE;
+/* Asks again, inside the transaction of a rebuild: another process may have been faster. */
+int catalog_is_stale(struct catalog *c, bool *ret_stale, struct error *err) MUST_USE;
 
-/* An intent says which record is about to change, so that a killed writer's record is looked at
- * again: put before the record, delete with the row that follows it.  `what` is "DS" or "DS/VER".
+/*
+ * An intent says which record is about to change, so that a killed writer's record is looked at
+ * again: put before the record, delete with the row that follows it.  `what` is "DS", "DS/VER" or
+ * "DS/tags/NAME".  It must be committed before the record changes, so no transaction may be open.
  */
 int catalog_put_intent(struct catalog *c, const char *what, struct error *err) MUST_USE;
 int catalog_delete_intent(struct catalog *c, const char *what, struct error *err) MUST_USE;
 
-/* Each visitor: 0 goes on, anything else ends the walk and is returned. */
+/* Each visitor: 0 goes on, anything else ends the walk and is returned.  Strings are borrowed for
+ * the call.  A visitor may ask the catalog, but writes only after the walk. */
 typedef int catalog_dataset_fn(void *arg, const struct catalog_dataset *d);
 typedef int catalog_version_fn(void *arg, const struct catalog_version *v);
 typedef int catalog_tag_fn(void *arg, const struct catalog_tag *t);
@@ -90,7 +99,7 @@ typedef int catalog_text_fn(void *arg, const char *text);
 /* By name; `like` NULL for all, else an exact name or id. */
 int catalog_each_dataset(struct catalog *c, const char *like, catalog_dataset_fn *fn, void *arg,
                          struct error *err) MUST_USE;
-/* Newest first.  `id` NULL for all of the dataset. */
+/* Open ones, then committed ones, newest first.  `id` NULL for all of the dataset. */
 int catalog_each_version(struct catalog *c, const char *dataset, const char *id,
                          catalog_version_fn *fn, void *arg, struct error *err) MUST_USE;
 /* By name.  `name` NULL for all. */
@@ -134,10 +143,18 @@ struct catalog_link {
 	bool committed;
 };
 
+struct catalog_event {
+	const char *job; /* or NULL */
+	int attempt;
+	const char *state;
+	const char *detail; /* or NULL */
+	int64_t at_ms;
+};
+
 /* Inserts, and gives the number back. */
 int catalog_add_run(struct catalog *c, const struct catalog_run *run, int64_t *ret_number,
                     struct error *err) MUST_USE;
-/* Changes phase, message and times of the run with this uuid. */
+/* Changes phase, message and times of the run with this uuid; SLUICE_NOT_FOUND if there is none. */
 int catalog_update_run(struct catalog *c, const struct catalog_run *run,
                        struct error *err) MUST_USE;
 int catalog_delete_run(struct catalog *c, const char *uuid, struct error *err) MUST_USE;
@@ -152,17 +169,25 @@ int catalog_add_event(struct catalog *c, const char *run, const char *job, int a
 typedef int catalog_run_fn(void *arg, const struct catalog_run *run);
 typedef int catalog_job_fn(void *arg, const struct catalog_job *job);
 typedef int catalog_link_fn(void *arg, const struct catalog_link *link);
+typedef int catalog_event_fn(void *arg, const struct catalog_event *event);
 
-/* Newest first.  `which` NULL for all, else a UUID, the first 4 or more characters of one,
- * WORKFLOW/NUMBER, or "latest".  `workflow` NULL for all. */
+/*
+ * Newest first.  `which` NULL for all, else a UUID, the first 4 or more characters of one (all that
+ * match are visited), WORKFLOW/NUMBER, or "latest"; anything else is SLUICE_INVALID, none found is
+ * no visit.  `workflow` NULL for all.  `most` 0 for no limit.  `spec` is there if `which` is given.
+ */
 int catalog_each_run(struct catalog *c, const char *which, const char *workflow, int64_t most,
                      catalog_run_fn *fn, void *arg, struct error *err) MUST_USE;
-/* Runs that have no end yet: phase PENDING or RUNNING. */
+/* Runs that have no end yet: phase PENDING or RUNNING.  Newest first, with their spec. */
 int catalog_each_unfinished(struct catalog *c, catalog_run_fn *fn, void *arg,
                             struct error *err) MUST_USE;
 int catalog_each_job(struct catalog *c, const char *run, catalog_job_fn *fn, void *arg,
                      struct error *err) MUST_USE;
 int catalog_each_link(struct catalog *c, const char *run, catalog_link_fn *fn, void *arg,
                       struct error *err) MUST_USE;
+
+/* In the order in which they were added. */
+int catalog_each_event(struct catalog *c, const char *run, catalog_event_fn *fn, void *arg,
+                       struct error *err) MUST_USE;
 
 #endif
