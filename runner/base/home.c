@@ -1,0 +1,175 @@
+#include "base/home.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/strbuf.h"
+#include "base/xalloc.h"
+
+enum { FORMAT_MAX = 128 };
+
+static const char format_root[] = "sluice-home 1 root\n";
+static const char format_rootless[] = "sluice-home 1 rootless\n";
+
+/* NULL if the variable is unset or empty. */
+static const char *variable(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && value[0] ? value : NULL;
+}
+
+static int make_absolute(const char *path, char **ret_path, struct error *err)
+{
+	AUTO_FREE char *cwd = NULL;
+
+	if (path[0] == '/') {
+		*ret_path = xstrdup(path);
+		return 0;
+	}
+	cwd = getcwd(NULL, 0);
+	if (!cwd)
+		return error_sys(err, errno, "cannot tell the current directory");
+	*ret_path = xasprintf("%s/%s", cwd, path);
+	return 0;
+}
+
+int home_path(char **ret_path, struct error *err)
+{
+	const char *chosen = variable("SLUICE_HOME");
+	const char *data = variable("XDG_DATA_HOME");
+	const char *user = variable("HOME");
+
+	if (chosen)
+		return make_absolute(chosen, ret_path, err);
+	if (geteuid() == 0)
+		*ret_path = xstrdup("/var/lib/sluice");
+	else if (data && data[0] == '/') /* the XDG rules say to ignore a relative one */
+		*ret_path = xasprintf("%s/sluice", data);
+	else if (user && user[0] == '/')
+		*ret_path = xasprintf("%s/.local/share/sluice", user);
+	else
+		return error_set(err, SLUICE_INVALID,
+		                 "there is no place for the home: set SLUICE_HOME, or HOME");
+	return 0;
+}
+
+/* 1 if there is one, 0 if not yet. */
+static int read_format(int dir, const char *path, struct error *err)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(FORMAT_MAX);
+	int rc = io_read_file(dir, "format", &text);
+
+	if (rc == -ENOENT)
+		return 0;
+	if (rc < 0 && rc != -EFBIG)
+		return error_sys(err, rc, "cannot read '%s/format'", path);
+	if (rc == 0 && (strcmp(strbuf_str(&text), format_root) == 0 ||
+	                strcmp(strbuf_str(&text), format_rootless) == 0))
+		return 1;
+	return error_set(
+		err, SLUICE_INVALID,
+		"'%s/format' names a format that this sluice does not know: use the sluice "
+		"that made this home, or set SLUICE_HOME to another directory",
+		path);
+}
+
+/* What a file system or another first user of the same home may have put there. */
+static bool is_harmless(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+	       strcmp(name, "lost+found") == 0 || strncmp(name, ".tmp-", 5) == 0;
+}
+
+/* 1 if it holds something, 0 if it does not. */
+static int holds_something(int dirfd, const char *path, struct error *err)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *e;
+
+	if (!dir)
+		return error_sys(err, errno, "cannot read directory '%s'", path);
+	while ((e = readdir(dir)))
+		if (!is_harmless(e->d_name))
+			return 1;
+	return 0;
+}
+
+static int make_format(int dir, const char *path, struct error *err)
+{
+	const char *text = geteuid() == 0 ? format_root : format_rootless;
+	int found = holds_something(dir, path, err);
+	int rc;
+
+	if (found < 0)
+		return found;
+	if (found) {
+		/* Another process may have made it since we looked. */
+		rc = read_format(dir, path, err);
+		if (rc != 0)
+			return rc < 0 ? rc : 0;
+		return error_set(err, SLUICE_INVALID,
+		                 "'%s' holds files that are not sluice's: set SLUICE_HOME to an "
+		                 "empty or a new directory",
+		                 path);
+	}
+	rc = io_put_file(dir, "format", text, strlen(text), 0644, false);
+	if (rc < 0 && rc != -EEXIST)
+		return error_sys(err, rc, "cannot write '%s/format'", path);
+	return 0;
+}
+
+static int check_home(int dir, const char *path, struct error *err)
+{
+	struct stat st;
+	int rc;
+
+	if (fstat(dir, &st) != 0)
+		return error_sys(err, errno, "cannot look at '%s'", path);
+	if (st.st_uid != geteuid())
+		return error_set(err, SLUICE_INVALID,
+		                 "the home '%s' belongs to user %u, not to user %u who runs this: "
+		                 "set SLUICE_HOME to a directory of your own",
+		                 path, (unsigned)st.st_uid, (unsigned)geteuid());
+	rc = read_format(dir, path, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	return make_format(dir, path, err);
+}
+
+int home_open(char **ret_path, struct error *err)
+{
+	AUTO_FREE char *path = NULL;
+	AUTO_FREE char *real = NULL;
+	AUTO_FD int dir = -1;
+	int rc = home_path(&path, err);
+
+	if (rc < 0)
+		return rc;
+	/* Datasets may be private: nobody else looks into it. */
+	rc = io_mkdirs(path, 0700);
+	if (rc < 0)
+		return error_sys(err, rc, "cannot make the home '%s' (SLUICE_HOME chooses another)",
+		                 path);
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return error_sys(err, errno, "cannot open the home '%s'", path);
+	rc = check_home(dir, path, err);
+	if (rc < 0)
+		return rc;
+	real = realpath(path, NULL);
+	if (!real)
+		return error_sys(err, errno, "cannot resolve the home '%s'", path);
+	*ret_path = take_ptr(&real);
+	return 0;
+}

@@ -1,0 +1,23 @@
+/*
+ * The home: the directory that holds datasets, images and runs.  $SLUICE_HOME, else
+ * /var/lib/sluice for root, else $XDG_DATA_HOME/sluice, else ~/.local/share/sluice.
+ *
+ * HOME/format holds one line, "sluice-home 1 root" or "sluice-home 1 rootless".  It is written
+ * when the home is made, and a directory that holds other things and no such file is not taken.
+ */
+#ifndef BASE_HOME_H
+#define BASE_HOME_H
+
+#include "base/error.h"
+
+/* Where the home is or would be, absolute; makes nothing.  The caller frees it. */
+int home_path(char **ret_path, struct error *err) MUST_USE;
+
+/*
+ * Makes the home on its first use, checks that it is ours (owner and format), and returns its
+ * absolute path, free of symbolic links; the caller frees it.  SLUICE_INVALID: it is not ours to
+ * use.
+ */
+int home_open(char **ret_path, struct error *err) MUST_USE;
+
+#endif

@@ -1,0 +1,293 @@
+#include "cli/args.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/near.h"
+#include "base/xalloc.h"
+
+const struct cli_option args_common[] = {
+	{ .name = "help", .letter = 'h', .help = "Show this help." },
+	{ .name = "quiet", .letter = 'q', .help = "Print results and errors only." },
+	{ .name = NULL },
+};
+
+static size_t count_options(const struct cli_option *options)
+{
+	size_t n = 0;
+
+	while (options && options[n].name)
+		n++;
+	return n;
+}
+
+static void make_settings(struct cli_args *args)
+{
+	const struct cli_option *own = args->command->options;
+	size_t n_own = count_options(own);
+
+	args->n_settings = n_own + count_options(args_common);
+	args->setting = xcalloc(args->n_settings, sizeof *args->setting);
+	for (size_t i = 0; i < args->n_settings; i++)
+		args->setting[i].option = i < n_own ? &own[i] : &args_common[i - n_own];
+}
+
+static struct args_setting *find_letter(const struct cli_args *args, char letter)
+{
+	for (size_t i = 0; i < args->n_settings; i++)
+		if (args->setting[i].option->letter == letter)
+			return &args->setting[i];
+	return NULL;
+}
+
+static bool is_spelled(const char *spelling, const char *name, size_t len)
+{
+	return spelling && strncmp(spelling, name, len) == 0 && spelling[len] == '\0';
+}
+
+static struct args_setting *find_long(const struct cli_args *args, const char *name, size_t len)
+{
+	for (size_t i = 0; i < args->n_settings; i++) {
+		const struct cli_option *o = args->setting[i].option;
+
+		if (is_spelled(o->name, name, len) || is_spelled(o->other, name, len))
+			return &args->setting[i];
+	}
+	return NULL;
+}
+
+static void take_if_nearer(const char *spelling, const char *name, size_t *best, const char **near)
+{
+	size_t d = spelling ? near_distance(name, spelling, *best) : *best + 1;
+
+	/* The limit is inclusive for the first, then only a nearer one wins. */
+	if (d > *best || (*near && d == *best))
+		return;
+	*best = d;
+	*near = spelling;
+}
+
+static int unknown_long(const struct cli_args *args, const char *name, struct error *err)
+{
+	const char *near = NULL;
+	size_t best = near_limit(name);
+
+	for (size_t i = 0; i < args->n_settings; i++) {
+		take_if_nearer(args->setting[i].option->name, name, &best, &near);
+		take_if_nearer(args->setting[i].option->other, name, &best, &near);
+	}
+	if (near)
+		return error_set(err, SLUICE_INVALID, "unknown option '--%s': did you mean '--%s'?",
+		                 name, near);
+	return error_set(err, SLUICE_INVALID, "unknown option '--%s'", name);
+}
+
+static int give(struct args_setting *s, const char *value, struct error *err)
+{
+	if (s->n > 0 && s->option->value && !s->option->repeatable)
+		return error_set(err, SLUICE_INVALID, "--%s is given twice", s->option->name);
+	s->value = xgrow(s->value, s->n, &s->cap, sizeof *s->value);
+	s->value[s->n++] = value;
+	return 0;
+}
+
+static void add_rest(struct cli_args *args, const char *value)
+{
+	args->rest = xgrow(args->rest, args->n_rest, &args->cap_rest, sizeof *args->rest);
+	args->rest[args->n_rest++] = value;
+}
+
+/* Gives back how many further elements of argv it took: 0 or 1. */
+static int parse_long(const struct cli_args *args, const char *text, const char *next,
+                      struct error *err)
+{
+	size_t len = strcspn(text, "=");
+	const char *value = text[len] == '=' ? text + len + 1 : NULL;
+	struct args_setting *s = find_long(args, text, len);
+	bool from_next = !value && s && s->option->value;
+	int rc;
+
+	if (!s) {
+		char *name = xstrndup(text, len);
+
+		rc = unknown_long(args, name, err);
+		free(name);
+		return rc;
+	}
+	if (value && !s->option->value)
+		return error_set(err, SLUICE_INVALID, "--%s takes no value", s->option->name);
+	if (from_next && !next)
+		return error_set(err, SLUICE_INVALID, "--%s needs a value: --%s %s",
+		                 s->option->name, s->option->name, s->option->value);
+	rc = give(s, from_next ? next : value, err);
+	return rc < 0 ? rc : from_next;
+}
+
+/* The same for -x, -xVALUE and -xyz. */
+static int parse_letters(const struct cli_args *args, const char *text, const char *next,
+                         struct error *err)
+{
+	for (; *text; text++) {
+		struct args_setting *s = find_letter(args, *text);
+		bool from_next = s && s->option->value && !text[1];
+		int rc;
+
+		if (!s)
+			return error_set(err, SLUICE_INVALID, "unknown option '-%c'", *text);
+		if (!s->option->value) {
+			rc = give(s, NULL, err);
+			if (rc < 0)
+				return rc;
+			continue;
+		}
+		if (from_next && !next)
+			return error_set(err, SLUICE_INVALID, "-%c needs a value: -%c %s", *text,
+			                 *text, s->option->value);
+		rc = give(s, from_next ? next : text + 1, err);
+		return rc < 0 ? rc : from_next;
+	}
+	return 0;
+}
+
+/* A first argument that stands for an option that was not given by its name. */
+static int take_first(struct cli_args *args, struct error *err)
+{
+	const char *first = args->command->first;
+	struct args_setting *s = first ? find_long(args, first, strlen(first)) : NULL;
+	const char *value;
+
+	if (!s || s->n > 0 || args->n_rest == 0)
+		return 0;
+	value = args->rest[0];
+	args->n_rest--;
+	memmove(args->rest, args->rest + 1, args->n_rest * sizeof *args->rest);
+	return give(s, value, err);
+}
+
+int args_parse(const struct cli_command *command, int argc, char *const *argv,
+               struct cli_args *ret_args, struct error *err)
+{
+	bool options = true;
+
+	*ret_args = (struct cli_args){ .command = command };
+	make_settings(ret_args);
+	for (int i = 0; i < argc; i++) {
+		const char *arg = argv[i];
+		const char *next = i + 1 < argc ? argv[i + 1] : NULL;
+		int took = 0;
+
+		if (!options || arg[0] != '-' || !arg[1])
+			add_rest(ret_args, arg);
+		else if (strcmp(arg, "--") == 0)
+			options = false;
+		else if (arg[1] == '-')
+			took = parse_long(ret_args, arg + 2, next, err);
+		else
+			took = parse_letters(ret_args, arg + 1, next, err);
+		if (took < 0)
+			return took;
+		i += took;
+	}
+	return take_first(ret_args, err);
+}
+
+int args_check(const struct cli_args *args, struct error *err)
+{
+	const struct cli_command *c = args->command;
+
+	for (size_t i = 0; i < args->n_settings; i++) {
+		const struct cli_option *o = args->setting[i].option;
+
+		if (o->required && args->setting[i].n == 0)
+			return error_set(err, SLUICE_INVALID, "--%s %s is missing", o->name,
+			                 o->value);
+		if (o->required && args->setting[i].value[0] && !args->setting[i].value[0][0])
+			return error_set(err, SLUICE_INVALID, "--%s is empty", o->name);
+	}
+	if (args->n_rest < c->min_rest)
+		return error_set(err, SLUICE_INVALID, "an argument is missing: sluice %s %s",
+		                 c->words, c->arguments);
+	if (args->n_rest > c->max_rest)
+		return error_set(err, SLUICE_INVALID, "unexpected argument '%s'",
+		                 args->rest[c->max_rest]);
+	return 0;
+}
+
+void args_release(struct cli_args *args)
+{
+	for (size_t i = 0; i < args->n_settings; i++)
+		free(args->setting[i].value);
+	free(args->setting);
+	free(args->rest);
+	*args = (struct cli_args){ .command = args->command };
+}
+
+/* To ask for an option that the command's table does not have is a mistake in the program. */
+static const struct args_setting *setting_of(const struct cli_args *args, const char *name)
+{
+	const struct args_setting *s = find_long(args, name, strlen(name));
+
+	assert(s);
+	return s;
+}
+
+bool args_knows(const struct cli_args *args, const char *name)
+{
+	return find_long(args, name, strlen(name)) != NULL;
+}
+
+const char *args_get(const struct cli_args *args, const char *name)
+{
+	const struct args_setting *s = setting_of(args, name);
+
+	return s->n > 0 ? s->value[s->n - 1] : NULL;
+}
+
+bool args_has(const struct cli_args *args, const char *name)
+{
+	return setting_of(args, name)->n > 0;
+}
+
+const char *const *args_all(const struct cli_args *args, const char *name, size_t *ret_n)
+{
+	const struct args_setting *s = setting_of(args, name);
+
+	*ret_n = s->n;
+	return s->value;
+}
+
+int args_bool(const struct cli_args *args, const char *name, bool otherwise, bool *ret_value,
+              struct error *err)
+{
+	static const struct {
+		const char *word;
+		bool value;
+	} words[] = {
+		{ "true", true },   { "yes", true }, { "on", true },   { "1", true },
+		{ "false", false }, { "no", false }, { "off", false }, { "0", false },
+	};
+	const char *given = args_get(args, name);
+
+	if (!given) {
+		*ret_value = otherwise;
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (strcasecmp(given, words[i].word) == 0) {
+			*ret_value = words[i].value;
+			return 0;
+		}
+	return error_set(err, SLUICE_INVALID, "--%s is true or false, not '%s'", name, given);
+}
+
+size_t args_n_rest(const struct cli_args *args)
+{
+	return args->n_rest;
+}
+
+const char *args_rest(const struct cli_args *args, size_t i)
+{
+	return i < args->n_rest ? args->rest[i] : NULL;
+}

@@ -1,0 +1,378 @@
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/home.h"
+#include "base/near.h"
+#include "base/strbuf.h"
+#include "base/xalloc.h"
+#include "cli/args.h"
+#include "cli/help.h"
+#include "cli/text.h"
+#include "dataset/dataset.h"
+#include "image/image.h"
+
+enum { HELP_LEAST = 50, HELP_MOST = 100, HELP_PIPE = 80 };
+
+/* --- results and errors -------------------------------------------------------------------- */
+
+static void put_message(const char *message)
+{
+	(void)fflush(stdout);
+	(void)fputs("sluice: ", stderr);
+	(void)text_put_safe(message, stderr);
+	(void)fputc('\n', stderr);
+}
+
+static int status_of(int class)
+{
+	static const struct {
+		int class;
+		enum cli_status status;
+	} table[] = {
+		{ SLUICE_INVALID, CLI_USAGE }, { SLUICE_NOT_FOUND, CLI_USAGE },
+		{ SLUICE_EXISTS, CLI_USAGE },  { SLUICE_LIMIT, CLI_USAGE },
+		{ SLUICE_MISSING, CLI_LACKS },
+	};
+
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+		if (table[i].class == class)
+			return (int)table[i].status;
+	return CLI_BROKEN;
+}
+
+int cli_fail(const struct error *err)
+{
+	put_message(err->msg);
+	return status_of(err->class);
+}
+
+static int usage(const char *words, const char *message)
+{
+	put_message(message);
+	(void)fprintf(stderr, "Try 'sluice %s%s--help'.\n", words, words[0] ? " " : "");
+	return CLI_USAGE;
+}
+
+int cli_usage(const struct cli_args *args, const char *fmt, ...)
+{
+	struct error err;
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(err.msg, sizeof err.msg, fmt, ap);
+	va_end(ap);
+	return usage(args->command->words, err.msg);
+}
+
+void cli_note(const struct cli *cli, const char *fmt, ...)
+{
+	struct error note;
+	va_list ap;
+
+	if (cli->quiet)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(note.msg, sizeof note.msg, fmt, ap);
+	va_end(ap);
+	put_message(note.msg);
+}
+
+void cli_print_json(cJSON *doc)
+{
+	char *text = json_print_pretty(doc);
+
+	(void)puts(text);
+	free(text);
+	cJSON_Delete(doc);
+}
+
+/* --- what commands work on ----------------------------------------------------------------- */
+
+int cli_home(struct cli *cli, const char **ret_home, struct error *err)
+{
+	int rc = cli->home ? 0 : home_open(&cli->home, err);
+
+	if (rc == 0)
+		*ret_home = cli->home;
+	return rc;
+}
+
+int cli_open_datasets(struct cli *cli, struct datasets **ret_datasets, struct error *err)
+{
+	const char *home;
+	int rc = cli_home(cli, &home, err);
+
+	if (rc == 0 && !cli->datasets)
+		rc = datasets_open(home, &cli->datasets, err);
+	if (rc == 0)
+		*ret_datasets = cli->datasets;
+	return rc;
+}
+
+int cli_open_images(struct cli *cli, struct images **ret_images, struct error *err)
+{
+	const char *home;
+	int rc = cli_home(cli, &home, err);
+
+	if (rc == 0 && !cli->images)
+		rc = images_open(home, &cli->images, err);
+	if (rc == 0)
+		*ret_images = cli->images;
+	return rc;
+}
+
+static void cli_init(struct cli *cli)
+{
+	const char *term = getenv("TERM");
+	const char *no_colour = getenv("NO_COLOR");
+	bool colour = term && strcmp(term, "dumb") != 0 && !(no_colour && no_colour[0]);
+	struct winsize size = { .ws_col = 0 };
+
+	*cli = (struct cli){
+		.out_tty = isatty(STDOUT_FILENO) == 1,
+		.err_tty = isatty(STDERR_FILENO) == 1,
+	};
+	cli->out_colour = cli->out_tty && colour;
+	cli->err_colour = cli->err_tty && colour;
+	if (cli->out_tty && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		cli->columns = size.ws_col;
+}
+
+static void cli_release(struct cli *cli)
+{
+	if (cli->images)
+		images_close(cli->images);
+	datasets_close(cli->datasets);
+	free(cli->home);
+}
+
+/* --- finding the command ------------------------------------------------------------------- */
+
+static size_t help_width(const struct cli *cli)
+{
+	size_t width = cli->columns > 0 ? cli->columns : HELP_PIPE;
+
+	return width < HELP_LEAST ? HELP_LEAST : width > HELP_MOST ? HELP_MOST : width;
+}
+
+/* Do the words of a command begin with these, which may be none? */
+static bool begins_with(const char *command, const char *words)
+{
+	size_t len = strlen(words);
+
+	return len == 0 ||
+	       (strncmp(command, words, len) == 0 && (command[len] == ' ' || command[len] == '\0'));
+}
+
+static const struct cli_command *find_command(const char *words)
+{
+	for (const struct cli_command *const *c = cli_commands; *c; c++)
+		if (strcmp((*c)->words, words) == 0)
+			return *c;
+	return NULL;
+}
+
+static bool is_group(const char *words)
+{
+	for (const struct cli_command *const *c = cli_commands; *c; c++)
+		if (begins_with((*c)->words, words))
+			return true;
+	return false;
+}
+
+/* What the command line's first words say. */
+struct choice {
+	const struct cli_command *command; /* NULL: a group */
+	char *words;                       /* those that were understood */
+	int n;                             /* how many */
+};
+
+/* As many words as name a command or a group of them. */
+static struct choice choose(int argc, char *const *argv)
+{
+	struct choice choice = { .words = xstrdup("") };
+
+	while (choice.n < argc && !choice.command && argv[choice.n][0] != '-') {
+		char *more =
+			xasprintf("%s%s%s", choice.words, choice.n > 0 ? " " : "", argv[choice.n]);
+
+		if (strchr(argv[choice.n], ' ') || !argv[choice.n][0] || !is_group(more)) {
+			free(more);
+			break;
+		}
+		free(choice.words);
+		choice.words = more;
+		choice.n++;
+		choice.command = find_command(more);
+	}
+	return choice;
+}
+
+/* The next word of a command that stands below `group`: "versions" of "datasets versions list". */
+static char *next_word(const char *command, const char *group)
+{
+	size_t len = strlen(group);
+
+	if (!begins_with(command, group) || command[len] == '\0')
+		return NULL;
+	command += len + (len > 0);
+	return xstrndup(command, strcspn(command, " "));
+}
+
+/* The nearest of the words that could stand here, or NULL; the caller frees it. */
+static char *near_word(const char *group, const char *word)
+{
+	size_t best = near_limit(word);
+	char *near = NULL;
+
+	for (const struct cli_command *const *c = cli_commands; *c; c++) {
+		char *next = next_word((*c)->words, group);
+		size_t d = next ? near_distance(word, next, best) : best + 1;
+
+		if (d > best || (near && d == best)) {
+			free(next);
+			continue;
+		}
+		free(near);
+		near = next;
+		best = d;
+	}
+	return near;
+}
+
+static int unknown_command(const struct choice *choice, const char *word)
+{
+	AUTO_STRBUF struct strbuf message = STRBUF_INIT(STRBUF_BIG);
+	AUTO_FREE char *near = near_word(choice->words, word);
+	const char *blank = choice->n > 0 ? " " : "";
+
+	strbuf_addf(&message, "unknown command '%s%s%s'", choice->words, blank, word);
+	if (near)
+		strbuf_addf(&message, ": did you mean 'sluice %s%s%s'?", choice->words, blank,
+		            near);
+	return usage(choice->words, strbuf_str(&message));
+}
+
+static int show_help(const struct cli *cli, const struct choice *choice, FILE *to)
+{
+	AUTO_STRBUF struct strbuf sb = STRBUF_INIT(STRBUF_BIG);
+
+	if (choice->command)
+		help_command(&sb, choice->command, help_width(cli));
+	else
+		help_group(&sb, choice->words, help_width(cli));
+	(void)fputs(strbuf_str(&sb), to);
+	return CLI_OK;
+}
+
+/* "sluice help WORDS...": the same as "sluice WORDS... --help". */
+static int run_help(const struct cli *cli, int argc, char *const *argv)
+{
+	struct choice choice = choose(argc, argv);
+	int status = choice.n < argc && argv[choice.n][0] != '-'
+	                     ? unknown_command(&choice, argv[choice.n])
+	                     : show_help(cli, &choice, stdout);
+
+	free(choice.words);
+	return status;
+}
+
+static int run_command(struct cli *cli, const struct choice *choice, int argc, char *const *argv)
+{
+	struct cli_args args;
+	struct error err;
+	int status = CLI_USAGE;
+	int rc = args_parse(choice->command, argc, argv, &args, &err);
+
+	if (rc == 0 && args_has(&args, "help")) {
+		status = show_help(cli, choice, stdout);
+	} else if (rc < 0 || args_check(&args, &err) < 0) {
+		status = usage(choice->words, err.msg);
+	} else {
+		cli->quiet = args_has(&args, "quiet");
+		cli->json = args_knows(&args, "json") && args_has(&args, "json");
+		status = choice->command->run(cli, &args);
+	}
+	args_release(&args);
+	return status;
+}
+
+static bool is_word(const char *arg, const char *a, const char *b)
+{
+	return arg && (strcmp(arg, a) == 0 || strcmp(arg, b) == 0);
+}
+
+/* No command: a group, or nothing at all. */
+static int run_group(const struct cli *cli, const struct choice *choice, const char *next)
+{
+	AUTO_FREE char *message = NULL;
+
+	if (!next) {
+		(void)show_help(cli, choice, stderr);
+		return CLI_USAGE;
+	}
+	if (is_word(next, "--help", "-h"))
+		return show_help(cli, choice, stdout);
+	if (next[0] != '-')
+		return unknown_command(choice, next);
+	message = xasprintf("unknown option '%s' before a command", next);
+	return usage(choice->words, message);
+}
+
+static int dispatch(struct cli *cli, int argc, char *const *argv)
+{
+	struct choice choice;
+	int status;
+
+	if (argc > 0 && is_word(argv[0], "--version", "version")) {
+		(void)puts("sluice " SLUICE_VERSION);
+		return CLI_OK;
+	}
+	if (argc > 0 && strcmp(argv[0], "help") == 0)
+		return run_help(cli, argc - 1, argv + 1);
+	choice = choose(argc, argv);
+	if (choice.command)
+		status = run_command(cli, &choice, argc - choice.n, argv + choice.n);
+	else
+		status = run_group(cli, &choice, choice.n < argc ? argv[choice.n] : NULL);
+	free(choice.words);
+	return status;
+}
+
+static bool reader_is_gone(void)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	return poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP));
+}
+
+/* Who reads our output may go away: that ends it quietly.  A full disk does not. */
+static int end_output(int status)
+{
+	struct error err;
+
+	if ((ferror(stdout) == 0 && fflush(stdout) == 0) || reader_is_gone())
+		return status;
+	(void)error_set(&err, SLUICE_SYSTEM, "cannot write the whole output: is the disk full?");
+	return cli_fail(&err);
+}
+
+int cli_main(int argc, char **argv)
+{
+	struct cli cli;
+	int status;
+
+	cli_init(&cli);
+	status = dispatch(&cli, argc > 0 ? argc - 1 : 0, argv + (argc > 0));
+	cli_release(&cli);
+	return end_output(status);
+}

@@ -1,0 +1,130 @@
+/*
+ * The command line.  One `struct cli_command` per command is the single source for parsing, usage
+ * and --help; commands.c lists them all.
+ *
+ *	static int run_list(struct cli *cli, const struct cli_args *args)
+ *	{
+ *		struct datasets *datasets;
+ *		struct error err;
+ *
+ *		if (cli_open_datasets(cli, &datasets, &err) < 0)
+ *			return cli_fail(&err);
+ *		...
+ *		return CLI_OK;
+ *	}
+ *
+ * A command returns its exit status.  Results go to standard output, messages to standard error.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/json.h"
+
+struct datasets;
+struct images;
+
+enum cli_status {
+	CLI_OK = 0,
+	CLI_FAILED = 1, /* a job failed */
+	CLI_USAGE = 2,  /* usage, spec or other input is wrong */
+	CLI_LACKS = 3,  /* this machine lacks something */
+	CLI_BROKEN = 4, /* the machinery failed */
+};
+
+struct cli_option {
+	const char *name;  /* without the dashes: "source-path" */
+	const char *other; /* another spelling: "sourcePath", or NULL */
+	char letter;       /* 'f' for -f, or 0 */
+	const char *value; /* what its value is called: "PATH"; NULL: it takes none */
+	const char *help;  /* one sentence, wrapped when shown */
+	bool repeatable, required;
+};
+
+struct cli_args;
+struct cli;
+
+struct cli_command {
+	const char *words;     /* "datasets versions list" */
+	const char *arguments; /* as shown in the usage: "FILE...", or NULL */
+	const char *summary;   /* one line, for the list of commands */
+	const char *help;      /* paragraphs with a blank line between, or NULL; a line that begins
+	                          with a blank is shown as it is */
+	const char *first;     /* the option that a first argument may stand for, or NULL */
+	size_t min_rest;       /* how many arguments there must and may be, not counting that */
+	size_t max_rest;       /* CLI_MANY: any number */
+	const struct cli_option *options; /* ended by one without a name, or NULL */
+	int (*run)(struct cli *cli, const struct cli_args *args);
+};
+
+#define CLI_MANY ((size_t)-1)
+
+/* A word that several commands begin with. */
+struct cli_group {
+	const char *words;
+	const char *summary;
+};
+
+/* All commands, in the order of the help; and all groups.  Ended by one without words. */
+extern const struct cli_command *const cli_commands[];
+extern const struct cli_group cli_groups[];
+
+/* What all commands know of the process.  Opened things are closed by cli_main. */
+struct cli {
+	bool json;                   /* --json was given */
+	bool quiet;                  /* -q: results and errors only */
+	bool out_tty, err_tty;       /* standard output, standard error are terminals */
+	bool out_colour, err_colour; /* ... and NO_COLOR is not set, nor TERM=dumb */
+	unsigned columns;            /* of the terminal on standard output; 0: not one */
+	char *home;                  /* use cli_home() */
+	struct datasets *datasets;   /* use cli_open_datasets() */
+	struct images *images;       /* use cli_open_images() */
+};
+
+/* Everything: parses, runs, flushes; returns the exit status. */
+int cli_main(int argc, char **argv);
+
+/* --- arguments (args.c) -------------------------------------------------------------------- */
+
+/* The last value given for an option of the command's table, or NULL.  `name` is its `name`. */
+const char *args_get(const struct cli_args *args, const char *name);
+
+/* Was it given? */
+bool args_has(const struct cli_args *args, const char *name);
+
+/* All values of a repeatable one: *ret_n of them, in order, borrowed. */
+const char *const *args_all(const struct cli_args *args, const char *name, size_t *ret_n);
+
+/* "true" or "false" (also yes, no, 1, 0, on, off; any case); `otherwise` if it is not given. */
+int args_bool(const struct cli_args *args, const char *name, bool otherwise, bool *ret_value,
+              struct error *err) MUST_USE;
+
+/* The arguments that stand for no option. */
+size_t args_n_rest(const struct cli_args *args);
+const char *args_rest(const struct cli_args *args, size_t i); /* NULL beyond the last */
+
+/* --- results and errors -------------------------------------------------------------------- */
+
+/* Prints "sluice: MESSAGE" on standard error; returns the exit status for the error's class. */
+int cli_fail(const struct error *err);
+
+/* The same for what the user got wrong: CLI_USAGE, with a line on where to find help. */
+int cli_usage(const struct cli_args *args, const char *fmt, ...) SLUICE_PRINTF(2, 3);
+
+/* A note on standard error, unless --quiet. */
+void cli_note(const struct cli *cli, const char *fmt, ...) SLUICE_PRINTF(2, 3);
+
+/* Prints a document, indented, on standard output. */
+void cli_print_json(cJSON *doc /* takes */);
+
+/* --- what commands work on ----------------------------------------------------------------- */
+
+/* Each is opened on its first use and borrowed. */
+int cli_home(struct cli *cli, const char **ret_home, struct error *err) MUST_USE;
+int cli_open_datasets(struct cli *cli, struct datasets **ret_datasets, struct error *err) MUST_USE;
+int cli_open_images(struct cli *cli, struct images **ret_images, struct error *err) MUST_USE;
+
+#endif

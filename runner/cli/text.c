@@ -1,0 +1,302 @@
+#include "cli/text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+
+enum { CUT_LEAST = 12 }; /* a column that may be cut keeps so many */
+
+/* Length of the UTF-8 sequence at s (1 to 4) and its character; 0 if there is none. */
+static size_t utf8_next(const char *s, size_t len, uint32_t *ret_char)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	unsigned char c = (unsigned char)s[0];
+	size_t n = c < 0x80 ? 1 : c < 0xc0 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf8 ? 4 : 0;
+	uint32_t u = n <= 1 ? c : c & (0x7fU >> n);
+
+	if (n == 0 || n > len)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if (((unsigned char)s[i] & 0xc0) != 0x80)
+			return 0;
+		u = u << 6 | ((unsigned char)s[i] & 0x3f);
+	}
+	if (u < least[n] || u > 0x10ffff || (u >= 0xd800 && u < 0xe000))
+		return 0;
+	*ret_char = u;
+	return n;
+}
+
+/* Controls, and the marks that turn the direction of what follows them. */
+static bool is_unsafe(uint32_t u)
+{
+	return u < 0x20 || (u >= 0x7f && u < 0xa0) || (u >= 0x202a && u <= 0x202e) ||
+	       (u >= 0x2066 && u <= 0x2069);
+}
+
+void text_add_safe(struct strbuf *sb, const char *s, size_t len)
+{
+	while (len > 0) {
+		uint32_t u = 0;
+		size_t n = utf8_next(s, len, &u);
+		bool safe = n > 0 && !is_unsafe(u);
+
+		if (n == 0)
+			n = 1;
+		if (safe)
+			strbuf_add(sb, s, n);
+		for (size_t i = 0; !safe && i < n; i++)
+			strbuf_addf(sb, "\\x%02x", (unsigned)(unsigned char)s[i]);
+		s += n;
+		len -= n;
+	}
+}
+
+static char *safe_copy(const char *s)
+{
+	struct strbuf sb = STRBUF_INIT(STRBUF_BIG);
+
+	text_add_safe(&sb, s, strlen(s));
+	return strbuf_detach(&sb);
+}
+
+int text_put_safe(const char *s, FILE *to)
+{
+	char *safe = safe_copy(s);
+	int rc = fputs(safe, to);
+
+	free(safe);
+	return rc;
+}
+
+/* The wide blocks of Unicode's East Asian Width, and the marks that take no place, roughly. */
+static size_t char_width(uint32_t u)
+{
+	static const struct {
+		uint32_t from, to;
+		size_t width;
+	} ranges[] = {
+		{ 0x0300, 0x036f, 0 },   { 0x1100, 0x115f, 2 },   { 0x200b, 0x200f, 0 },
+		{ 0x2e80, 0x303e, 2 },   { 0x3041, 0xa4cf, 2 },   { 0xac00, 0xd7a3, 2 },
+		{ 0xf900, 0xfaff, 2 },   { 0xfe00, 0xfe0f, 0 },   { 0xfe30, 0xfe6f, 2 },
+		{ 0xff00, 0xff60, 2 },   { 0xffe0, 0xffe6, 2 },   { 0x1f300, 0x1f64f, 2 },
+		{ 0x1f900, 0x1f9ff, 2 }, { 0x20000, 0x3fffd, 2 },
+	};
+
+	for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
+		if (u >= ranges[i].from && u <= ranges[i].to)
+			return ranges[i].width;
+	return 1;
+}
+
+/* Columns of the longest beginning that fits `most`, and its bytes. */
+static size_t width_within(const char *s, size_t most, size_t *ret_bytes)
+{
+	size_t len = strlen(s);
+	size_t columns = 0;
+	size_t at = 0;
+
+	while (at < len) {
+		uint32_t u = 0;
+		size_t n = utf8_next(s + at, len - at, &u);
+		size_t w = n == 0 ? 1 : char_width(u);
+
+		if (w > most - columns)
+			break;
+		columns += w;
+		at += n == 0 ? 1 : n;
+	}
+	*ret_bytes = at;
+	return columns;
+}
+
+size_t text_width(const char *s)
+{
+	size_t bytes;
+
+	return width_within(s, SIZE_MAX, &bytes);
+}
+
+const char *text_size(uint64_t bytes, char buf[TEXT_SIZE_LEN])
+{
+	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	if (bytes < 1024) {
+		(void)snprintf(buf, TEXT_SIZE_LEN, "%" PRIu64 " B", bytes);
+		return buf;
+	}
+	/* 1023.95 and more would be shown as 1024.0. */
+	for (value /= 1024; value >= 1023.95 && unit < 5; unit++)
+		value /= 1024;
+	(void)snprintf(buf, TEXT_SIZE_LEN, "%.1f %s", value, units[unit]);
+	return buf;
+}
+
+const char *text_duration(int64_t ms, char buf[TEXT_SIZE_LEN])
+{
+	int64_t tenths = ms < 0 ? 0 : ms / 100;
+	int64_t s = tenths / 10;
+
+	if (s < 60)
+		(void)snprintf(buf, TEXT_SIZE_LEN, "%" PRId64 ".%" PRId64 "s", s, tenths % 10);
+	else if (s < 3600)
+		(void)snprintf(buf, TEXT_SIZE_LEN, "%" PRId64 "m %02" PRId64 "s", s / 60, s % 60);
+	else
+		(void)snprintf(buf, TEXT_SIZE_LEN, "%" PRId64 "h %02" PRId64 "m", s / 3600,
+		               s / 60 % 60);
+	return buf;
+}
+
+void text_table_add(struct text_table *t, const char *const *cells)
+{
+	for (size_t i = 0; i < t->columns; i++) {
+		t->cell = xgrow(t->cell, t->n, &t->cap, sizeof *t->cell);
+		t->cell[t->n++] = safe_copy(cells[i] ? cells[i] : "");
+	}
+}
+
+/* Takes from the widest column that may be cut until all fit, or nothing more can be taken. */
+static void shrink(const struct text_table *t, size_t *width, size_t most)
+{
+	size_t total = 1;
+
+	for (size_t i = 0; i < t->columns; i++)
+		total += width[i] + 3;
+	while (total > most) {
+		size_t *widest = NULL;
+
+		for (size_t i = 0; i < t->columns; i++)
+			if (t->may_cut >> i & 1 && width[i] > CUT_LEAST &&
+			    (!widest || width[i] > *widest))
+				widest = &width[i];
+		if (!widest)
+			return;
+		(*widest)--;
+		total--;
+	}
+}
+
+static void put_rule(const struct text_table *t, const size_t *width)
+{
+	for (size_t i = 0; i < t->columns; i++) {
+		(void)fputs(i == 0 ? "+-" : "-+-", stdout);
+		for (size_t j = 0; j < width[i]; j++)
+			(void)fputc('-', stdout);
+	}
+	(void)fputs("-+\n", stdout);
+}
+
+static void put_cell(const char *text, size_t width)
+{
+	size_t whole = text_width(text);
+	size_t bytes = strlen(text);
+	size_t shown = whole;
+
+	if (whole > width)
+		shown = width_within(text, width - 3, &bytes) + 3;
+	(void)fwrite(text, 1, bytes, stdout);
+	if (whole > width)
+		(void)fputs("...", stdout);
+	for (; shown < width; shown++)
+		(void)fputc(' ', stdout);
+}
+
+static void put_row(const struct text_table *t, const size_t *width, size_t row)
+{
+	for (size_t i = 0; i < t->columns; i++) {
+		(void)fputs(i == 0 ? "| " : " | ", stdout);
+		put_cell(t->cell[row * t->columns + i], width[i]);
+	}
+	(void)fputs(" |\n", stdout);
+}
+
+static void table_release(struct text_table *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		free(t->cell[i]);
+	free(t->cell);
+	*t = TEXT_TABLE_INIT(t->columns);
+}
+
+void text_details_print(const struct cli *cli, struct text_table *t)
+{
+	size_t *width = xcalloc(t->columns, sizeof *width);
+
+	for (size_t i = 0; i < t->n; i++) {
+		size_t w = text_width(t->cell[i]);
+
+		if (w > width[i % t->columns])
+			width[i % t->columns] = w;
+	}
+	if (cli->columns > 0)
+		shrink(t, width, cli->columns);
+	put_rule(t, width);
+	for (size_t row = 0; row < t->n / t->columns; row++) {
+		put_row(t, width, row);
+		if (row == 0)
+			put_rule(t, width);
+	}
+	if (t->n > t->columns)
+		put_rule(t, width);
+	free(width);
+	table_release(t);
+}
+
+void text_table_print(const struct cli *cli, struct text_table *t)
+{
+	if (t->n > t->columns) {
+		text_details_print(cli, t);
+		return;
+	}
+	(void)puts("No data found");
+	table_release(t);
+}
+
+/* Adds one line's words, broken where the next would pass the width. */
+static void wrap_line(struct strbuf *sb, const char *line, size_t len, size_t indent, size_t width)
+{
+	size_t column = 0;
+
+	while (len > 0) {
+		size_t word = 0;
+
+		while (word < len && line[word] != ' ')
+			word++;
+		if (column > 0 && column + 1 + word > width) {
+			strbuf_addch(sb, '\n');
+			column = 0;
+		}
+		if (column > 0)
+			strbuf_addch(sb, ' ');
+		else
+			strbuf_addf(sb, "%*s", (int)indent, "");
+		column = (column > 0 ? column + 1 : indent) + word;
+		strbuf_add(sb, line, word);
+		line += word;
+		len -= word;
+		while (len > 0 && line[0] == ' ') {
+			line++;
+			len--;
+		}
+	}
+	strbuf_addch(sb, '\n');
+}
+
+void text_wrap(struct strbuf *sb, const char *text, size_t indent, size_t width)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+
+		if (text[0] == ' ') {
+			strbuf_add(sb, text, len);
+			strbuf_addch(sb, '\n');
+		} else {
+			wrap_line(sb, text, len, indent, width);
+		}
+		text += len + (text[len] == '\n');
+	}
+}

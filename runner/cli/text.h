@@ -1,0 +1,60 @@
+/* Text for people: escaping, tables, sizes and times. */
+#ifndef CLI_TEXT_H
+#define CLI_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/strbuf.h"
+#include "cli/cli.h"
+
+/* Adds text from outside so that a terminal obeys none of it: control characters (C0, DEL, and C1
+ * in UTF-8) and bytes that are not UTF-8 as \xNN. */
+void text_add_safe(struct strbuf *sb, const char *s, size_t len);
+
+/* Prints it, escaped, on `to`; returns what fputs does. */
+int text_put_safe(const char *s, FILE *to);
+
+/* Columns that UTF-8 text takes on a terminal. */
+size_t text_width(const char *s);
+
+/* "1.5 MiB", "0 B". */
+enum { TEXT_SIZE_LEN = 32 };
+const char *text_size(uint64_t bytes, char buf[TEXT_SIZE_LEN]);
+
+/* "1h 02m", "3m 04s", "5.6s". */
+const char *text_duration(int64_t ms, char buf[TEXT_SIZE_LEN]);
+
+/*
+ * A table in the official command line's form: a rule above, below and after the first row.
+ *
+ *	struct text_table t = TEXT_TABLE_INIT(2);
+ *	text_table_row(&t, "Name", "ID");
+ *	text_table_row(&t, name, id);
+ *	text_table_print(cli, &t);            which releases it
+ */
+struct text_table {
+	size_t columns;
+	unsigned may_cut; /* bits: columns that may lose their end where the terminal is narrow */
+	char **cell;      /* escaped */
+	size_t n, cap;
+};
+
+#define TEXT_TABLE_INIT(n_columns) ((struct text_table){ .columns = (n_columns) })
+
+/* Takes as many strings as there are columns; NULL is an empty cell. */
+void text_table_add(struct text_table *t, const char *const *cells);
+#define text_table_row(t, ...) text_table_add((t), (const char *const[]){ __VA_ARGS__ })
+
+/* Prints and releases it.  With its head alone: "No data found". */
+void text_table_print(const struct cli *cli, struct text_table *t);
+
+/* The same for rows without a head. */
+void text_details_print(const struct cli *cli, struct text_table *t);
+
+/* Adds text wrapped at blanks to lines of at most `width` columns, each indented; lines that begin
+ * with a blank stay as they are. */
+void text_wrap(struct strbuf *sb, const char *text, size_t indent, size_t width);
+
+#endif
