@@ -1,0 +1,500 @@
+/* sluice run: from a file to committed versions. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/parallel.h"
+#include "base/parse.h"
+#include "base/xalloc.h"
+#include "cli/commands.h"
+#include "cli/event.h"
+#include "cli/secrets.h"
+#include "cli/view.h"
+#include "engine/sweep.h"
+#include "executor/oci.h"
+#include "loop/work.h"
+
+enum {
+	WORKFLOW_MAX = 64 << 20, /* spec/ has the same limit and says so better */
+	MAX_AT_ONCE = 4096,
+	DEFAULT_GRACE_S = 10,
+};
+
+static const struct cli_option options[] = {
+	{ "name", NULL, 0, "WORKFLOW", "the workflow's name in the history; else the file's", 0,
+	  0 },
+	{ "input", NULL, 'i', "NAME=VALUE",
+	  "a workflow input: a string's value, a dataset's NAME[:VERSION], or a directory such as "
+	  "./data, which is committed first",
+	  true, false },
+	{ "inputs", "inputPath", 0, "FILE", "workflow inputs from a YAML or JSON file", false,
+	  false },
+	{ "jobs", NULL, 'j', "N", "how many jobs run at once (default: the number of cores)", 0,
+	  0 },
+	{ "fail-fast", NULL, 0, NULL, "stop everything when a job fails", 0, 0 },
+	{ "dry-run", NULL, 'n', NULL, "show the plan with resolved versions and images", 0, 0 },
+	{ "no-create-datasets", NULL, 0, NULL,
+	  "an output dataset that does not exist is an error; else it is created", 0, 0 },
+	{ "strict-inputs", NULL, 0, NULL,
+	  "mount inputs read-only; else each job may write to a private view of them", 0, 0 },
+	{ "secret", NULL, 0, "NAME=VALUE", "a secret for secret:NAME", true, false },
+	{ "secret-env", NULL, 0, "NAME[=VARIABLE]",
+	  "a secret from the environment; variable NAME unless another is named", true, false },
+	{ "env-file", NULL, 0, "FILE", "secrets from a file of NAME=VALUE lines", true, false },
+	{ "event", NULL, 0, "FILE",
+	  "JSON with github.url and github.ref for context.event; else the git checkout in which the "
+	  "workflow file lies",
+	  0, 0 },
+	{ "network", NULL, 0, "host|none", "the network that jobs see (default: host)", 0, 0 },
+	{ "runtime", NULL, 0, "PATH",
+	  "the OCI runtime (default: $SLUICE_RUNTIME, else crun or runc, the first that works)", 0,
+	  0 },
+	{ "grace", NULL, 0, "SECONDS",
+	  "from SIGTERM to SIGKILL when a job is stopped (default: 10)", 0, 0 },
+	{ 0 },
+};
+
+/* Everything that one run needs, in the order in which it is made. */
+struct session {
+	struct cli *cli;
+	const struct cli_args *args;
+	const char *file;
+	char *workflow;
+	struct strbuf text;
+	struct spec_doc *doc;
+	struct strbuf inputs_text;
+	struct spec_inputs_doc *inputs;
+	struct map secrets;
+	struct event event;
+	char **proxies;
+	struct run_given *given;
+	char **given_names;
+	size_t n_given;
+	struct run_options options;
+	uv_loop_t loop;
+	struct executor *executor;
+	struct view *view;
+	struct run *run;
+	uv_signal_t signals[3];
+	int status; /* once something has been said about a failure */
+};
+
+static int fail(struct session *s, const struct error *err)
+{
+	s->status = cli_fail(err);
+	return err->class;
+}
+
+/* --- what is read --------------------------------------------------------------------------- */
+
+static int read_input(const char *path, struct strbuf *text, struct error *err)
+{
+	int rc = strcmp(path, "-") == 0 ? io_read_all(STDIN_FILENO, text)
+	                                : io_read_file(AT_FDCWD, path, text);
+
+	return rc < 0 ? error_sys(err, rc, "cannot read '%s'", path) : 0;
+}
+
+static void print_diags(const struct session *s, const struct spec_diag *diags, size_t n,
+                        const char *file, const struct strbuf *text)
+{
+	for (size_t i = 0; i < n; i++) {
+		char *lines;
+
+		if (diags[i].severity == SPEC_WARNING && s->cli->quiet)
+			continue;
+		lines = spec_diag_format(&diags[i], file, strbuf_str(text), text->len);
+		(void)fputs(lines ? lines : "sluice: out of memory\n", stderr);
+		free(lines);
+	}
+}
+
+static int invalid(struct session *s)
+{
+	s->status = CLI_USAGE;
+	return SLUICE_INVALID;
+}
+
+static int read_workflow(struct session *s, struct error *err)
+{
+	if (read_input(s->file, &s->text, err) < 0)
+		return fail(s, err);
+	s->doc = spec_parse(strbuf_str(&s->text), s->text.len);
+	if (!s->doc)
+		return fail(s, (error_set(err, SLUICE_LIMIT, "out of memory"), err));
+	print_diags(s, s->doc->diags, s->doc->n_diags, s->file, &s->text);
+	return s->doc->spec ? 0 : invalid(s);
+}
+
+static int read_inputs(struct session *s, struct error *err)
+{
+	const char *path = args_get(s->args, "inputs");
+
+	if (!path)
+		return 0;
+	if (read_input(path, &s->inputs_text, err) < 0)
+		return fail(s, err);
+	s->inputs = spec_parse_inputs(strbuf_str(&s->inputs_text), s->inputs_text.len);
+	if (!s->inputs)
+		return fail(s, (error_set(err, SLUICE_LIMIT, "out of memory"), err));
+	print_diags(s, s->inputs->diags, s->inputs->n_diags, path, &s->inputs_text);
+	return s->inputs->n_errors == 0 ? 0 : invalid(s);
+}
+
+/* Those of the file first, so that the command line wins. */
+static int collect_given(struct session *s, struct error *err)
+{
+	size_t n_args;
+	const char *const *pairs = args_all(s->args, "input", &n_args);
+	size_t n_file = s->inputs ? s->inputs->n_given : 0;
+
+	s->given = xcalloc(n_file + n_args, sizeof *s->given);
+	s->given_names = xcalloc(n_args + 1, sizeof *s->given_names);
+	for (size_t i = 0; i < n_file; i++)
+		s->given[s->n_given++] = (struct run_given){
+			.name = s->inputs->given[i].name,
+			.value = s->inputs->given[i].value,
+			.ref = s->inputs->given[i].ref,
+		};
+	for (size_t i = 0; i < n_args; i++) {
+		const char *equals = strchr(pairs[i], '=');
+
+		if (!equals || equals == pairs[i])
+			return fail(s, (error_set(err, SLUICE_INVALID,
+			                          "--input takes NAME=VALUE, not '%s'", pairs[i]),
+			                err));
+		s->given_names[i] = xstrndup(pairs[i], (size_t)(equals - pairs[i]));
+		s->given[s->n_given++] =
+			(struct run_given){ .name = s->given_names[i], .any = equals + 1 };
+	}
+	return 0;
+}
+
+static int read_secrets(struct session *s, struct error *err)
+{
+	static const struct {
+		const char *option;
+		int (*add)(struct map *secrets, const char *text, struct error *err);
+	} sources[] = {
+		{ "env-file", secrets_add_file },
+		{ "secret-env", secrets_add_env },
+		{ "secret", secrets_add_pair },
+	};
+
+	for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+		size_t n;
+		const char *const *values = args_all(s->args, sources[i].option, &n);
+
+		for (size_t k = 0; k < n; k++)
+			if (sources[i].add(&s->secrets, values[k], err) < 0)
+				return fail(s, err);
+	}
+	return 0;
+}
+
+/* --event, else what the file's `context:` says, else the git checkout around it; git is asked
+ * only if the workflow speaks of it. */
+static int read_event(struct session *s, struct error *err)
+{
+	const struct spec *spec = s->doc->spec;
+	const char *path = args_get(s->args, "event");
+
+	if (path && event_read(path, &s->event, err) < 0)
+		return fail(s, err);
+	if (!path && !(spec->event_url && spec->event_ref) && strcmp(s->file, "-") != 0 &&
+	    strstr(strbuf_str(&s->text), "context.event.github.")) {
+		event_from_checkout(s->file, &s->event);
+		if (s->event.dirty)
+			view_notice(s->view, "the checkout has changes that are not committed: "
+			                     "jobs that check it out do not see them");
+	}
+	s->options.context.event_url = s->event.url ? s->event.url : spec->event_url;
+	s->options.context.event_ref = s->event.ref ? s->event.ref : spec->event_ref;
+	return 0;
+}
+
+static void read_proxies(struct session *s)
+{
+	static const char *const names[] = { "http_proxy",     "https_proxy",  "no_proxy",
+		                             "HTTP_PROXY",     "HTTPS_PROXY",  "NO_PROXY",
+		                             "GIT_SSL_CAINFO", "SSL_CERT_FILE" };
+	size_t n = 0;
+
+	s->proxies = xcalloc(sizeof names / sizeof *names + 1, sizeof *s->proxies);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const char *value = getenv(names[i]);
+
+		if (value)
+			s->proxies[n++] = xasprintf("%s=%s", names[i], value);
+	}
+	s->options.context.proxies = (const char *const *)s->proxies;
+}
+
+/* --- what is checked ------------------------------------------------------------------------ */
+
+static int number(struct session *s, const char *option, uint64_t most, uint64_t otherwise,
+                  uint64_t *ret_value, struct error *err)
+{
+	const char *text = args_get(s->args, option);
+
+	*ret_value = otherwise;
+	if (text && !parse_u64(text, most, ret_value))
+		return fail(s, (error_set(err, SLUICE_INVALID,
+		                          "--%s takes a number up to %llu, not '%s'", option,
+		                          (unsigned long long)most, text),
+		                err));
+	return 0;
+}
+
+static char *name_of_file(const char *file)
+{
+	const char *base = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
+	const char *dot = strrchr(base, '.');
+
+	if (strcmp(file, "-") == 0)
+		return xstrdup("stdin");
+	return dot && dot > base ? xstrndup(base, (size_t)(dot - base)) : xstrdup(base);
+}
+
+static int read_options(struct session *s, struct error *err)
+{
+	const char *network = args_get(s->args, "network");
+	const char *name = args_get(s->args, "name");
+	uint64_t jobs;
+	uint64_t grace;
+
+	if (number(s, "jobs", MAX_AT_ONCE, parallel_cores(), &jobs, err) < 0 ||
+	    number(s, "grace", 24 * 3600, DEFAULT_GRACE_S, &grace, err) < 0)
+		return err->class;
+	if (network && strcmp(network, "host") != 0 && strcmp(network, "none") != 0)
+		return fail(s, (error_set(err, SLUICE_INVALID,
+		                          "--network takes host or none, not '%s'", network),
+		                err));
+	s->workflow = name ? xstrdup(name) : name_of_file(s->file);
+	if (strchr(s->workflow, '/') || !s->workflow[0])
+		return fail(s, (error_set(err, SLUICE_INVALID,
+		                          "a workflow's name is not empty and has no '/'"),
+		                err));
+	s->options = (struct run_options){
+		.workflow = s->workflow,
+		.jobs = jobs > 0 ? (unsigned)jobs : 1,
+		.grace_ms = grace * 1000,
+		.network = network && strcmp(network, "none") == 0 ? NETWORK_NONE : NETWORK_HOST,
+		.fail_fast = args_has(s->args, "fail-fast"),
+		.create_datasets = !args_has(s->args, "no-create-datasets"),
+		.strict_inputs = args_has(s->args, "strict-inputs"),
+		.secrets = &s->secrets,
+	};
+	return 0;
+}
+
+static void refuse(const struct session *s, const struct action_refusal *why)
+{
+	struct spec_diag diag = {
+		.severity = SPEC_ERROR,
+		.at = why->at,
+		.width = 1,
+		.message = why->message,
+		.hint = why->hint,
+	};
+
+	print_diags(s, &diag, 1, s->file, &s->text);
+}
+
+static bool in_path(const char *program)
+{
+	const char *at = getenv("PATH");
+
+	while (at && *at) {
+		size_t len = strcspn(at, ":");
+		AUTO_FREE char *path = xasprintf("%.*s/%s", (int)len, at, program);
+
+		if (access(path, X_OK) == 0)
+			return true;
+		at += len + (at[len] == ':');
+	}
+	return false;
+}
+
+/* What the language knows and this program does not run yet stops the run before it starts. */
+static int check_can_run(struct session *s, struct error *err)
+{
+	const struct spec *spec = s->doc->spec;
+	size_t refused = 0;
+
+	if (spec->timeout > 0) {
+		refuse(s,
+		       &(struct action_refusal){
+			       .at = spec->timeout_at,
+			       .message = "'timeout' of a workflow is not supported yet",
+			       .hint = "remove it, or run under timeout(1): it stops sluice cleanly",
+		       });
+		refused++;
+	}
+	for (size_t i = 0; i < spec->n_jobs; i++) {
+		const char *tool = action_needs_tool(spec->jobs[i]);
+		struct action_refusal why;
+
+		if (!action_can_run(spec->jobs[i], &why)) {
+			refuse(s, &why);
+			refused++;
+		} else if (tool && !in_path(tool)) {
+			return fail(s, (error_set(err, SLUICE_MISSING,
+			                          "job '%s' needs %s, which this machine does "
+			                          "not have: apt-get install %s",
+			                          spec->jobs[i]->id, tool, tool),
+			                err));
+		}
+	}
+	return refused ? invalid(s) : 0;
+}
+
+/* --- running -------------------------------------------------------------------------------- */
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+	struct session *s = handle->data;
+
+	run_cancel(s->run, signum);
+}
+
+static void watch_signals(struct session *s)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		(void)uv_signal_init(&s->loop, &s->signals[i]);
+		s->signals[i].data = s;
+		(void)uv_signal_start(&s->signals[i], on_signal, numbers[i]);
+		uv_unref((uv_handle_t *)&s->signals[i]);
+	}
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+	(void)arg;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+static int open_executor(struct session *s, struct error *err)
+{
+	struct oci_options oci = { .runtime = args_get(s->args, "runtime"),
+		                   .home = s->options.home };
+	struct images *images;
+
+	if (cli_open_images(s->cli, &images, err) < 0 ||
+	    executor_oci_new(&s->loop, images, &oci, &s->executor, err) < 0)
+		return fail(s, err);
+	return 0;
+}
+
+static int run_it(struct session *s, struct datasets *datasets, struct error *err)
+{
+	struct run_hooks hooks = view_hooks(s->view);
+
+	if (!args_has(s->args, "dry-run") &&
+	    sweep_dead_runs(s->options.home, datasets, s->executor, view_notice, s->view, err) < 0)
+		return fail(s, err);
+	if (run_new(&s->loop, datasets, s->executor, &s->options, &hooks, &s->run, err) < 0)
+		return fail(s, err);
+	if (args_has(s->args, "dry-run")) {
+		if (!s->cli->quiet)
+			view_plan(s->run, s->workflow);
+		return 0;
+	}
+	view_begin(s->view, s->run, s->workflow);
+	watch_signals(s);
+	if (run_start(s->run, err) < 0)
+		return fail(s, err);
+	(void)uv_run(&s->loop, UV_RUN_DEFAULT);
+	s->status = run_exit_status(s->run);
+	return 0;
+}
+
+static int session_run(struct session *s, struct error *err)
+{
+	struct datasets *datasets;
+
+	if (read_options(s, err) < 0 || read_workflow(s, err) < 0 || check_can_run(s, err) < 0 ||
+	    read_inputs(s, err) < 0 || collect_given(s, err) < 0 || read_secrets(s, err) < 0 ||
+	    read_event(s, err) < 0)
+		return err->class;
+	read_proxies(s);
+	s->options.text = strbuf_str(&s->text);
+	s->options.spec = s->doc->spec;
+	s->options.given = s->given;
+	s->options.n_given = s->n_given;
+	if (cli_home(s->cli, &s->options.home, err) < 0 ||
+	    cli_open_datasets(s->cli, &datasets, err) < 0)
+		return fail(s, err);
+	if (open_executor(s, err) < 0)
+		return err->class;
+	return run_it(s, datasets, err);
+}
+
+static void session_release(struct session *s)
+{
+	uv_walk(&s->loop, close_handle, NULL);
+	(void)uv_run(&s->loop, UV_RUN_DEFAULT);
+	run_free(s->run);
+	executor_free(s->executor);
+	view_free(s->view);
+	(void)uv_loop_close(&s->loop);
+	for (size_t i = 0; s->proxies && s->proxies[i]; i++)
+		free(s->proxies[i]);
+	for (size_t i = 0; s->given_names && s->given_names[i]; i++)
+		free(s->given_names[i]);
+	free(s->proxies);
+	free(s->given_names);
+	free(s->given);
+	event_release(&s->event);
+	secrets_release(&s->secrets);
+	spec_inputs_doc_free(s->inputs);
+	spec_doc_free(s->doc);
+	strbuf_release(&s->inputs_text);
+	strbuf_release(&s->text);
+	free(s->workflow);
+}
+
+static int run(struct cli *cli, const struct cli_args *args)
+{
+	struct session s = {
+		.cli = cli,
+		.args = args,
+		.file = args_rest(args, 0),
+		.text = STRBUF_INIT(WORKFLOW_MAX + 1),
+		.inputs_text = STRBUF_INIT(WORKFLOW_MAX),
+	};
+	struct error err = { 0 };
+
+	work_init_pool(parallel_cores());
+	(void)uv_loop_init(&s.loop);
+	s.view = view_new(&s.loop, cli);
+	(void)session_run(&s, &err);
+	session_release(&s);
+	return s.status;
+}
+
+const struct cli_command cmd_run = {
+	.words = "run",
+	.arguments = "FILE",
+	.summary = "run a workflow",
+	.help = "Runs the jobs of a Gradient workflow file in containers: datasets are mounted at "
+		"/inputs/NAME, and what a job writes to /outputs/NAME becomes a new version.\n"
+		"\n"
+		"Ctrl-C (or SIGTERM, SIGHUP) asks the jobs to stop; a second one kills them.\n"
+		"\n"
+		"Exit status: 0 all jobs succeeded, 1 a job failed, 2 usage or workflow error, 3 this "
+		"machine lacks something, 4 the machinery failed, 128+N stopped by signal N.",
+	.min_rest = 1,
+	.max_rest = 1,
+	.options = options,
+	.run = run,
+};

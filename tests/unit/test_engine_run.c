@@ -1,0 +1,505 @@
+/* Whole runs with an executor that runs nothing: 1,000 random graphs and failures against a small
+ * model, and the rules on commits, cancel and fail-fast. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/xalloc.h"
+#include "engine/run.h"
+#include "loop/work.h"
+
+/* --- an executor that runs nothing ---------------------------------------------------------- */
+
+/* What a job does stands in its variable DO: "ok", "fail", "error", "hang", "write". */
+struct fake {
+	struct executor base;
+	uv_loop_t *loop;
+	unsigned running, most_running, started;
+	char order[4096]; /* names of jobs as they start, each followed by a blank */
+};
+
+struct attempt {
+	struct fake *fake;
+	uv_timer_t timer;
+	struct attempt_hooks hooks;
+	struct attempt_result result;
+};
+
+static int fake_resolve(struct executor *e, const char *image, char ret_digest[72],
+                        struct error *err)
+{
+	(void)e;
+	if (strcmp(image, "missing:1") == 0)
+		return error_set(err, SLUICE_NOT_FOUND, "no image 'missing:1'");
+	(void)snprintf(ret_digest, 72, "sha256:%064d", 1);
+	return 0;
+}
+
+static int fake_prepare(struct executor *e, const struct request *request, struct error *err)
+{
+	(void)e;
+	(void)err;
+	assert_non_null(request->image);
+	return 0;
+}
+
+static void on_attempt_closed(uv_handle_t *handle)
+{
+	struct attempt *a = container_of((uv_timer_t *)handle, struct attempt, timer);
+
+	a->fake->running--;
+	a->hooks.on_end(a->hooks.arg, &a->result);
+	free(a);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	if (!uv_is_closing((uv_handle_t *)timer))
+		uv_close((uv_handle_t *)timer, on_attempt_closed);
+}
+
+static const char *env_of(const struct request *request, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; request->env[i]; i++)
+		if (strncmp(request->env[i], name, len) == 0 && request->env[i][len] == '=')
+			return request->env[i] + len + 1;
+	return "";
+}
+
+static void write_outputs(const struct request *request, const char *text)
+{
+	for (size_t i = 0; i < request->n_mounts; i++) {
+		char path[4096];
+		int fd;
+
+		if (strcmp(request->mounts[i].target, "/outputs") != 0)
+			continue;
+		(void)snprintf(path, sizeof path, "%s/out/file", request->mounts[i].source);
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		assert_true(fd >= 0);
+		assert_int_equal(io_write_all(fd, text, strlen(text)), 0);
+		(void)close(fd);
+	}
+}
+
+static int fake_start(struct executor *e, const struct request *request,
+                      const struct attempt_hooks *hooks, struct attempt **ret_attempt,
+                      struct error *err)
+{
+	struct fake *f = (struct fake *)e;
+	const char *what = env_of(request, "DO");
+	struct attempt *a;
+
+	if (strcmp(what, "nostart") == 0)
+		return error_set(err, SLUICE_SYSTEM, "it does not start");
+	a = xcalloc(1, sizeof *a);
+	a->fake = f;
+	a->hooks = *hooks;
+	a->result = (struct attempt_result){ .end = ATTEMPT_EXITED, .started_ms = 1 };
+	if (strcmp(what, "fail") == 0)
+		a->result.exit_code = 3;
+	if (strcmp(what, "error") == 0) {
+		a->result.end = ATTEMPT_ERROR;
+		(void)error_set(&a->result.error, SLUICE_SYSTEM, "the shim died");
+	}
+	if (strncmp(what, "write", 5) == 0)
+		write_outputs(request, what);
+	if (strcmp(what, "writefail") == 0)
+		a->result.exit_code = 1;
+	if (f->started < 200)
+		(void)snprintf(f->order + strlen(f->order), sizeof f->order - strlen(f->order),
+		               "%s ", env_of(request, "ME"));
+	f->started++;
+	if (++f->running > f->most_running)
+		f->most_running = f->running;
+	(void)uv_timer_init(f->loop, &a->timer);
+	(void)uv_timer_start(&a->timer, on_timer, strcmp(what, "hang") == 0 ? 100000 : 0, 0);
+	*ret_attempt = a;
+	return 0;
+}
+
+static void fake_stop(struct attempt *a, bool now)
+{
+	a->result = (struct attempt_result){ .end = ATTEMPT_SIGNALED,
+		                             .signal = now ? SIGKILL : SIGTERM,
+		                             .started_ms = 1 };
+	on_timer(&a->timer);
+}
+
+static int fake_sweep(struct executor *e, const char *dir, struct error *err)
+{
+	(void)e;
+	(void)dir;
+	(void)err;
+	return 0;
+}
+
+static void fake_free(struct executor *e)
+{
+	(void)e;
+}
+
+static const struct executor_ops fake_ops = {
+	.name = "fake",
+	.resolve = fake_resolve,
+	.prepare = fake_prepare,
+	.start = fake_start,
+	.stop = fake_stop,
+	.sweep = fake_sweep,
+	.free = fake_free,
+};
+
+/* --- a home, a loop, a run ------------------------------------------------------------------ */
+
+struct fixture {
+	char home[64];
+	uv_loop_t loop;
+	struct datasets *datasets;
+	struct fake fake;
+	struct map secrets;
+	struct run_options options;
+	struct spec_doc *doc;
+	struct run *run;
+	char notices[4096];
+	unsigned ends;
+	int cancel_with; /* once a job runs */
+};
+
+static void on_notice(void *arg, const char *text)
+{
+	struct fixture *f = arg;
+
+	(void)snprintf(f->notices + strlen(f->notices), sizeof f->notices - strlen(f->notices),
+	               "%s\n", text);
+}
+
+static void on_job(void *arg, const struct run_job *job)
+{
+	struct fixture *f = arg;
+
+	if (f->cancel_with && job->state == JOB_RUNNING) {
+		run_cancel(f->run, f->cancel_with);
+		f->cancel_with = 0;
+	}
+}
+
+static void on_end(void *arg)
+{
+	struct fixture *f = arg;
+
+	f->ends++;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof *f);
+	struct error err;
+
+	(void)snprintf(f->home, sizeof f->home, "/tmp/sluice-test-XXXXXX");
+	assert_non_null(mkdtemp(f->home));
+	assert_int_equal(uv_loop_init(&f->loop), 0);
+	if (datasets_open(f->home, &f->datasets, &err) < 0)
+		fail_msg("%s", err.msg);
+	f->fake = (struct fake){ .base = { &fake_ops }, .loop = &f->loop };
+	f->options = (struct run_options){
+		.home = f->home,
+		.workflow = "test",
+		.secrets = &f->secrets,
+		.jobs = 3,
+		.create_datasets = true,
+	};
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	run_free(f->run);
+	spec_doc_free(f->doc);
+	datasets_close(f->datasets);
+	map_release(&f->secrets, NULL);
+	assert_int_equal(uv_loop_close(&f->loop), 0);
+	assert_int_equal(io_remove_tree(AT_FDCWD, f->home), 0);
+	free(f);
+	return 0;
+}
+
+static int make_run(struct fixture *f, const char *text, struct error *err)
+{
+	const struct run_hooks hooks = {
+		.on_job = on_job, .on_notice = on_notice, .on_end = on_end, .arg = f
+	};
+
+	run_free(f->run);
+	f->run = NULL;
+	spec_doc_free(f->doc);
+	f->doc = spec_parse(text, strlen(text));
+	assert_non_null(f->doc);
+	if (!f->doc->spec)
+		fail_msg("%s\n%s", f->doc->diags[0].message, text);
+	f->options.spec = f->doc->spec;
+	f->options.text = text;
+	f->ends = 0;
+	f->notices[0] = '\0';
+	f->fake.started = f->fake.running = f->fake.most_running = 0;
+	f->fake.order[0] = '\0';
+	return run_new(&f->loop, f->datasets, &f->fake.base, &f->options, &hooks, &f->run, err);
+}
+
+static void do_run(struct fixture *f, const char *text)
+{
+	struct error err;
+
+	if (make_run(f, text, &err) < 0 || run_start(f->run, &err) < 0)
+		fail_msg("%s", err.msg);
+	(void)uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_int_equal(f->ends, 1);
+	assert_int_equal(f->fake.running, 0);
+}
+
+static void add_job(struct strbuf *sb, size_t i, const char *what)
+{
+	strbuf_addf(sb, "  j%zu:\n    uses: container@v1\n    with: {image: 'a:1'}\n", i);
+	strbuf_addf(sb, "    env: {DO: %s, ME: j%zu}\n", what, i);
+}
+
+/* --- tests ---------------------------------------------------------------------------------- */
+
+static uint32_t seed;
+
+static uint32_t draw(uint32_t below)
+{
+	seed = seed * 1664525U + 1013904223U;
+	return (uint32_t)((uint64_t)seed * below >> 32);
+}
+
+enum { MAX_JOBS = 12 };
+
+static void one_random_run(struct fixture *f)
+{
+	static const char *const does[] = { "ok", "ok", "ok", "fail", "error", "nostart" };
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(1 << 20);
+	enum job_state expect[MAX_JOBS];
+	size_t n = 1 + draw(MAX_JOBS);
+	size_t n_start = 0;
+
+	strbuf_addstr(&text, "jobs:\n");
+	for (size_t i = 0; i < n; i++) {
+		uint32_t what = draw(sizeof does / sizeof *does);
+		const char *comma = "";
+
+		add_job(&text, i, does[what]);
+		expect[i] = what < 3 ? JOB_SUCCEEDED : what == 3 ? JOB_FAILED : JOB_ERROR;
+		strbuf_addstr(&text, "    needs: [");
+		for (size_t k = 0; k < i; k++) {
+			if (draw(3) > 0)
+				continue;
+			strbuf_addf(&text, "%sj%zu", comma, k);
+			comma = ", ";
+			if (expect[k] != JOB_SUCCEEDED)
+				expect[i] = JOB_SKIPPED;
+		}
+		strbuf_addstr(&text, "]\n");
+		n_start += expect[i] != JOB_SKIPPED && what != 5;
+	}
+	do_run(f, strbuf_str(&text));
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(run_job(f->run, i)->state, expect[i]);
+	assert_int_equal(f->fake.started, n_start);
+	assert_true(f->fake.most_running <= f->options.jobs);
+}
+
+static void random_runs_end_as_the_model_says(void **state)
+{
+	struct fixture *f = *state;
+
+	for (uint32_t round = 0; round < 1000; round++) {
+		seed = round * 7919 + 1;
+		f->options.jobs = 1 + draw(4);
+		one_random_run(f);
+	}
+}
+
+static void one_at_a_time_is_the_order_of_the_file(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.jobs = 1;
+	do_run(f,
+	       "jobs:\n"
+	       "  c: {uses: container@v1, with: {image: 'a:1'}, env: {DO: ok, ME: c}, needs: [a]}\n"
+	       "  b: {uses: container@v1, with: {image: 'a:1'}, env: {DO: ok, ME: b}}\n"
+	       "  a: {uses: container@v1, with: {image: 'a:1'}, env: {DO: ok, ME: a}}\n");
+	assert_string_equal(f->fake.order, "b a c ");
+	assert_string_equal(run_phase(f->run), "SUCCEEDED");
+	assert_int_equal(run_exit_status(f->run), 0);
+}
+
+static const char writer[] = "jobs:\n"
+			     "  w:\n"
+			     "    uses: container@v1\n"
+			     "    with: {image: 'a:1'}\n"
+			     "    env: {DO: %s}\n"
+			     "    outputs: {out: {type: dataset, with: {ref: made}}}\n";
+
+static int64_t committed_of(struct fixture *f, const char *name)
+{
+	struct dataset_version v;
+	struct error err;
+
+	return datasets_resolve(f->datasets, name, &v, &err) == 0 ? v.seq : 0;
+}
+
+static int count_version(void *arg, const struct dataset_version *v)
+{
+	unsigned *n = arg;
+
+	(void)v;
+	(*n)++;
+	return 0;
+}
+
+static unsigned open_versions(struct fixture *f, const char *name)
+{
+	struct dataset dataset;
+	struct error err;
+	unsigned n = 0;
+
+	assert_int_equal(datasets_find(f->datasets, name, &dataset, &err), 0);
+	assert_int_equal(
+		datasets_each_version(f->datasets, &dataset, false, count_version, &n, &err), 0);
+	return n;
+}
+
+static void a_job_that_succeeds_commits_and_one_that_fails_does_not(void **state)
+{
+	struct fixture *f = *state;
+	char text[512];
+
+	(void)snprintf(text, sizeof text, writer, "write1");
+	do_run(f, text);
+	assert_non_null(strstr(f->notices, "created dataset 'made'"));
+	assert_int_equal(committed_of(f, "made"), 1);
+	assert_int_equal(run_job(f->run, 0)->outputs[0].info.files, 1);
+	(void)snprintf(text, sizeof text, writer, "writefail");
+	do_run(f, text);
+	assert_int_equal(run_exit_status(f->run), 1);
+	assert_int_equal(committed_of(f, "made"), 1);
+	assert_int_equal(open_versions(f, "made"), 0);
+	(void)snprintf(text, sizeof text, writer, "write2");
+	do_run(f, text);
+	assert_int_equal(committed_of(f, "made"), 2);
+	assert_int_equal(run_number(f->run), 3);
+}
+
+static void cancel_stops_what_runs_and_commits_nothing(void **state)
+{
+	struct fixture *f = *state;
+	char text[512];
+
+	(void)snprintf(text, sizeof text, writer, "hang");
+	f->cancel_with = SIGTERM;
+	do_run(f, text);
+	assert_int_equal(run_job(f->run, 0)->state, JOB_CANCELED);
+	assert_string_equal(run_phase(f->run), "CANCELED");
+	assert_int_equal(run_exit_status(f->run), 128 + SIGTERM);
+	assert_int_equal(committed_of(f, "made"), 0);
+	assert_int_equal(open_versions(f, "made"), 0);
+}
+
+static void fail_fast_cancels_the_rest(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.fail_fast = true;
+	do_run(f, "jobs:\n"
+	          "  h: {uses: container@v1, with: {image: 'a:1'}, env: {DO: hang}}\n"
+	          "  f: {uses: container@v1, with: {image: 'a:1'}, env: {DO: fail}}\n"
+	          "  n: {uses: container@v1, with: {image: 'a:1'}, env: {DO: ok}, needs: [h]}\n");
+	assert_int_equal(run_job(f->run, 0)->state, JOB_CANCELED);
+	assert_int_equal(run_job(f->run, 1)->state, JOB_FAILED);
+	assert_int_equal(run_job(f->run, 2)->state, JOB_CANCELED);
+	assert_int_equal(run_exit_status(f->run), 1);
+}
+
+static void what_cannot_be_had_stops_the_run_before_it_starts(void **state)
+{
+	static const struct {
+		const char *job, *says;
+	} cases[] = {
+		{ "with: {image: 'missing:1'}", "job 'j': no image 'missing:1'" },
+		{ "with: {image: 'a:1'}, env: {A: 'secret:x', B: 'secret:y'}",
+		  "secrets 'x', 'y' not given" },
+		{ "with: {image: 'a:1'}, inputs: {d: {type: dataset, with: {ref: nowhere}}}",
+		  "input 'd' of job 'j': no dataset 'nowhere'" },
+		{ "with: {image: 'a:1'}, env: {A: context.event.github.ref}, "
+		  "inputs: {d: workflow.inputs.s}",
+		  "input 's' has no default and was not given" },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char text[512];
+		struct error err;
+
+		(void)snprintf(text, sizeof text, "%sjobs:\n  j: {uses: container@v1, %s}\n",
+		               i == 3 ? "inputs: {s: {type: string}}\n" : "", cases[i].job);
+		assert_true(make_run(f, text, &err) < 0);
+		if (!strstr(err.msg, cases[i].says))
+			fail_msg("'%s' does not say '%s'", err.msg, cases[i].says);
+	}
+}
+
+static void given_inputs_win_over_defaults(void **state)
+{
+	static const char text[] = "inputs: {s: {type: string, with: {value: a}}}\n"
+				   "jobs:\n"
+				   "  j: {uses: container@v1, with: {image: 'a:1'}, "
+				   "inputs: {s: workflow.inputs.s}}\n";
+	struct run_given given = { .name = "s", .any = "b" };
+	struct fixture *f = *state;
+	struct error err;
+
+	assert_int_equal(make_run(f, text, &err), 0);
+	assert_string_equal(run_input_text(f->run, &f->doc->spec->jobs[0]->inputs[0]), "a");
+	f->options.given = &given;
+	f->options.n_given = 1;
+	assert_int_equal(make_run(f, text, &err), 0);
+	assert_string_equal(run_input_text(f->run, &f->doc->spec->jobs[0]->inputs[0]), "b");
+	given.name = "t";
+	assert_int_equal(make_run(f, text, &err), SLUICE_INVALID);
+	assert_string_equal(err.msg, "input 't' was given, but the workflow's inputs are 's'");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(one_at_a_time_is_the_order_of_the_file, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(
+			a_job_that_succeeds_commits_and_one_that_fails_does_not, setup, teardown),
+		cmocka_unit_test_setup_teardown(cancel_stops_what_runs_and_commits_nothing, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(fail_fast_cancels_the_rest, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_cannot_be_had_stops_the_run_before_it_starts,
+		                                setup, teardown),
+		cmocka_unit_test_setup_teardown(given_inputs_win_over_defaults, setup, teardown),
+		cmocka_unit_test_setup_teardown(random_runs_end_as_the_model_says, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
