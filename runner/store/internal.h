@@ -1,0 +1,142 @@
+/* What the files of store/ know of each other. */
+#ifndef STORE_INTERNAL_H
+#define STORE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/id.h"
+#include "base/strbuf.h"
+#include "store/chunks.h"
+#include "store/manifest.h"
+#include "store/store.h"
+
+struct store {
+	char *path;   /* HOME/store */
+	int fd;       /* HOME/store */
+	int tmp;      /* HOME/tmp: on the same file system, so that links and renames reach */
+	int datasets; /* HOME/store/datasets */
+};
+
+/* --- errors of several threads --------------------------------------------------------------- */
+
+/* Keeps the error of the item that comes first, whichever thread was faster. */
+struct first_error {
+	pthread_mutex_t lock;
+	bool set;
+	size_t at;
+	struct error err;
+};
+
+#define FIRST_ERROR_INIT ((struct first_error){ .lock = PTHREAD_MUTEX_INITIALIZER })
+
+/* Returns the error's class. */
+int first_error_keep(struct first_error *first, size_t at, const struct error *err);
+
+/* Untrusted text for a message: printable, cut. */
+enum { QUOTE_SIZE = 256 };
+const char *quote(const char *s, char buf[QUOTE_SIZE]);
+
+/* --- hash.c: the digests of files ------------------------------------------------------------ */
+
+/* What one thread needs to hash; worker_new and worker_free of parallel_ops. */
+struct hasher;
+void *hasher_new(void *unused);
+void hasher_free(void *hasher); /* takes NULL */
+
+/* The digest of `len` bytes at `offset`; -ENODATA if the file ends before.  Leaf. */
+int hash_range(struct hasher *hasher, int fd, uint64_t offset, uint64_t len,
+               struct digest *ret_digest) MUST_USE;
+
+/* The chunk list of a file of more than CHUNK_SIZE bytes, on all cores.  Leaf; -EFBIG. */
+int hash_chunks(int fd, uint64_t size, struct chunk_list *ret_list) MUST_USE;
+
+/* --- object.c: files named by their content -------------------------------------------------- */
+
+enum { OBJECT_PATH_SIZE = 96 };
+
+/* The kind of a manifest's own texts, beside those of its entries. */
+enum { OBJECT_MANIFEST = 'm' };
+
+/* The path of an object below HOME/store; returns `path`. */
+const char *object_path(char kind, const struct digest *digest, char path[OBJECT_PATH_SIZE]);
+
+/* The mode that an object of this kind has. */
+mode_t object_mode(char kind);
+
+/* A file in HOME/tmp that has no name, or loses it with temp_close(). */
+struct temp {
+	int fd;
+	char name[DATASET_ID_LEN + 1]; /* "": none */
+};
+
+int temp_open(struct store *store, struct temp *ret_temp) MUST_USE; /* leaf */
+void temp_close(struct store *store, struct temp *temp);
+
+enum object_added {
+	OBJECT_ADDED,   /* the descriptor's file is the object now */
+	OBJECT_SAME,    /* ... and was before */
+	OBJECT_PRESENT, /* another file is, with the same content */
+};
+
+/*
+ * Makes the file behind `fd`, which has its last content, owner and mode, the object of the entry's
+ * kind, digest and size, unless there is one.  Returns enum object_added or -errno.
+ */
+int object_add_fd(struct store *store, const struct store_entry *e, int fd) MUST_USE;
+
+/* The same for bytes in memory (chunk lists 'f', manifests 'm'); adds to *new_bytes. */
+int object_put(struct store *store, char kind, const void *data, size_t len,
+               struct digest *ret_digest, uint64_t *new_bytes, struct error *err) MUST_USE;
+
+/* Links an object to NAME below `dirfd`, making a fresh copy of it when it has too many links.
+ * Returns 0 or -errno. */
+int object_link(struct store *store, const struct store_entry *e, int dirfd,
+                const char *name) MUST_USE;
+
+/* Opens an object of a manifest's entry; SLUICE_CORRUPT if it is missing or has another size or
+ * mode than it must have. */
+int object_open(struct store *store, const struct store_entry *e, struct error *err) MUST_USE;
+
+/* Reads and verifies a chunk list or a manifest's text. */
+int object_read(struct store *store, char kind, const struct digest *digest,
+                struct strbuf *ret_text, struct error *err) MUST_USE;
+
+/* --- verify.c -------------------------------------------------------------------------------- */
+
+/* Hashes an open object again. */
+int object_verify(struct store *store, struct hasher *hasher, const struct store_entry *e, int fd,
+                  struct error *err) MUST_USE;
+
+/* --- reader.c: the entries of a manifest, segment by segment --------------------------------- */
+
+struct reader;
+int reader_open(struct store *store, const struct digest *manifest, struct reader **ret_reader,
+                struct error *err) MUST_USE;
+void reader_close(struct reader *reader); /* takes NULL */
+#define AUTO_READER __attribute__((cleanup(cleanup_reader)))
+void cleanup_reader(struct reader *const *reader);
+
+/* The next segment, borrowed until the next call; NULL at the end. */
+int reader_next(struct reader *reader, const struct manifest_segment **ret_segment,
+                struct error *err) MUST_USE;
+
+/* --- tree.c ---------------------------------------------------------------------------------- */
+
+enum { TREE_PATH_SIZE = 80 };
+
+/* The path of a tree below HOME/store; returns `path`. */
+const char *tree_path(const struct digest *manifest, char path[TREE_PATH_SIZE]);
+bool tree_exists(struct store *store, const struct digest *manifest);
+
+/* Moves a finished directory to its place among the trees; where it cannot go because the tree is
+ * there already, it is removed.  Leaf. */
+int tree_install(struct store *store, int dirfd, const char *name,
+                 const struct digest *manifest) MUST_USE;
+
+#endif

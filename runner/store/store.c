@@ -1,0 +1,129 @@
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/xalloc.h"
+#include "store/internal.h"
+
+int first_error_keep(struct first_error *first, size_t at, const struct error *err)
+{
+	(void)pthread_mutex_lock(&first->lock);
+	if (!first->set || at < first->at) {
+		first->set = true;
+		first->at = at;
+		first->err = *err;
+	}
+	(void)pthread_mutex_unlock(&first->lock);
+	return err->class;
+}
+
+const char *quote(const char *s, char buf[QUOTE_SIZE])
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT((size_t)4 * QUOTE_SIZE);
+
+	strbuf_addprintable(&text, s, QUOTE_SIZE - 8);
+	(void)snprintf(buf, QUOTE_SIZE, "%s", strbuf_str(&text));
+	return buf;
+}
+
+/* Makes and opens one of the store's directories. */
+static int open_folder(const char *home, const char *name, int *ret_fd, struct error *err)
+{
+	AUTO_FREE char *path = xasprintf("%s/%s", home, name);
+	int rc = io_mkdirs(path, 0755);
+	int fd;
+
+	if (rc < 0)
+		return error_sys(err, rc, "cannot make directory '%s'", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return error_sys(err, errno, "cannot open directory '%s'", path);
+	*ret_fd = fd;
+	return 0;
+}
+
+static int make_folders(const struct store *store, struct error *err)
+{
+	static const char *const names[] = { "objects", "large", "manifests", "trees" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (mkdirat(store->fd, names[i], 0755) != 0 && errno != EEXIST)
+			return error_sys(err, errno, "cannot make directory '%s/%s'", store->path,
+			                 names[i]);
+	return 0;
+}
+
+int store_open(const char *home, struct store **ret_store, struct error *err)
+{
+	struct store *store = xcalloc(1, sizeof *store);
+	int rc;
+
+	*store = (struct store){ .fd = -1, .tmp = -1, .datasets = -1 };
+	store->path = xasprintf("%s/store", home);
+	rc = open_folder(home, "store", &store->fd, err);
+	if (rc == 0)
+		rc = open_folder(home, "store/datasets", &store->datasets, err);
+	if (rc == 0)
+		rc = open_folder(home, "tmp", &store->tmp, err);
+	if (rc == 0)
+		rc = make_folders(store, err);
+	if (rc < 0) {
+		store_close(store);
+		return rc;
+	}
+	*ret_store = store;
+	return 0;
+}
+
+void store_close(struct store *store)
+{
+	if (!store)
+		return;
+	cleanup_fd(&store->fd);
+	cleanup_fd(&store->tmp);
+	cleanup_fd(&store->datasets);
+	free(store->path);
+	free(store);
+}
+
+const char *store_path(const struct store *store)
+{
+	return store->path;
+}
+
+int store_sync(struct store *store, struct error *err)
+{
+	if (syncfs(store->fd) != 0)
+		return error_sys(err, errno, "cannot write '%s' to disk", store->path);
+	return 0;
+}
+
+int store_lock(struct store *store, enum lock_how how, struct error *err)
+{
+	int fd = lock_take(store->fd, "lock", how, true);
+
+	return fd < 0 ? error_sys(err, fd, "cannot lock '%s/lock'", store->path) : fd;
+}
+
+int store_lock_names(struct store *store, struct error *err)
+{
+	int fd = lock_take(store->fd, "names.lock", LOCK_EXCLUSIVE, true);
+
+	return fd < 0 ? error_sys(err, fd, "cannot lock '%s/names.lock'", store->path) : fd;
+}
+
+int store_lock_dataset(struct store *store, const char *dataset_id, struct error *err)
+{
+	int rc = io_mkdirs_beneath(store->datasets, dataset_id, 0755);
+	AUTO_FD int dir = rc < 0 ? rc : io_open_beneath(store->datasets, dataset_id, O_PATH, 0);
+	int fd = dir < 0 ? dir : lock_take(dir, ".lock", LOCK_EXCLUSIVE, true);
+
+	return fd < 0 ? error_sys(err, fd, "cannot lock dataset '%s'", dataset_id) : fd;
+}
