@@ -191,7 +191,7 @@ static int walk_directory(struct walker *w, int dirfd, const char *name)
 
 static int walk_child(struct walker *w, int dirfd, const struct dirent *e)
 {
-	mode_t mode = DTTOIF(e->d_type);
+	mode_t mode = (mode_t)DTTOIF(e->d_type);
 
 	if (e->d_type == DT_UNKNOWN) {
 		struct stat st;
