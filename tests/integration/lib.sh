@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# lib.sh FILE FUNCTION: one test, in the current directory.  Started by tests/integration/run.
+# Here stand the words that the tests are written in.
+set -Eeuo pipefail
+trap 'echo "stopped at ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND"' ERR
+
+export SLUICE_HOME=$PWD/home
+cp -a --reflink=auto "$BASE_HOME" "$SLUICE_HOME"
+mkdir work
+cd work
+
+EXAMPLES=$REPO/examples/workflows
+
+fail() {
+	echo "$*"
+	exit 1
+}
+
+# sluice ARGUMENT...: runs the program; what it prints goes to `out` and `err`, both are shown when
+# the test fails, and its exit status is in $status.
+sluice() {
+	status=0
+	echo "\$ sluice $*"
+	"$SLUICE" "$@" >out 2>err || status=$?
+	# Job names are padded to the longest one.
+	sed -E -i 's/^([A-Za-z0-9_.-]+) +([|:]) /\1 \2 /' out
+	sed 's/^/  out: /' out | head -n 60
+	sed 's/^/  err: /' err | head -n 60
+	echo "  status: $status"
+}
+
+# expect STATUS sluice ARGUMENT...
+expect() {
+	local want=$1
+	shift
+	"$@"
+	[ "$status" -eq "$want" ] || fail "expected status $want, got $status"
+}
+
+ok() { expect 0 sluice "$@"; }
+
+# says FILE TEXT: the text stands in it; `silent FILE TEXT`: it does not.
+says() { grep -qF -- "$2" "$1" || fail "$1 does not say: $2"; }
+silent() { ! grep -qF -- "$2" "$1" || fail "$1 must not say: $2"; }
+matches() { grep -qE -- "$2" "$1" || fail "$1 does not match: $2"; }
+same() { [ "$1" = "$2" ] || fail "expected '$2', got '$1'"; }
+
+# The one version of dataset NAME that the last run's closing summary lists, as NAME:VERSION.
+made() {
+	local found
+	found=$(cat out err | grep -oE "(^|[^A-Za-z0-9._-])$1:[a-z0-9]{7}\b" | grep -oE "$1:[a-z0-9]{7}" | sort -u)
+	[ "$(wc -l <<<"$found")" -eq 1 ] && [ -n "$found" ] || fail "not one version of $1: '$found'" >&2
+	echo "$found"
+}
+
+# contents DATASET[:POINT] PATH: the bytes of one file of a version.
+contents() {
+	local target
+	target=$(mktemp -d)
+	"$SLUICE" datasets files get --id "$1" --source-path "$2" --target-path "$target/file" \
+		>/dev/null || fail "cannot read $2 of $1" >&2
+	cat "$target/file"
+	rm -rf "$target"
+}
+
+# versions DATASET: how many are committed.
+versions() {
+	"$SLUICE" datasets versions list --id "$1" | grep -cE '^\| ds[a-z0-9]{13}:[a-z0-9]{7} ' || true
+}
+
+# has_dataset NAME
+has_dataset() { "$SLUICE" datasets list | grep -qE "^\| $1 +\|"; }
+
+# job ID [KEY...]: a script@v1 job as text; the script comes on standard input.
+script_job() {
+	local id=$1
+	shift
+	printf '  %s:\n    uses: script@v1\n' "$id"
+	[ $# -eq 0 ] || printf '    %s\n' "$@"
+	printf '    with:\n      image: bash:5\n      script: |\n'
+	sed 's/^/        /'
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds.
+wait_for() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || fail "waited in vain for: $*"
+		sleep 0.05
+	done
+}
+
+# What the program may leave nowhere when it has ended: processes, mounts and cgroups of this home.
+processes_here() {
+	local pid
+	for pid in /proc/[0-9]*; do
+		[ "${pid#/proc/}" != $$ ] || continue
+		if tr '\0' ' ' 2>/dev/null <"$pid/cmdline" | grep -qF "$SLUICE_HOME/" ||
+			[[ $(readlink "$pid/cwd" 2>/dev/null) == "$SLUICE_HOME"/* ]]; then
+			echo "${pid#/proc/} $(tr '\0' ' ' 2>/dev/null <"$pid/cmdline")"
+		fi
+	done
+}
+
+mounts_here() { grep -F "$SLUICE_HOME/" /proc/self/mountinfo || true; }
+
+cgroups_here() { # those of this home's runs
+	local run
+	for run in "$SLUICE_HOME"/runs/*/; do
+		[ -d "$run" ] || continue
+		find /sys/fs/cgroup -maxdepth 5 -path '*sluice*' -name "*$(basename "$run")*" 2>/dev/null
+	done
+}
+
+scratch_here() { # overlay work directories and unfinished things
+	find "$SLUICE_HOME/tmp" -mindepth 1 -maxdepth 1 2>/dev/null || true
+	find "$SLUICE_HOME/runs" -mindepth 3 \( -name scratch -o -name work -o -name upper -o -name views \) \
+		-type d 2>/dev/null || true
+}
+
+leftovers() {
+	processes_here
+	mounts_here
+	cgroups_here
+	scratch_here
+}
+
+nothing_left() {
+	local left end=$((SECONDS + 3))
+	while left=$(leftovers) && [ -n "$left" ]; do
+		[ $SECONDS -lt $end ] || fail "left behind: $left"
+		sleep 0.1
+	done
+}
+
+# shellcheck source=/dev/null
+. "$1"
+"$2"

@@ -1,0 +1,134 @@
+# Stopping a run, and what a dead runner leaves to the next one.
+
+sleeper() {
+	{
+		echo 'jobs:'
+		script_job sleep 'outputs: {d: {type: dataset, with: {ref: slept}}}' <<'END'
+trap 'echo stopping; exit 3' TERM
+echo started > /outputs/d/file
+echo started
+sleep 300 & wait
+END
+		script_job after 'needs: [sleep]' <<<'echo after'
+	} >sleep.yaml
+}
+
+stubborn() {
+	{
+		echo 'jobs:'
+		script_job sleep <<'END'
+trap '' TERM
+echo started
+sleep 300
+END
+	} >sleep.yaml
+}
+
+# Starts the run in the background; $runner is its pid.  Returns when the job has begun.
+start() {
+	# Background jobs of a script ignore SIGINT unless they are in a group of their own.
+	set -m
+	"$SLUICE" run sleep.yaml "$@" >out 2>err &
+	runner=$!
+	set +m
+	wait_for 30 grep -qE '^sleep +[|] started' out
+}
+
+ended() { # STATUS
+	local got=0
+	wait "$runner" || got=$?
+	cat out err
+	same "$got" "$1"
+}
+
+canceled_by() { # SIGNAL NUMBER
+	sleeper
+	start --grace 5
+	kill "-$1" "$runner"
+	ended $((128 + $2))
+	silent out 'after | after'
+	same "$(versions slept)" 0
+	nothing_left
+}
+
+test_sigint() { canceled_by INT 2; says out 'sleep | stopping'; }
+test_sigterm() { canceled_by TERM 15; says out 'sleep | stopping'; }
+test_sighup() { canceled_by HUP 1; says out 'sleep | stopping'; }
+
+test_grace_ends_in_a_kill() {
+	stubborn
+	start --grace 1
+	local begin=$SECONDS
+	kill -TERM "$runner"
+	ended 143
+	[ $((SECONDS - begin)) -lt 15 ] || fail 'it took too long'
+	nothing_left
+}
+
+test_second_signal_kills() {
+	stubborn
+	start --grace 100
+	local begin=$SECONDS
+	kill -INT "$runner"
+	sleep 0.5
+	kill -INT "$runner"
+	ended 130
+	[ $((SECONDS - begin)) -lt 20 ] || fail 'it took too long'
+	nothing_left
+}
+
+test_runs_cancel() {
+	sleeper
+	start
+	ok runs list
+	local number
+	number=$(grep -oE '^\| +[0-9a-f-]{36}|[0-9a-f]{8}-[0-9a-f-]{27}' out.list 2>/dev/null || true)
+	number=$(ls "$SLUICE_HOME/runs" | head -n 1)
+	"$SLUICE" runs cancel "$number" || fail 'runs cancel failed'
+	local got=0
+	wait "$runner" || got=$?
+	[ "$got" -ne 0 ] || fail 'a canceled run must not exit 0'
+	nothing_left
+}
+
+# What an ordinary next run does for one whose runner was killed.
+test_next_run_sweeps_after_kill() {
+	sleeper
+	start
+	kill -KILL "$runner"
+	wait "$runner" || true
+	cp out killed.out
+	printf 'jobs:\n  a:\n    uses: script@v1\n    with: {image: "bash:5", script: "echo fine"}\n' >next.yaml
+	ok run next.yaml
+	says out 'a | fine'
+	nothing_left
+	same "$(versions slept)" 0
+	ok runs list
+	silent out RUNNING
+}
+
+test_shim_killed() {
+	sleeper
+	start
+	local shim
+	shim=$(processes_here | grep -F sluice-shim | head -n 1 | cut -d' ' -f1)
+	[ -n "$shim" ] || fail "no shim among: $(processes_here)"
+	kill -KILL "$shim"
+	local got=0
+	wait "$runner" || got=$?
+	cat out err
+	[ "$got" -eq 4 ] || [ "$got" -eq 1 ] || fail "status $got"
+	same "$(versions slept)" 0
+	nothing_left
+}
+
+test_reader_goes_away() {
+	# `sluice run | head`: the run ends well or stops cleanly, but hangs never.
+	{
+		echo 'jobs:'
+		script_job a <<<'seq 100000'
+	} >many.yaml
+	timeout 60 bash -c '"$SLUICE" run many.yaml 2>err | head -n 3' >head.out
+	same "$(grep -c '^a | ' head.out)" "$(grep -c . head.out)"
+	nothing_left
+}

@@ -1,0 +1,204 @@
+# The command line: validating, planning, the official verbs, and the history of runs.
+
+simple() {
+	{
+		echo 'jobs:'
+		script_job hello 'outputs: {d: {type: dataset, with: {ref: made}}}' <<<'echo hello | tee /outputs/d/x'
+	} >simple.yaml
+}
+
+test_version_and_help() {
+	ok --version
+	matches out '^sluice [0-9]+\.[0-9]+'
+	ok --help
+	says out 'datasets'
+	ok run --help
+	says out '--input'
+	expect 2 sluice no-such-command
+	expect 2 sluice run
+	expect 2 sluice run --no-such-option x.yaml
+	says err no-such-option
+}
+
+test_validate() {
+	simple
+	ok validate simple.yaml
+	cat >bad.yaml <<'END'
+jobs:
+  first:
+    uses: script@v1
+    with:
+      image: bash:5
+      script: true
+  second:
+    needs: [frist]
+    inputs:
+      data: first.outputs.nothing
+    uses: scrpt@v1
+    with: {}
+END
+	expect 2 sluice validate bad.yaml
+	cat out err >both
+	matches both '^bad\.yaml:[0-9]+:[0-9]+: error: '
+	says both frist
+	says both scrpt
+	says both hint
+	[ "$(grep -c ': error: ' both)" -ge 3 ] || fail 'all errors of a file are reported at once'
+	expect 2 sluice run bad.yaml
+	expect 2 sluice validate nowhere.yaml
+	says err nowhere.yaml
+}
+
+test_empty_and_odd_files() {
+	: >empty.yaml
+	expect 2 sluice run empty.yaml
+	printf 'jobs: {}\n' >none.yaml
+	expect 2 sluice run none.yaml
+	printf 'jobs:\n\ta: b\n' >tab.yaml
+	expect 2 sluice run tab.yaml
+	head -c 1000 /dev/urandom >random.yaml
+	expect 2 sluice run random.yaml
+	mkdir directory.yaml
+	expect 2 sluice run directory.yaml
+	printf 'jobs:\n  a: &a\n    needs: [b]\n    uses: script@v1\n    with: {image: "bash:5", script: x}\n  b:\n    needs: [a]\n    uses: script@v1\n    with: {image: "bash:5", script: x}\n' >cycle.yaml
+	expect 2 sluice run cycle.yaml
+}
+
+test_dry_run_changes_nothing() {
+	simple
+	find "$SLUICE_HOME/store" "$SLUICE_HOME/runs" 2>/dev/null | sort >before
+	ok run simple.yaml --dry-run
+	says out hello
+	find "$SLUICE_HOME/store" "$SLUICE_HOME/runs" 2>/dev/null | sort >after
+	! has_dataset made || fail 'a dataset was made'
+	same "$(grep -cE 'store/datasets/|runs/.' after || true)" "$(grep -cE 'store/datasets/|runs/.' before || true)"
+}
+
+test_quiet() {
+	simple
+	ok run simple.yaml --quiet
+	silent out 'hello | hello'
+}
+
+test_dataset_verbs() {
+	mkdir -p files/sub
+	echo alpha >files/a.txt
+	echo beta >files/sub/b.txt
+	ok datasets create --name things --description 'some things'
+	matches out '^Created dataset: ds[a-z0-9]{13}$'
+	local ds
+	ds=$(grep -oE 'ds[a-z0-9]{13}' out)
+	ok datasets list
+	matches out "\\| things +\\| $ds +\\|"
+	ok datasets details --id "$ds"
+	says out 'some things'
+	ok datasets versions create --id "$ds" --message first --source-path files/
+	matches out "^Created dataset version: $ds:[a-z0-9]{7}$"
+	matches out "^Committed dataset version: $ds:[a-z0-9]{7}$"
+	local version
+	version=$(grep -oE "$ds:[a-z0-9]{7}" out | head -n 1)
+	ok datasets versions list --id "$ds"
+	matches out "\\| $version +\\| first +\\|"
+	ok datasets versions details --id "$version"
+	ok datasets files list --id "$version"
+	says out a.txt
+	says out sub/
+	ok datasets files get --id "$version" --target-path back
+	same "$(cat back/a.txt back/sub/b.txt | tr '\n' ' ')" 'alpha beta '
+	ok datasets tags set --id "$version" --name best
+	says out "Set dataset tag: $ds:best"
+	ok datasets tags list --id "$ds"
+	matches out "\\| $version +\\| best +\\|"
+	ok datasets tags delete --id "$ds:best"
+	says out "Deleted dataset tag: $ds:best"
+}
+
+test_open_version() {
+	echo one >one
+	ok datasets create --name slowly
+	ok datasets versions create --id slowly
+	local version
+	version=$(grep -oE 'ds[a-z0-9]{13}:[a-z0-9]{7}' out)
+	ok datasets files put --id "$version" --source-path one --target-path /in
+	same "$(versions slowly)" 0
+	ok datasets versions commit --id "$version"
+	says out "Committed dataset version: $version"
+	same "$(versions slowly)" 1
+	same "$(contents slowly in/one)" one
+	sluice datasets files put --id "$version" --source-path one
+	[ "$status" -ne 0 ] || fail 'a committed version is immutable'
+	sluice datasets versions commit --id "$version"
+	cat out err >both
+	says both 'already committed'
+}
+
+test_dataset_errors() {
+	expect 2 sluice datasets details --id nothing
+	ok datasets create --name things
+	sluice datasets create --name things
+	[ "$status" -ne 0 ] || fail 'the name is taken'
+	expect 2 sluice datasets details --id thigns
+	says err things
+	expect 2 sluice datasets versions commit --id things
+	expect 2 sluice datasets create --name 'ds0123456789abc'
+	expect 2 sluice datasets create --name ''
+}
+
+test_history() {
+	simple
+	ok run simple.yaml
+	ok run simple.yaml
+	ok runs list
+	cp out list
+	same "$(grep -c SUCCEEDED list)" 2
+	local uuid
+	uuid=$(ls "$SLUICE_HOME/runs" | head -n 1)
+	ok runs show "$uuid"
+	says out hello
+	says out SUCCEEDED
+	ok runs logs "$uuid"
+	says out hello
+	ok runs delete "$uuid"
+	same "$(ls "$SLUICE_HOME/runs" | wc -l)" 1
+	ok runs list
+	same "$(grep -c SUCCEEDED out)" 1
+	expect 2 sluice runs show "$uuid"
+	# The versions stay.
+	same "$(versions made)" 2
+}
+
+test_images() {
+	ok images list
+	says out bash
+	mkdir empty
+	sluice images import empty
+	[ "$status" -ne 0 ] || fail 'an empty directory is no image'
+	ok images delete bash:5
+	simple
+	sluice run simple.yaml
+	[ "$status" -ge 2 ] || fail 'the image is gone'
+	says err bash:5
+}
+
+test_home_of_another_kind_is_refused() {
+	mkdir foreign
+	echo x >foreign/file
+	SLUICE_HOME=$PWD/foreign expect 2 sluice datasets list
+	same "$(ls foreign)" file
+}
+
+test_works_from_any_directory_with_a_link() {
+	simple
+	mkdir elsewhere
+	ln -s "$SLUICE_HOME" link
+	(cd elsewhere && SLUICE_HOME=../link "$SLUICE" run ../simple.yaml >../out 2>../err) || {
+		cat out err
+		fail 'failed'
+	}
+	says out 'hello | hello'
+}
+
+test_doctor() {
+	sluice doctor
+	[ "$status" -eq 0 ] || [ "$status" -eq 3 ] || fail "status $status"
+}

@@ -1,0 +1,291 @@
+# What a job sees and what becomes of the others when one fails.
+
+test_failed_job_commits_nothing() {
+	{
+		echo 'jobs:'
+		script_job bad 'outputs: {d: {type: dataset, with: {ref: never}}}' <<'END'
+echo half > /outputs/d/file
+exit 7
+END
+		script_job after 'needs: [bad]' <<<'echo ran'
+		script_job beside <<<'echo beside'
+	} >fail.yaml
+	expect 1 sluice run fail.yaml
+	says out 'beside | beside'
+	silent out 'after | ran'
+	cat out err >both
+	says both 7
+	matches both '[Ss]kipped|SKIPPED'
+	same "$(versions never)" 0
+	"$SLUICE" datasets versions list --id never --isCommitted false >open
+	silent open 'never:'
+	! grep -qE 'ds[a-z0-9]{13}:' open || fail 'an open version is left'
+	nothing_left
+}
+
+test_fail_fast() {
+	{
+		echo 'jobs:'
+		script_job bad <<<'sleep 0.3; exit 1'
+		script_job slow <<<'sleep 60; echo survived'
+		script_job later 'needs: [slow]' <<<'echo later'
+	} >fast.yaml
+	local begin=$SECONDS
+	expect 1 sluice run fast.yaml --jobs 2 --fail-fast --grace 1
+	[ $((SECONDS - begin)) -lt 20 ] || fail 'the other job ran on'
+	silent out survived
+	nothing_left
+}
+
+test_exit_status_of_signals() {
+	{
+		echo 'jobs:'
+		script_job killed <<<'kill -9 $$'
+	} >kill.yaml
+	expect 1 sluice run kill.yaml
+	cat out err >both
+	matches both '137|signal 9|SIGKILL|[Kk]illed'
+}
+
+test_order_and_jobs() {
+	{
+		echo 'jobs:'
+		local i
+		for i in 1 2 3 4; do
+			script_job "sleep-$i" <<<'sleep 1'
+		done
+	} >sleep.yaml
+	local begin=${EPOCHREALTIME/./} four one
+	ok run sleep.yaml --jobs 4
+	four=$(((${EPOCHREALTIME/./} - begin) / 1000))
+	begin=${EPOCHREALTIME/./}
+	ok run sleep.yaml --jobs 1
+	one=$(((${EPOCHREALTIME/./} - begin) / 1000))
+	[ $four -lt 3000 ] || fail "four at once took $four ms"
+	[ $one -ge 4000 ] || fail "one after the other took $one ms"
+}
+
+test_environment() {
+	cat >env.yaml <<'END'
+defaults:
+  env:
+    BOTH: default
+    ONLY: default
+jobs:
+  show:
+    env:
+      BOTH: job
+      QUOTES: "a \"b\" 'c' $HOME `d`"
+      LINES: "one\ntwo"
+      EMPTY: ""
+    uses: script@v1
+    with:
+      image: bash:5
+      script: |
+        echo "$BOTH $ONLY"
+        echo "$QUOTES"
+        echo "$LINES"
+        echo "empty: [$EMPTY] ${EMPTY+set}"
+END
+	ok run env.yaml
+	says out 'show | job default'
+	says out "show | a \"b\" 'c' \$HOME \`d\`"
+	says out 'show | two'
+	says out 'show | empty: [] set'
+}
+
+test_two_hundred_variables() {
+	{
+		printf 'jobs:\n  show:\n    env:\n'
+		local i
+		for i in $(seq 200); do
+			echo "      VARIABLE_$i: \"value $i\""
+		done
+		printf '    uses: script@v1\n    with:\n      image: bash:5\n      script: |\n'
+		echo '        env | grep -c ^VARIABLE_; echo "$VARIABLE_200"'
+	} >many.yaml
+	ok run many.yaml
+	says out 'show | 200'
+	says out 'show | value 200'
+}
+
+test_long_script() {
+	{
+		echo 'jobs:'
+		{
+			local i
+			for i in $(seq 5000); do
+				echo "x=$i # a line that makes this script longer than one argument may be"
+			done
+			echo 'echo "x is $x"'
+		} | script_job long
+	} >long.yaml
+	[ "$(wc -c <long.yaml)" -gt 400000 ] || fail 'too short for this test'
+	ok run long.yaml
+	says out 'long | x is 5000'
+}
+
+test_script_stops_where_bash_would() {
+	{
+		echo 'jobs:'
+		script_job go <<'END'
+false
+echo "went on"
+END
+	} >go.yaml
+	sluice run go.yaml
+	# Documented nowhere; what matters is that the status is that of bash.
+	if [ "$status" -eq 0 ]; then says out 'went on'; else same "$status" 1; fi
+}
+
+test_container_action() {
+	cat >container.yaml <<'END'
+jobs:
+  args:
+    uses: container@v1
+    with:
+      image: bash:5
+      args: [bash, -c, 'printf "%s|" "$@"; echo', name, "a b", "*", "", "$HOME", 'quo"te']
+  command:
+    uses: container@v1
+    with:
+      image: bash:5
+      command: bash
+      args: ["-c", "echo from the command"]
+END
+	ok run container.yaml
+	says out 'args | a b|*||$HOME|quo"te|'
+	says out 'command | from the command'
+}
+
+test_strings_keep_their_bytes() {
+	{
+		echo 'jobs:'
+		script_job a 'outputs: {s: {type: string}}' <<<"printf 'no newline' > /outputs/s"
+		script_job b 'needs: [a]' 'inputs: {s: a.outputs.s, t: {type: string, with: {value: "x\ty"}}}' <<'END'
+wc -c < /inputs/s
+cat /inputs/t | od -c | head -n 1
+END
+	} >string.yaml
+	ok run string.yaml
+	says out 'b | 10'
+	says out 'x  \t   y'
+}
+
+test_string_not_written() {
+	{
+		echo 'jobs:'
+		script_job a 'outputs: {s: {type: string}}' <<<'true'
+		script_job b 'needs: [a]' 'inputs: {s: a.outputs.s}' <<<'cat /inputs/s'
+	} >string.yaml
+	sluice run string.yaml
+	[ "$status" -ne 0 ] || fail 'a string that was not written is an error'
+	cat out err >both
+	says both "'s'"
+}
+
+test_long_lines_and_binary_output() {
+	{
+		echo 'jobs:'
+		script_job a <<'END'
+head -c 200000 /dev/zero | tr '\0' x; echo
+printf 'bell \a escape \033[31m nul \0 end\n'
+printf 'no newline at the end'
+END
+	} >lines.yaml
+	ok run lines.yaml
+	same "$(tr -cd x <out | head -c 300000 | wc -c | awk '{ print ($1 >= 200000) }')" 1
+	! grep -q $'\033\[31m' out || fail 'an escape sequence reaches the terminal'
+	says out 'no newline at the end'
+}
+
+test_heavy_output() {
+	{
+		echo 'jobs:'
+		script_job a <<<'seq 200000'
+	} >heavy.yaml
+	ok run heavy.yaml
+	same "$(grep -c '^a | ' out)" 200000
+	same "$(tail -n 1 <(grep '^a | ' out))" 'a | 200000'
+}
+
+test_stdout_and_stderr() {
+	{
+		echo 'jobs:'
+		script_job a <<<'echo to stdout; echo to stderr >&2'
+	} >both.yaml
+	ok run both.yaml
+	cat out err >both
+	says both 'a | to stdout'
+	says both 'a | to stderr'
+}
+
+test_background_processes_end_with_the_job() {
+	{
+		echo 'jobs:'
+		script_job a 'outputs: {d: {type: dataset, with: {ref: bg}}}' <<'END'
+(while :; do date >> /outputs/d/late; sleep 0.01; done) >/dev/null 2>&1 &
+echo done > /outputs/d/file
+END
+	} >bg.yaml
+	ok run bg.yaml
+	same "$(contents bg file)" "done"
+	nothing_left
+}
+
+test_network_none() {
+	{
+		echo 'jobs:'
+		script_job a <<<'cat /proc/net/dev | grep -c ":"'
+	} >net.yaml
+	ok run net.yaml --network none
+	says out 'a | 1'
+}
+
+test_both_runtimes() {
+	local runtime
+	{
+		echo 'jobs:'
+		script_job a 'outputs: {d: {type: dataset, with: {ref: rt}}}' <<<'echo ran | tee /outputs/d/x'
+	} >rt.yaml
+	for runtime in crun runc; do
+		ok run rt.yaml --runtime "$(command -v $runtime)"
+		says out 'a | ran'
+		nothing_left
+	done
+	expect 3 sluice run rt.yaml --runtime /nonexistent/runtime
+	says err /nonexistent/runtime
+}
+
+test_missing_image() {
+	printf 'jobs:\n  a:\n    uses: script@v1\n    with: {image: "bsh:5", script: "true"}\n' >image.yaml
+	sluice run image.yaml
+	[ "$status" -ge 2 ] || fail 'a missing image must stop the run before it starts'
+	says err bsh
+	says err bash:5
+}
+
+test_missing_command() {
+	printf 'jobs:\n  a:\n    uses: container@v1\n    with: {image: "bash:5", args: [no-such-program]}\n' >cmd.yaml
+	sluice run cmd.yaml
+	[ "$status" -ne 0 ] || fail 'a missing program is a failure'
+	cat out err >both
+	says both no-such-program
+	nothing_left
+}
+
+test_hundred_jobs() {
+	{
+		echo 'jobs:'
+		local i
+		for i in $(seq 100); do
+			if [ "$i" -eq 1 ]; then
+				script_job "job-$i" <<<'true'
+			else
+				script_job "job-$i" "needs: [job-$((i - 1))]" <<<'true'
+			fi
+		done
+	} >chain.yaml
+	ok run chain.yaml
+	nothing_left
+}
