@@ -54,6 +54,44 @@ void text_add_safe(struct strbuf *sb, const char *s, size_t len)
 	}
 }
 
+/* Length of a colour sequence (ECMA-48 SGR: ESC [ digits and ';' m) at s, or 0. */
+static size_t colour_length(const char *s, size_t len)
+{
+	size_t n = 2;
+
+	if (len < 3 || s[0] != '\x1b' || s[1] != '[')
+		return 0;
+	while (n < len && ((s[n] >= '0' && s[n] <= '9') || s[n] == ';'))
+		n++;
+	return n < len && s[n] == 'm' ? n + 1 : 0;
+}
+
+void text_add_log(struct strbuf *sb, const char *s, size_t len)
+{
+	const char *overwritten;
+
+	while (len > 0 && s[len - 1] == '\r')
+		len--;
+	overwritten = memrchr(s, '\r', len);
+	if (overwritten) {
+		len -= (size_t)(overwritten + 1 - s);
+		s = overwritten + 1;
+	}
+	while (len > 0) {
+		size_t as_is = s[0] == '\t' ? 1 : colour_length(s, len);
+		size_t safe = 0;
+
+		strbuf_add(sb, s, as_is);
+		s += as_is;
+		len -= as_is;
+		while (safe < len && s[safe] != '\t' && colour_length(s + safe, len - safe) == 0)
+			safe++;
+		text_add_safe(sb, s, safe);
+		s += safe;
+		len -= safe;
+	}
+}
+
 static char *safe_copy(const char *s)
 {
 	struct strbuf sb = STRBUF_INIT(STRBUF_BIG);
@@ -214,7 +252,7 @@ static void put_row(const struct text_table *t, const size_t *width, size_t row)
 	(void)fputs(" |\n", stdout);
 }
 
-static void table_release(struct text_table *t)
+void text_table_release(struct text_table *t)
 {
 	for (size_t i = 0; i < t->n; i++)
 		free(t->cell[i]);
@@ -243,7 +281,7 @@ void text_details_print(const struct cli *cli, struct text_table *t)
 	if (t->n > t->columns)
 		put_rule(t, width);
 	free(width);
-	table_release(t);
+	text_table_release(t);
 }
 
 void text_table_print(const struct cli *cli, struct text_table *t)
@@ -253,7 +291,21 @@ void text_table_print(const struct cli *cli, struct text_table *t)
 		return;
 	}
 	(void)puts("No data found");
-	table_release(t);
+	text_table_release(t);
+}
+
+int text_end_list(const struct cli *cli, int rc, struct text_table *t, cJSON *array,
+                  const struct error *err)
+{
+	if (rc == 0 && cli->json)
+		cli_print_json(array);
+	else
+		cJSON_Delete(array);
+	if (rc == 0 && !cli->json)
+		text_table_print(cli, t);
+	else
+		text_table_release(t);
+	return rc < 0 ? cli_fail(err) : CLI_OK;
 }
 
 /* Adds one line's words, broken where the next would pass the width. */

@@ -16,6 +16,10 @@ void text_add_safe(struct strbuf *sb, const char *s, size_t len);
 /* Prints it, escaped, on `to`; returns what fputs does. */
 int text_put_safe(const char *s, FILE *to);
 
+/* The same for a line of a job's log on a terminal: tabs and colours pass, and of what carriage
+ * returns would overwrite only the last remains. */
+void text_add_log(struct strbuf *sb, const char *s, size_t len);
+
 /* Columns that UTF-8 text takes on a terminal. */
 size_t text_width(const char *s);
 
@@ -50,7 +54,14 @@ void text_table_add(struct text_table *t, const char *const *cells);
 /* Prints and releases it.  With its head alone: "No data found". */
 void text_table_print(const struct cli *cli, struct text_table *t);
 
-/* The same for rows without a head. */
+void text_table_release(struct text_table *t);
+
+/* How every list ends: prints the error, the array (with --json) or the table, and releases both;
+ * returns the exit status.  `rc` is what the walk returned. */
+int text_end_list(const struct cli *cli, int rc, struct text_table *t, cJSON *array /* takes */,
+                  const struct error *err);
+
+/* Prints and releases rows without a head. */
 void text_details_print(const struct cli *cli, struct text_table *t);
 
 /* Adds text wrapped at blanks to lines of at most `width` columns, each indented; lines that begin

@@ -1,0 +1,18 @@
+/* Every command, each defined in the file of its noun. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+extern const struct cli_command cmd_validate;
+extern const struct cli_command cmd_datasets_create, cmd_datasets_list, cmd_datasets_details;
+extern const struct cli_command cmd_versions_create, cmd_versions_list, cmd_versions_details;
+extern const struct cli_command cmd_versions_commit;
+extern const struct cli_command cmd_files_put, cmd_files_list, cmd_files_get;
+extern const struct cli_command cmd_tags_set, cmd_tags_list, cmd_tags_delete;
+extern const struct cli_command cmd_images_import, cmd_images_list, cmd_images_delete;
+extern const struct cli_command cmd_runs_list, cmd_runs_show, cmd_runs_logs;
+extern const struct cli_command cmd_runs_cancel, cmd_runs_delete;
+extern const struct cli_command cmd_doctor;
+
+#endif

@@ -1,0 +1,140 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/show.h"
+#include "cli/text.h"
+
+/* --- create -------------------------------------------------------------------------------- */
+
+static int check_provider(const struct cli_args *args, struct error *err)
+{
+	const char *provider = args_get(args, "storage-provider-id");
+
+	if (!provider || strcmp(provider, PROVIDER_ID) == 0 || strcmp(provider, PROVIDER_NAME) == 0)
+		return 0;
+	return error_set(err, SLUICE_NOT_FOUND,
+	                 "no storage provider '%s': there is '%s' (%s), which is also taken "
+	                 "without --storage-provider-id",
+	                 provider, PROVIDER_NAME, PROVIDER_ID);
+}
+
+static int run_create(struct cli *cli, const struct cli_args *args)
+{
+	struct datasets *datasets;
+	struct dataset dataset;
+	struct error err;
+
+	if (check_provider(args, &err) < 0 || cli_open_datasets(cli, &datasets, &err) < 0 ||
+	    datasets_create(datasets, args_get(args, "name"), args_get(args, "description"), NULL,
+	                    &dataset, &err) < 0)
+		return cli_fail(&err);
+	(void)printf("Created dataset: %s\n", dataset.id);
+	return CLI_OK;
+}
+
+static const struct cli_option create_options[] = {
+	{ .name = "name", .value = "NAME", .required = true, .help = "The new dataset's name." },
+	{ .name = "description", .value = "TEXT", .help = "What it holds." },
+	{ .name = "storage-provider-id",
+	  .other = "storageProviderId",
+	  .value = "ID",
+	  .help = "Where its bytes live; without it, on this machine (" PROVIDER_ID ")." },
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_datasets_create = {
+	.words = "datasets create",
+	.arguments = "NAME",
+	.summary = "Make a dataset.",
+	.help = "The name may also be given by --name. It may hold letters, digits, '.', '_', '-' "
+		"and blanks inside, and must not look like an id.",
+	.first = "name",
+	.options = create_options,
+	.run = run_create,
+};
+
+/* --- list ---------------------------------------------------------------------------------- */
+
+#define PROVIDER_SHOWN PROVIDER_NAME " (" PROVIDER_ID ")"
+
+static int list_row(void *arg, const struct dataset *dataset)
+{
+	text_table_row(arg, dataset->name, dataset->id, PROVIDER_SHOWN);
+	return 0;
+}
+
+static int list_json(void *arg, const struct dataset *dataset)
+{
+	json_push(arg, show_json_dataset(dataset));
+	return 0;
+}
+
+static int run_list(struct cli *cli, const struct cli_args *args)
+{
+	struct text_table table = TEXT_TABLE_INIT(3);
+	cJSON *array = json_new_arr();
+	struct datasets *datasets;
+	struct error err;
+	int rc = cli_open_datasets(cli, &datasets, &err);
+
+	(void)args;
+	table.may_cut = 1U << 0 | 1U << 2;
+	text_table_row(&table, "Name", "ID", "Storage Provider");
+	if (rc == 0)
+		rc = datasets_each(datasets, cli->json ? list_json : list_row,
+		                   cli->json ? (void *)array : &table, &err);
+	return text_end_list(cli, rc, &table, array, &err);
+}
+
+static const struct cli_option list_options[] = {
+	OPTION_JSON,
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_datasets_list = {
+	.words = "datasets list",
+	.summary = "List the datasets.",
+	.options = list_options,
+	.run = run_list,
+};
+
+/* --- details ------------------------------------------------------------------------------- */
+
+static int run_details(struct cli *cli, const struct cli_args *args)
+{
+	struct text_table table = TEXT_TABLE_INIT(2);
+	struct datasets *datasets;
+	struct dataset dataset;
+	struct error err;
+
+	if (cli_open_datasets(cli, &datasets, &err) < 0 ||
+	    show_find_dataset(datasets, args, &dataset, &err) < 0)
+		return cli_fail(&err);
+	if (cli->json) {
+		cli_print_json(show_json_dataset(&dataset));
+		return CLI_OK;
+	}
+	table.may_cut = 1U << 1;
+	text_table_row(&table, "Name", dataset.name);
+	text_table_row(&table, "ID", dataset.id);
+	text_table_row(&table, "Description", dataset.description);
+	text_table_row(&table, "StorageProvider", PROVIDER_SHOWN);
+	text_details_print(cli, &table);
+	return CLI_OK;
+}
+
+static const struct cli_option details_options[] = {
+	{ .name = "id", .value = "ID", .required = true, .help = "The dataset: its id or name." },
+	OPTION_JSON,
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_datasets_details = {
+	.words = "datasets details",
+	.arguments = "DATASET",
+	.summary = "Show one dataset.",
+	.first = "id",
+	.options = details_options,
+	.run = run_details,
+};

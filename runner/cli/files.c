@@ -1,0 +1,253 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/xalloc.h"
+#include "cli/commands.h"
+#include "cli/show.h"
+#include "cli/text.h"
+
+/* --- put ----------------------------------------------------------------------------------- */
+
+static int run_put(struct cli *cli, const struct cli_args *args)
+{
+	const char *target = args_get(args, "target-path");
+	struct datasets *datasets;
+	struct dataset_version version;
+	struct error err;
+	size_t n;
+	const char *const *source = args_all(args, "source-path", &n);
+
+	if (cli_open_datasets(cli, &datasets, &err) < 0 ||
+	    show_find_version(datasets, args, true, &version, &err) < 0)
+		return cli_fail(&err);
+	for (size_t i = 0; i < n; i++)
+		if (datasets_put(datasets, &version, source[i], target ? target : "/", &err) < 0)
+			return cli_fail(&err);
+	return CLI_OK;
+}
+
+static const struct cli_option put_options[] = {
+	{ .name = "id",
+	  .value = "ID:VERSION",
+	  .required = true,
+	  .help = "The open version, as DATASET:VERSION." },
+	{ .name = "source-path",
+	  .other = "sourcePath",
+	  .value = "PATH",
+	  .repeatable = true,
+	  .required = true,
+	  .help = "A file or directory of this machine. A directory keeps its name, unless PATH "
+	          "ends in '/'." },
+	{ .name = "target-path",
+	  .other = "targetPath",
+	  .value = "PATH",
+	  .help = "The directory in the dataset to put it into; without it, the root." },
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_files_put = {
+	.words = "datasets files put",
+	.arguments = "DATASET:VERSION --source-path PATH",
+	.summary = "Copy files into an open version.",
+	.first = "id",
+	.options = put_options,
+	.run = run_put,
+};
+
+/* --- list ---------------------------------------------------------------------------------- */
+
+struct listing {
+	struct text_table table;
+	cJSON *array; /* NULL: the table */
+	char *path;   /* without slashes at its ends */
+	bool recursive;
+	char *folder; /* the last one that was shown; entries of a folder stand together */
+};
+
+/* "/a//b/" -> "a/b" */
+static char *normalize(const char *path)
+{
+	char *out = xstrdup(path);
+	size_t n = 0;
+
+	for (const char *p = path; *p; p++)
+		if (*p != '/' || (n > 0 && out[n - 1] != '/'))
+			out[n++] = *p;
+	while (n > 0 && out[n - 1] == '/')
+		n--;
+	out[n] = '\0';
+	return out;
+}
+
+static void add_file(struct listing *l, const char *name, const struct store_entry *entry)
+{
+	char size[32] = "";
+	cJSON *out;
+
+	if (l->array) {
+		out = json_new_obj();
+		json_add_str(out, "name", name);
+		if (entry)
+			json_add_int(out, "size", (int64_t)entry->size);
+		if (entry && entry->target)
+			json_add_str(out, "target", entry->target);
+		json_push(l->array, out);
+		return;
+	}
+	if (entry)
+		(void)snprintf(size, sizeof size, "%" PRIu64, entry->size);
+	text_table_row(&l->table, name, size);
+}
+
+static void add_folder(struct listing *l, const char *name, size_t len)
+{
+	if (l->folder && strncmp(l->folder, name, len) == 0 && l->folder[len] == '/' &&
+	    !l->folder[len + 1])
+		return;
+	free(l->folder);
+	l->folder = xasprintf("%.*s/", (int)len, name);
+	add_file(l, l->folder, NULL);
+}
+
+/* The name below the path that is listed; of the path itself, its last component. */
+static const char *name_below(const struct listing *l, const char *path)
+{
+	size_t len = strlen(l->path);
+	const char *slash;
+
+	if (len == 0)
+		return path;
+	if (path[len] == '/')
+		return path + len + 1;
+	slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+static int list_entry(void *arg, const struct store_entry *entry)
+{
+	struct listing *l = arg;
+	const char *name = name_below(l, entry->path);
+	size_t first = strcspn(name, "/");
+
+	if (entry->kind == 'd' && strcmp(entry->path, l->path) == 0)
+		return 0;
+	if (!l->recursive && name[first])
+		add_folder(l, name, first);
+	else if (entry->kind == 'd')
+		add_folder(l, name, strlen(name));
+	else
+		add_file(l, name, entry);
+	return 0;
+}
+
+static int list_files(struct cli *cli, const struct cli_args *args, struct listing *l,
+                      struct error *err)
+{
+	struct datasets *datasets;
+	struct dataset_version version;
+
+	if (args_bool(args, "recursive", false, &l->recursive, err) < 0 ||
+	    cli_open_datasets(cli, &datasets, err) < 0 ||
+	    show_find_version(datasets, args, false, &version, err) < 0)
+		return err->class;
+	return datasets_each_file(datasets, &version, l->path, list_entry, l, err);
+}
+
+static int run_list(struct cli *cli, const struct cli_args *args)
+{
+	const char *path = args_get(args, "path");
+	cJSON *array = json_new_arr();
+	struct listing l = {
+		.table = TEXT_TABLE_INIT(2),
+		.array = cli->json ? array : NULL,
+		.path = normalize(path ? path : "/"),
+	};
+	struct error err;
+	int rc;
+
+	l.table.may_cut = 1U << 0;
+	text_table_row(&l.table, "Name", "Size");
+	rc = list_files(cli, args, &l, &err);
+	free(l.path);
+	free(l.folder);
+	return text_end_list(cli, rc, &l.table, array, &err);
+}
+
+static const struct cli_option list_options[] = {
+	{ .name = "id",
+	  .value = "ID:VERSION",
+	  .required = true,
+	  .help = "The version, as DATASET:VERSION or DATASET:TAG; without one, the latest." },
+	{ .name = "path", .value = "PATH", .help = "The directory to list; without it, the root." },
+	{ .name = "recursive",
+	  .value = "BOOL",
+	  .help = "true: the files of all directories below, too." },
+	OPTION_JSON,
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_files_list = {
+	.words = "datasets files list",
+	.arguments = "DATASET:VERSION",
+	.summary = "List the files of a version.",
+	.help = "Sizes are in bytes. Directories end in '/' and have no size.",
+	.first = "id",
+	.options = list_options,
+	.run = run_list,
+};
+
+/* --- get ----------------------------------------------------------------------------------- */
+
+static int run_get(struct cli *cli, const struct cli_args *args)
+{
+	static const char *const everything[] = { "/" };
+	struct datasets *datasets;
+	struct dataset_version version;
+	struct error err;
+	size_t n;
+	const char *const *source = args_all(args, "source-path", &n);
+
+	if (n == 0) {
+		source = everything;
+		n = 1;
+	}
+	if (cli_open_datasets(cli, &datasets, &err) < 0 ||
+	    show_find_version(datasets, args, false, &version, &err) < 0)
+		return cli_fail(&err);
+	for (size_t i = 0; i < n; i++)
+		if (datasets_get(datasets, &version, source[i], args_get(args, "target-path"),
+		                 &err) < 0)
+			return cli_fail(&err);
+	return CLI_OK;
+}
+
+static const struct cli_option get_options[] = {
+	{ .name = "id",
+	  .value = "ID:VERSION",
+	  .required = true,
+	  .help = "The version, as DATASET:VERSION or DATASET:TAG; without one, the latest." },
+	{ .name = "target-path",
+	  .other = "targetPath",
+	  .value = "PATH",
+	  .required = true,
+	  .help = "Where to: a file gets exactly this path, a directory goes below it." },
+	{ .name = "source-path",
+	  .other = "sourcePath",
+	  .value = "PATH",
+	  .repeatable = true,
+	  .help = "A file or directory of the version; without it, everything. A directory a/b "
+	          "goes to TARGET/a/b, with a '/' at its end straight to TARGET." },
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_files_get = {
+	.words = "datasets files get",
+	.arguments = "DATASET:VERSION --target-path PATH",
+	.summary = "Copy files of a version to this machine's directories.",
+	.first = "id",
+	.options = get_options,
+	.run = run_get,
+};

@@ -1,0 +1,132 @@
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "cli/commands.h"
+#include "cli/show.h"
+#include "cli/text.h"
+#include "image/image.h"
+
+/* --- import -------------------------------------------------------------------------------- */
+
+static int print_imported(void *arg, const char *name, const char *digest)
+{
+	(void)arg;
+	(void)fputs("Imported image: ", stdout);
+	(void)text_put_safe(name, stdout);
+	(void)printf(" (%s)\n", digest);
+	return 0;
+}
+
+static int run_import(struct cli *cli, const struct cli_args *args)
+{
+	struct images *images;
+	struct error err;
+
+	if (cli_open_images(cli, &images, &err) < 0 ||
+	    images_import(images, args_rest(args, 0), args_get(args, "name"), print_imported, NULL,
+	                  &err) < 0)
+		return cli_fail(&err);
+	return CLI_OK;
+}
+
+static const struct cli_option import_options[] = {
+	{ .name = "name",
+	  .value = "NAME",
+	  .help = "The name that the image gets, such as python:3.11; without it, the names that "
+	          "the file carries." },
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_images_import = {
+	.words = "images import",
+	.arguments = "PATH",
+	.summary = "Take an image from a file: an OCI layout or a 'docker save' archive.",
+	.help = "PATH is an OCI image layout (a directory or a tar file) or what 'docker save' or "
+		"'podman save' writes:\n\n"
+		"    docker save python:3.11 -o python.tar\n"
+		"    sluice images import python.tar",
+	.min_rest = 1,
+	.max_rest = 1,
+	.options = import_options,
+	.run = run_import,
+};
+
+/* --- list ---------------------------------------------------------------------------------- */
+
+static int list_row(void *arg, const struct image_info *info)
+{
+	char size[TEXT_SIZE_LEN];
+	char created[CLOCK_TEXT_SIZE] = "";
+
+	if (info->created_ms > 0)
+		(void)clock_format(info->created_ms, created);
+	text_table_row(arg, info->name, info->digest, text_size(info->bytes, size), created);
+	return 0;
+}
+
+static int list_json(void *arg, const struct image_info *info)
+{
+	cJSON *out = json_new_obj();
+
+	json_add_str(out, "name", info->name);
+	json_add_str(out, "digest", info->digest);
+	json_add_int(out, "bytes", (int64_t)info->bytes);
+	json_add_int(out, "layers", (int64_t)info->layers);
+	show_json_add_time(out, "dtCreated", info->created_ms);
+	json_push(arg, out);
+	return 0;
+}
+
+static int run_list(struct cli *cli, const struct cli_args *args)
+{
+	struct text_table table = TEXT_TABLE_INIT(4);
+	cJSON *array = json_new_arr();
+	struct images *images;
+	struct error err;
+	int rc = cli_open_images(cli, &images, &err);
+
+	(void)args;
+	table.may_cut = 1U << 1 | 1U << 3;
+	text_table_row(&table, "Name", "Digest", "Size", "Created");
+	if (rc == 0)
+		rc = images_each(images, cli->json ? list_json : list_row,
+		                 cli->json ? (void *)array : &table, &err);
+	return text_end_list(cli, rc, &table, array, &err);
+}
+
+static const struct cli_option list_options[] = {
+	OPTION_JSON,
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_images_list = {
+	.words = "images list",
+	.summary = "List the images of this machine.",
+	.options = list_options,
+	.run = run_list,
+};
+
+/* --- delete -------------------------------------------------------------------------------- */
+
+static int run_delete(struct cli *cli, const struct cli_args *args)
+{
+	struct images *images;
+	struct error err;
+
+	if (cli_open_images(cli, &images, &err) < 0 ||
+	    images_delete(images, args_rest(args, 0), &err) < 0)
+		return cli_fail(&err);
+	(void)fputs("Deleted image: ", stdout);
+	(void)text_put_safe(args_rest(args, 0), stdout);
+	(void)putchar('\n');
+	return CLI_OK;
+}
+
+const struct cli_command cmd_images_delete = {
+	.words = "images delete",
+	.arguments = "NAME",
+	.summary = "Forget an image, and free what no other image needs.",
+	.min_rest = 1,
+	.max_rest = 1,
+	.run = run_delete,
+};

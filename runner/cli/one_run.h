@@ -1,0 +1,32 @@
+/* One run as the commands on runs see it: its row, its jobs, its directory and its owner. */
+#ifndef CLI_ONE_RUN_H
+#define CLI_ONE_RUN_H
+
+#include "catalog/catalog.h"
+#include "cli/cli.h"
+
+struct one_run {
+	char uuid[UUID_LEN + 1];
+	char *workflow;
+	char *phase;
+	char *message; /* or NULL */
+	int64_t number, created_ms, started_ms, finished_ms;
+};
+
+/* `which` as catalog_each_run() takes it; SLUICE_NOT_FOUND, or SLUICE_INVALID if several fit. */
+int one_run_find(struct catalog *catalog, const char *which, struct one_run *ret_run,
+                 struct error *err) MUST_USE;
+void one_run_release(struct one_run *run);
+
+/* PENDING or RUNNING. */
+bool one_run_is_unfinished(const struct one_run *run);
+
+/* Who owns a run holds HOME/runs/UUID/lock, with its process id as the text. */
+enum owner {
+	OWNER_NONE,  /* nobody: a runner that died, or one that is done */
+	OWNER_ALIVE, /* see *ret_pid */
+};
+int one_run_owner(const char *home, const char *uuid, enum owner *ret_owner, int *ret_pid,
+                  struct error *err) MUST_USE;
+
+#endif

@@ -1,0 +1,405 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/lock.h"
+#include "base/parse.h"
+#include "base/xalloc.h"
+#include "cli/commands.h"
+#include "cli/one_run.h"
+#include "cli/show.h"
+#include "cli/text.h"
+
+static int open_catalog(struct cli *cli, struct catalog **ret_catalog, struct error *err)
+{
+	struct datasets *datasets;
+	int rc = cli_open_datasets(cli, &datasets, err);
+
+	if (rc == 0)
+		*ret_catalog = datasets_catalog(datasets);
+	return rc;
+}
+
+/* --- list ---------------------------------------------------------------------------------- */
+
+static const char *span(int64_t from, int64_t to, char buf[TEXT_SIZE_LEN])
+{
+	if (from == 0)
+		return "";
+	return text_duration((to > 0 ? to : clock_wall_ms()) - from, buf);
+}
+
+static int list_row(void *arg, const struct catalog_run *run)
+{
+	char number[24];
+	char created[CLOCK_TEXT_SIZE];
+	char took[TEXT_SIZE_LEN];
+
+	(void)snprintf(number, sizeof number, "%" PRId64, run->number);
+	text_table_row(arg, run->workflow, number, run->phase,
+	               clock_format(run->created_ms, created),
+	               span(run->started_ms, run->finished_ms, took), run->uuid);
+	return 0;
+}
+
+static cJSON *json_run(const struct catalog_run *run)
+{
+	cJSON *out = json_new_obj();
+	cJSON *status = json_new_obj();
+
+	json_add_str(out, "uuid", run->uuid);
+	json_add_str(out, "workflow", run->workflow);
+	json_add_int(out, "id", run->number);
+	json_add_str(status, "phase", run->phase);
+	json_add_str(status, "message", run->message);
+	json_add(out, "status", status);
+	show_json_add_time(out, "dtCreated", run->created_ms);
+	show_json_add_time(out, "dtStarted", run->started_ms);
+	show_json_add_time(out, "dtFinished", run->finished_ms);
+	return out;
+}
+
+static int list_json(void *arg, const struct catalog_run *run)
+{
+	json_push(arg, json_run(run));
+	return 0;
+}
+
+static int run_list(struct cli *cli, const struct cli_args *args)
+{
+	const char *limit = args_get(args, "limit");
+	struct text_table table = TEXT_TABLE_INIT(6);
+	cJSON *array;
+	struct catalog *catalog = NULL;
+	struct error err;
+	uint64_t most = INT64_MAX;
+	int rc;
+
+	if (limit && !parse_u64(limit, INT64_MAX, &most))
+		return cli_usage(args, "--limit is a whole number, not '%s'", limit);
+	array = json_new_arr();
+	table.may_cut = 1U << 0 | 1U << 3;
+	text_table_row(&table, "Workflow", "Run", "Status", "Created", "Duration", "ID");
+	rc = open_catalog(cli, &catalog, &err);
+	if (rc == 0)
+		rc = catalog_each_run(catalog, NULL, args_get(args, "workflow"), (int64_t)most,
+		                      cli->json ? list_json : list_row,
+		                      cli->json ? (void *)array : &table, &err);
+	return text_end_list(cli, rc, &table, array, &err);
+}
+
+static const struct cli_option list_options[] = {
+	{ .name = "workflow", .value = "NAME", .help = "Only the runs of this workflow." },
+	{ .name = "limit", .value = "N", .help = "Only the newest N." },
+	OPTION_JSON,
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_runs_list = {
+	.words = "runs list",
+	.summary = "List the runs, newest first.",
+	.options = list_options,
+	.run = run_list,
+};
+
+/* --- show ---------------------------------------------------------------------------------- */
+
+static void print_run(const struct cli *cli, const struct one_run *run)
+{
+	struct text_table table = TEXT_TABLE_INIT(2);
+	char number[24];
+	char created[CLOCK_TEXT_SIZE];
+	char took[TEXT_SIZE_LEN];
+
+	(void)snprintf(number, sizeof number, "%" PRId64, run->number);
+	table.may_cut = 1U << 1;
+	text_table_row(&table, "Workflow", run->workflow);
+	text_table_row(&table, "Run", number);
+	text_table_row(&table, "ID", run->uuid);
+	text_table_row(&table, "Status", run->phase);
+	if (run->message)
+		text_table_row(&table, "Message", run->message);
+	text_table_row(&table, "Created", clock_format(run->created_ms, created));
+	text_table_row(&table, "Duration", span(run->started_ms, run->finished_ms, took));
+	text_details_print(cli, &table);
+}
+
+static int job_row(void *arg, const struct catalog_job *job)
+{
+	char attempt[16];
+	char end[32] = "";
+	char took[TEXT_SIZE_LEN];
+
+	(void)snprintf(attempt, sizeof attempt, "%d", job->attempt);
+	if (job->signal > 0)
+		(void)snprintf(end, sizeof end, "signal %d", job->signal);
+	else if (job->exit_code >= 0)
+		(void)snprintf(end, sizeof end, "%d", job->exit_code);
+	text_table_row(arg, job->name, job->state, job->attempt > 0 ? attempt : "", end,
+	               span(job->started_ms, job->finished_ms, took),
+	               job->message ? job->message : "");
+	return 0;
+}
+
+static int link_row(void *arg, const struct catalog_link *link)
+{
+	AUTO_FREE char *version = xasprintf("%s:%s", link->dataset, link->version);
+
+	text_table_row(arg, link->job, link->is_output ? "output" : "input", link->name, version,
+	               link->committed ? "" : "not committed");
+	return 0;
+}
+
+static int print_jobs(const struct cli *cli, struct catalog *catalog, const char *uuid,
+                      struct error *err)
+{
+	struct text_table jobs = TEXT_TABLE_INIT(6);
+	struct text_table links = TEXT_TABLE_INIT(5);
+	int rc;
+
+	jobs.may_cut = 1U << 5;
+	links.may_cut = 1U << 0 | 1U << 2;
+	text_table_row(&jobs, "Job", "State", "Attempt", "Exit", "Duration", "Message");
+	text_table_row(&links, "Job", "Kind", "Name", "Dataset version", "");
+	rc = catalog_each_job(catalog, uuid, job_row, &jobs, err);
+	if (rc == 0)
+		rc = catalog_each_link(catalog, uuid, link_row, &links, err);
+	if (rc == 0 && jobs.n > jobs.columns)
+		text_table_print(cli, &jobs);
+	if (rc == 0 && links.n > links.columns)
+		text_table_print(cli, &links);
+	text_table_release(&jobs);
+	text_table_release(&links);
+	return rc;
+}
+
+static int job_json(void *arg, const struct catalog_job *job)
+{
+	cJSON *out = json_new_obj();
+
+	json_add_str(out, "name", job->name);
+	json_add_str(out, "state", job->state);
+	json_add_str(out, "message", job->message);
+	json_add_int(out, "attempt", job->attempt);
+	json_add(out, "exitCode",
+	         job->exit_code < 0 ? cJSON_CreateNull() : cJSON_CreateNumber(job->exit_code));
+	json_add(out, "signal",
+	         job->signal == 0 ? cJSON_CreateNull() : cJSON_CreateNumber(job->signal));
+	show_json_add_time(out, "dtStarted", job->started_ms);
+	show_json_add_time(out, "dtFinished", job->finished_ms);
+	json_push(arg, out);
+	return 0;
+}
+
+static int link_json(void *arg, const struct catalog_link *link)
+{
+	cJSON *out = json_new_obj();
+
+	json_add_str(out, "job", link->job);
+	json_add_str(out, "kind", link->is_output ? "output" : "input");
+	json_add_str(out, "name", link->name);
+	json_add_str(out, "datasetId", link->dataset);
+	json_add_str(out, "version", link->version);
+	json_add_bool(out, "isCommitted", link->committed);
+	json_push(arg, out);
+	return 0;
+}
+
+static int take_json(void *arg, const struct catalog_run *run)
+{
+	*(cJSON **)arg = json_run(run);
+	return 0;
+}
+
+static int print_run_json(struct catalog *catalog, const char *uuid, struct error *err)
+{
+	cJSON *jobs = json_new_arr();
+	cJSON *links = json_new_arr();
+	cJSON *out = NULL;
+	int rc = catalog_each_run(catalog, uuid, NULL, 1, take_json, &out, err);
+
+	if (rc == 0)
+		rc = catalog_each_job(catalog, uuid, job_json, jobs, err);
+	if (rc == 0)
+		rc = catalog_each_link(catalog, uuid, link_json, links, err);
+	if (rc == 0 && !out) /* deleted since it was found */
+		rc = error_set(err, SLUICE_NOT_FOUND, "run '%s' is gone", uuid);
+	if (rc < 0) {
+		cJSON_Delete(jobs);
+		cJSON_Delete(links);
+		cJSON_Delete(out);
+		return rc;
+	}
+	json_add(out, "jobs", jobs);
+	json_add(out, "datasets", links);
+	cli_print_json(out);
+	return 0;
+}
+
+static int run_show(struct cli *cli, const struct cli_args *args)
+{
+	const char *which = args_rest(args, 0);
+	struct catalog *catalog = NULL;
+	struct one_run run;
+	struct error err;
+	int rc;
+
+	if (open_catalog(cli, &catalog, &err) < 0 ||
+	    one_run_find(catalog, which ? which : "latest", &run, &err) < 0)
+		return cli_fail(&err);
+	if (cli->json) {
+		rc = print_run_json(catalog, run.uuid, &err);
+	} else {
+		print_run(cli, &run);
+		rc = print_jobs(cli, catalog, run.uuid, &err);
+	}
+	one_run_release(&run);
+	return rc < 0 ? cli_fail(&err) : CLI_OK;
+}
+
+static const struct cli_option show_options[] = {
+	OPTION_JSON,
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_runs_show = {
+	.words = "runs show",
+	.arguments = "[RUN]",
+	.summary = "Show a run: its jobs, and what they read and wrote.",
+	.help = "RUN is a run's id, 4 or more of its first characters, WORKFLOW/NUMBER, or "
+		"'latest', which is also meant without one.",
+	.max_rest = 1,
+	.options = show_options,
+	.run = run_show,
+};
+
+/* --- cancel -------------------------------------------------------------------------------- */
+
+/* The owner is looked at again once we hold its pidfd: the number may be another's by then. */
+static int ask_to_stop(const char *home, const char *uuid, struct error *err)
+{
+	enum owner owner;
+	int pid = 0;
+	int again = 0;
+	AUTO_FD int fd = -1;
+	int rc = one_run_owner(home, uuid, &owner, &pid, err);
+
+	if (rc == 0 && owner == OWNER_ALIVE) {
+		fd = (int)syscall(SYS_pidfd_open, pid, 0);
+		if (fd < 0 && errno != ESRCH)
+			return error_sys(err, errno, "cannot reach the runner (process %d)", pid);
+		rc = one_run_owner(home, uuid, &owner, &again, err);
+	}
+	if (rc < 0)
+		return rc;
+	if (owner == OWNER_NONE || fd < 0 || again != pid)
+		return error_set(
+			err, SLUICE_NOT_FOUND,
+			"no runner owns run '%s' any more: the next 'sluice run' ends what "
+			"is left of it",
+			uuid);
+	if (syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0) != 0)
+		return error_sys(err, errno, "cannot stop the runner (process %d)", pid);
+	return 0;
+}
+
+static int run_cancel(struct cli *cli, const struct cli_args *args)
+{
+	struct catalog *catalog = NULL;
+	struct one_run run;
+	struct error err;
+	const char *home;
+	int rc;
+
+	if (open_catalog(cli, &catalog, &err) < 0 || cli_home(cli, &home, &err) < 0 ||
+	    one_run_find(catalog, args_rest(args, 0), &run, &err) < 0)
+		return cli_fail(&err);
+	rc = one_run_is_unfinished(&run)
+	             ? ask_to_stop(home, run.uuid, &err)
+	             : error_set(&err, SLUICE_INVALID, "run '%s' has ended already: %s", run.uuid,
+	                         run.phase);
+	if (rc == 0)
+		(void)printf("Canceling run: %s\n", run.uuid);
+	one_run_release(&run);
+	return rc < 0 ? cli_fail(&err) : CLI_OK;
+}
+
+const struct cli_command cmd_runs_cancel = {
+	.words = "runs cancel",
+	.arguments = "RUN",
+	.summary = "Stop a run: its jobs are asked to end, then made to.",
+	.help = "RUN is named as in 'sluice runs show'.",
+	.min_rest = 1,
+	.max_rest = 1,
+	.run = run_cancel,
+};
+
+/* --- delete -------------------------------------------------------------------------------- */
+
+/* The directory goes first: a row without one can be deleted again, the other way round not. */
+static int delete_run(const char *home, struct catalog *catalog, const char *uuid,
+                      struct error *err)
+{
+	AUTO_FREE char *path = xasprintf("%s/runs", home);
+	AUTO_FD int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD int run = dir < 0 ? -1 : io_open_beneath(dir, uuid, O_RDONLY | O_DIRECTORY, 0);
+	AUTO_FD int lock = run < 0 ? -1 : lock_take(run, "lock", LOCK_EXCLUSIVE, false);
+	int rc;
+
+	if (lock == -EWOULDBLOCK)
+		return error_set(err, SLUICE_INVALID,
+		                 "run '%s' is running: 'sluice runs cancel' stops it", uuid);
+	if (run >= 0 && lock < 0)
+		return error_sys(err, lock, "cannot lock run '%s'", uuid);
+	rc = dir < 0 ? 0 : io_remove_tree(dir, uuid);
+	if (rc < 0)
+		return error_sys(err, rc, "cannot remove '%s/%s'", path, uuid);
+	return catalog_delete_run(catalog, uuid, err);
+}
+
+static int run_delete(struct cli *cli, const struct cli_args *args)
+{
+	struct catalog *catalog = NULL;
+	struct one_run run;
+	struct error err;
+	const char *home;
+	enum owner owner = OWNER_NONE;
+	int pid;
+	int rc;
+
+	if (open_catalog(cli, &catalog, &err) < 0 || cli_home(cli, &home, &err) < 0 ||
+	    one_run_find(catalog, args_rest(args, 0), &run, &err) < 0)
+		return cli_fail(&err);
+	rc = one_run_owner(home, run.uuid, &owner, &pid, &err);
+	/* Without its directory nothing could find the containers that still run. */
+	if (rc == 0 && owner == OWNER_NONE && one_run_is_unfinished(&run))
+		rc = error_set(&err, SLUICE_INVALID,
+		               "run '%s' was left unfinished by a runner that died: the next "
+		               "'sluice run' ends what is left of it, then it can be deleted",
+		               run.uuid);
+	if (rc == 0)
+		rc = delete_run(home, catalog, run.uuid, &err);
+	if (rc == 0)
+		(void)printf("Deleted run: %s\n", run.uuid);
+	one_run_release(&run);
+	return rc < 0 ? cli_fail(&err) : CLI_OK;
+}
+
+const struct cli_command cmd_runs_delete = {
+	.words = "runs delete",
+	.arguments = "RUN",
+	.summary = "Delete a run's history and logs; dataset versions stay.",
+	.help = "RUN is named as in 'sluice runs show'.",
+	.min_rest = 1,
+	.max_rest = 1,
+	.run = run_delete,
+};

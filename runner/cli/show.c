@@ -1,0 +1,148 @@
+#include "cli/show.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/xalloc.h"
+
+int show_find_dataset(struct datasets *datasets, const struct cli_args *args,
+                      struct dataset *ret_dataset, struct error *err)
+{
+	const char *id = args_get(args, "id");
+
+	if (strchr(id, ':'))
+		return error_set(err, SLUICE_INVALID,
+		                 "The '--id' option should not have a version/tag (ex: %.*s)",
+		                 (int)strcspn(id, ":"), id);
+	return datasets_find(datasets, id, ret_dataset, err);
+}
+
+int show_find_version(struct datasets *datasets, const struct cli_args *args, bool exact,
+                      struct dataset_version *ret_version, struct error *err)
+{
+	const char *id = args_get(args, "id");
+
+	if (exact && !strchr(id, ':'))
+		return error_set(err, SLUICE_INVALID,
+		                 "The '--id' option is missing the version (ex: %s:latest)", id);
+	return datasets_resolve(datasets, id, ret_version, err);
+}
+
+const char *show_ref(const struct dataset_version *version, char buf[DS_REF_LEN])
+{
+	(void)snprintf(buf, DS_REF_LEN, "%s:%s", version->dataset, version->id);
+	return buf;
+}
+
+static int add_tag(void *arg, const char *tag, const struct dataset_version *version)
+{
+	struct show_tags *tags = arg;
+	struct show_tag *t;
+
+	tags->tag = xgrow(tags->tag, tags->n, &tags->cap, sizeof *tags->tag);
+	t = &tags->tag[tags->n++];
+	(void)snprintf(t->name, sizeof t->name, "%s", tag);
+	(void)snprintf(t->version, sizeof t->version, "%s", version->id);
+	(void)snprintf(t->message, sizeof t->message, "%.*s", (int)sizeof t->message - 1,
+	               version->message);
+	return 0;
+}
+
+int show_tags_load(struct datasets *datasets, const struct dataset *dataset,
+                   struct show_tags *ret_tags, struct error *err)
+{
+	*ret_tags = (struct show_tags){ 0 };
+	return datasets_each_tag(datasets, dataset, add_tag, ret_tags, err);
+}
+
+char *show_tags_of(const struct show_tags *tags, const char *version)
+{
+	struct strbuf sb = STRBUF_INIT(STRBUF_BIG);
+
+	for (size_t i = 0; i < tags->n; i++)
+		if (strcmp(tags->tag[i].version, version) == 0)
+			strbuf_addf(&sb, "%s%s", sb.len > 0 ? ", " : "", tags->tag[i].name);
+	return strbuf_detach(&sb);
+}
+
+void show_tags_release(struct show_tags *tags)
+{
+	free(tags->tag);
+	*tags = (struct show_tags){ 0 };
+}
+
+void show_json_add_time(cJSON *obj, const char *name, int64_t ms)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	json_add_str(obj, name, ms > 0 ? clock_format(ms, text) : NULL);
+}
+
+static const char *or_null(const char *text)
+{
+	return text[0] ? text : NULL;
+}
+
+cJSON *show_json_dataset(const struct dataset *dataset)
+{
+	cJSON *out = json_new_obj();
+	cJSON *provider = json_new_obj();
+
+	json_add_str(out, "id", dataset->id);
+	json_add_str(out, "name", dataset->name);
+	json_add_str(out, "description", or_null(dataset->description));
+	show_json_add_time(out, "dtCreated", dataset->created_ms);
+	json_add_str(provider, "id", PROVIDER_ID);
+	json_add_str(provider, "name", PROVIDER_NAME);
+	json_add(out, "storageProvider", provider);
+	return out;
+}
+
+static cJSON *json_tags(const struct show_tags *tags, const char *version)
+{
+	cJSON *out = json_new_arr();
+
+	for (size_t i = 0; i < tags->n; i++) {
+		cJSON *tag;
+
+		if (strcmp(tags->tag[i].version, version) != 0)
+			continue;
+		tag = json_new_obj();
+		json_add_str(tag, "name", tags->tag[i].name);
+		json_push(out, tag);
+	}
+	return out;
+}
+
+cJSON *show_json_version(const struct dataset_version *version, const struct show_tags *tags)
+{
+	cJSON *out = json_new_obj();
+	char hex[DIGEST_HEX_LEN + 1];
+
+	json_add_str(out, "datasetId", version->dataset);
+	json_add_str(out, "version", version->id);
+	json_add_bool(out, "isCommitted", version->committed);
+	json_add_str(out, "message", or_null(version->message));
+	json_add(out, "tags", json_tags(tags, version->id));
+	show_json_add_time(out, "dtCreated", version->created_ms);
+	show_json_add_time(out, "dtCommitted", version->committed_ms);
+	if (version->committed) {
+		json_add_str(out, "manifest", digest_hex(&version->manifest, hex));
+		json_add_int(out, "files", (int64_t)version->files);
+		json_add_int(out, "usageBytes", (int64_t)version->bytes);
+	}
+	if (version->run[0]) {
+		json_add_str(out, "run", version->run);
+		json_add_str(out, "job", or_null(version->job));
+		json_add_int(out, "attempt", version->attempt);
+	}
+	return out;
+}
+
+void show_warning(void *arg, const char *text)
+{
+	cli_note(arg, "warning: %s", text);
+}

@@ -1,0 +1,56 @@
+/* How datasets are named on the command line and shown, shared by the dataset commands. */
+#ifndef CLI_SHOW_H
+#define CLI_SHOW_H
+
+#include "base/json.h"
+#include "cli/cli.h"
+#include "dataset/dataset.h"
+
+/* The one storage provider that there is: this machine's. */
+#define PROVIDER_ID   "splocal00000000"
+#define PROVIDER_NAME "Gradient Managed"
+
+/* Room for "DS:VER" and "DS:NAME". */
+enum { DS_REF_LEN = DATASET_ID_LEN + 1 + NAME_MAX_LEN + 1 };
+
+#define OPTION_JSON                                                \
+	{                                                          \
+		.name = "json", .help = "Print JSON, not a table." \
+	}
+
+/* The dataset of --id, which must have no version or tag. */
+int show_find_dataset(struct datasets *datasets, const struct cli_args *args,
+                      struct dataset *ret_dataset, struct error *err) MUST_USE;
+
+/* The version of --id.  With `exact` it must name a version or tag, else none means latest. */
+int show_find_version(struct datasets *datasets, const struct cli_args *args, bool exact,
+                      struct dataset_version *ret_version, struct error *err) MUST_USE;
+
+/* "DS:VER"; returns the buffer. */
+const char *show_ref(const struct dataset_version *version, char buf[DS_REF_LEN]);
+
+/* The tags of one dataset. */
+struct show_tag {
+	char name[NAME_MAX_LEN + 1];
+	char version[VERSION_ID_LEN + 1];
+	char message[256];
+};
+struct show_tags {
+	struct show_tag *tag;
+	size_t n, cap;
+};
+int show_tags_load(struct datasets *datasets, const struct dataset *dataset,
+                   struct show_tags *ret_tags, struct error *err) MUST_USE;
+/* Those of one version, "a, b"; the caller frees it. */
+char *show_tags_of(const struct show_tags *tags, const char *version);
+void show_tags_release(struct show_tags *tags);
+
+/* The official API's objects. */
+cJSON *show_json_dataset(const struct dataset *dataset);
+cJSON *show_json_version(const struct dataset_version *version, const struct show_tags *tags);
+void show_json_add_time(cJSON *obj, const char *name, int64_t ms);
+
+/* Prints a warning about a file that was left out or changed (store_warn_fn; `arg` is the cli). */
+void show_warning(void *arg, const char *text);
+
+#endif

@@ -1,0 +1,166 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "cli/commands.h"
+#include "cli/text.h"
+#include "spec/spec.h"
+
+enum { TEXT_MAX = 64 << 20 }; /* spec's own limit */
+
+/* What is told of one file. */
+struct verdict {
+	const char *file;
+	const struct spec_doc *doc; /* NULL: could not be read */
+	const char *text;
+	size_t len;
+	const struct error *error; /* why not */
+};
+
+static int read_text(const char *file, struct strbuf *text, struct error *err)
+{
+	bool is_stdin = strcmp(file, "-") == 0;
+	AUTO_FD int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+	                          : open(file, O_RDONLY | O_CLOEXEC);
+	int rc = fd < 0 ? -errno : io_read_all(fd, text);
+
+	if (rc == -EFBIG)
+		return error_set(err, SLUICE_LIMIT, "'%s' is larger than 64 MiB", file);
+	/* The file is the user's input: whatever is wrong with it, the machine is well. */
+	if (rc < 0) {
+		(void)error_sys(err, rc, "cannot read '%s'", file);
+		err->class = SLUICE_INVALID;
+		return err->class;
+	}
+	return 0;
+}
+
+static void print_diags(const struct verdict *v)
+{
+	for (size_t i = 0; i < v->doc->n_diags; i++) {
+		AUTO_FREE char *text =
+			spec_diag_format(&v->doc->diags[i], v->file, v->text, v->len);
+
+		(void)fflush(stdout);
+		(void)fputs(text ? text : "sluice: out of memory\n", stderr);
+	}
+}
+
+static void print_verdict(const struct cli *cli, const struct verdict *v)
+{
+	if (!v->doc) {
+		(void)cli_fail(v->error);
+		return;
+	}
+	print_diags(v);
+	if (v->doc->n_errors > 0 || cli->quiet)
+		return;
+	(void)text_put_safe(v->file, stdout);
+	(void)printf(": ok (%zu job%s)\n", v->doc->spec->n_jobs,
+	             v->doc->spec->n_jobs == 1 ? "" : "s");
+}
+
+static cJSON *json_diag(const struct spec_diag *diag)
+{
+	cJSON *out = json_new_obj();
+
+	json_add_str(out, "severity", diag->severity == SPEC_ERROR ? "error" : "warning");
+	json_add_int(out, "line", diag->at.line);
+	json_add_int(out, "column", diag->at.column);
+	json_add_str(out, "message", diag->message);
+	json_add_str(out, "hint", diag->hint);
+	return out;
+}
+
+static cJSON *json_unreadable(const struct error *error)
+{
+	const struct spec_diag diag = {
+		.severity = SPEC_ERROR,
+		.message = error->msg,
+	};
+
+	return json_diag(&diag);
+}
+
+static cJSON *json_verdict(const struct verdict *v)
+{
+	cJSON *out = json_new_obj();
+	cJSON *diags = json_new_arr();
+
+	json_add_str(out, "file", v->file);
+	json_add_bool(out, "ok", v->doc && v->doc->n_errors == 0);
+	for (size_t i = 0; v->doc && i < v->doc->n_diags; i++)
+		json_push(diags, json_diag(&v->doc->diags[i]));
+	if (!v->doc)
+		json_push(diags, json_unreadable(v->error));
+	json_add(out, "diagnostics", diags);
+	return out;
+}
+
+static int validate_file(const struct cli *cli, const char *file, cJSON *files)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(TEXT_MAX);
+	struct error err;
+	struct verdict v = { .file = file, .error = &err };
+	struct spec_doc *doc = NULL;
+	int rc = read_text(file, &text, &err);
+
+	if (rc == 0) {
+		doc = spec_parse(strbuf_str(&text), text.len);
+		v.doc = doc;
+		v.text = strbuf_str(&text);
+		v.len = text.len;
+		if (!doc)
+			(void)error_sys(&err, ENOMEM, "cannot check '%s'", file);
+	}
+	if (cli->json)
+		json_push(files, json_verdict(&v));
+	else
+		print_verdict(cli, &v);
+	rc = doc && doc->n_errors == 0 ? CLI_OK : CLI_USAGE;
+	spec_doc_free(doc);
+	return rc;
+}
+
+static int run_validate(struct cli *cli, const struct cli_args *args)
+{
+	cJSON *files = json_new_arr();
+	int status = CLI_OK;
+
+	for (size_t i = 0; i < args_n_rest(args); i++)
+		if (validate_file(cli, args_rest(args, i), files) != CLI_OK)
+			status = CLI_USAGE;
+	if (cli->json) {
+		cJSON *doc = json_new_obj();
+
+		json_add(doc, "files", files);
+		cli_print_json(doc);
+		return status;
+	}
+	cJSON_Delete(files);
+	return status;
+}
+
+static const struct cli_option validate_options[] = {
+	{ .name = "json",
+	  .help = "Print one JSON document: {\"files\": [{\"file\", \"ok\", \"diagnostics\": "
+	          "[{\"severity\", \"line\", \"column\", \"message\", \"hint\"}]}]}." },
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_validate = {
+	.words = "validate",
+	.arguments = "FILE...",
+	.summary = "Check workflow files, and say all that is wrong with them.",
+	.help = "A FILE of '-' is standard input. Nothing is run and no dataset is looked at. The "
+		"exit status is 2 if any file has an error.",
+	.min_rest = 1,
+	.max_rest = CLI_MANY,
+	.options = validate_options,
+	.run = run_validate,
+};

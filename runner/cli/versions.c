@@ -1,0 +1,271 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "cli/commands.h"
+#include "cli/show.h"
+#include "cli/text.h"
+
+/* --- create -------------------------------------------------------------------------------- */
+
+/* Before a version is made for them. */
+static int check_sources(const char *const *source, size_t n, struct error *err)
+{
+	for (size_t i = 0; i < n; i++)
+		if (access(source[i], R_OK) != 0)
+			return errno == ENOENT
+			               ? error_set(err, SLUICE_INVALID, "Source path not found: %s",
+			                           source[i])
+			               : error_sys(err, errno, "cannot read '%s'", source[i]);
+	return 0;
+}
+
+static int put_and_commit(struct cli *cli, struct datasets *datasets,
+                          struct dataset_version *version, const struct cli_args *args,
+                          struct error *err)
+{
+	size_t n;
+	const char *const *source = args_all(args, "source-path", &n);
+
+	for (size_t i = 0; i < n; i++) {
+		int rc = datasets_put(datasets, version, source[i], "/", err);
+
+		if (rc < 0)
+			return rc;
+	}
+	return datasets_commit(datasets, version, NULL, show_warning, cli, err);
+}
+
+static int run_create(struct cli *cli, const struct cli_args *args)
+{
+	char ref[DS_REF_LEN];
+	struct datasets *datasets;
+	struct dataset dataset;
+	struct dataset_version version;
+	struct error err;
+	size_t n;
+	const char *const *source = args_all(args, "source-path", &n);
+
+	if (check_sources(source, n, &err) < 0 || cli_open_datasets(cli, &datasets, &err) < 0 ||
+	    show_find_dataset(datasets, args, &dataset, &err) < 0 ||
+	    datasets_open_version(datasets, &dataset, args_get(args, "message"), NULL, &version,
+	                          &err) < 0)
+		return cli_fail(&err);
+	(void)printf("Created dataset version: %s\n", show_ref(&version, ref));
+	if (n == 0)
+		return CLI_OK;
+	if (put_and_commit(cli, datasets, &version, args, &err) < 0)
+		return cli_fail(&err);
+	(void)printf("Committed dataset version: %s\n", ref);
+	return CLI_OK;
+}
+
+static const struct cli_option create_options[] = {
+	{ .name = "id", .value = "ID", .required = true, .help = "The dataset: its id or name." },
+	{ .name = "message", .value = "TEXT", .help = "What is new in this version." },
+	{ .name = "source-path",
+	  .other = "sourcePath",
+	  .value = "PATH",
+	  .repeatable = true,
+	  .help = "A file or directory to put into the version, which is then committed. A "
+	          "directory keeps its name, unless PATH ends in '/'." },
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_versions_create = {
+	.words = "datasets versions create",
+	.arguments = "DATASET",
+	.summary = "Open a new version; with --source-path, fill and commit it.",
+	.first = "id",
+	.options = create_options,
+	.run = run_create,
+};
+
+/* --- list ---------------------------------------------------------------------------------- */
+
+struct listing {
+	struct text_table table;
+	struct show_tags tags;
+	cJSON *array;
+};
+
+static int list_row(void *arg, const struct dataset_version *version)
+{
+	struct listing *l = arg;
+	char ref[DS_REF_LEN];
+	AUTO_FREE char *tags = show_tags_of(&l->tags, version->id);
+
+	text_table_row(&l->table, show_ref(version, ref), version->message, tags);
+	return 0;
+}
+
+static int list_json(void *arg, const struct dataset_version *version)
+{
+	struct listing *l = arg;
+
+	json_push(l->array, show_json_version(version, &l->tags));
+	return 0;
+}
+
+static int list_versions(struct cli *cli, const struct cli_args *args, struct listing *l,
+                         struct error *err)
+{
+	struct datasets *datasets;
+	struct dataset dataset;
+	bool committed;
+
+	if (args_bool(args, "is-committed", true, &committed, err) < 0 ||
+	    cli_open_datasets(cli, &datasets, err) < 0 ||
+	    show_find_dataset(datasets, args, &dataset, err) < 0 ||
+	    show_tags_load(datasets, &dataset, &l->tags, err) < 0)
+		return err->class;
+	return datasets_each_version(datasets, &dataset, committed,
+	                             cli->json ? list_json : list_row, l, err);
+}
+
+static int run_list(struct cli *cli, const struct cli_args *args)
+{
+	struct listing l = { .table = TEXT_TABLE_INIT(3), .array = json_new_arr() };
+	struct error err;
+	int rc;
+
+	l.table.may_cut = 1U << 1 | 1U << 2;
+	text_table_row(&l.table, "ID", "Message", "Tags");
+	rc = list_versions(cli, args, &l, &err);
+	show_tags_release(&l.tags);
+	return text_end_list(cli, rc, &l.table, l.array, &err);
+}
+
+static const struct cli_option list_options[] = {
+	{ .name = "id", .value = "ID", .required = true, .help = "The dataset: its id or name." },
+	{ .name = "is-committed",
+	  .other = "isCommitted",
+	  .value = "BOOL",
+	  .help = "true (the default): committed versions; false: open ones." },
+	OPTION_JSON,
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_versions_list = {
+	.words = "datasets versions list",
+	.arguments = "DATASET",
+	.summary = "List the versions of a dataset, newest first.",
+	.first = "id",
+	.options = list_options,
+	.run = run_list,
+};
+
+/* --- details ------------------------------------------------------------------------------- */
+
+static void print_details(const struct cli *cli, const struct dataset_version *version,
+                          const struct show_tags *tags)
+{
+	struct text_table table = TEXT_TABLE_INIT(2);
+	AUTO_FREE char *names = show_tags_of(tags, version->id);
+	char ref[DS_REF_LEN];
+	char files[TEXT_SIZE_LEN];
+	char size[TEXT_SIZE_LEN];
+
+	table.may_cut = 1U << 1;
+	text_table_row(&table, "ID", show_ref(version, ref));
+	text_table_row(&table, "Message", version->message);
+	text_table_row(&table, "Committed", version->committed ? "true" : "false");
+	text_table_row(&table, "Tags", names);
+	if (version->committed) {
+		(void)snprintf(files, sizeof files, "%" PRIu64, version->files);
+		text_table_row(&table, "Files", files);
+		text_table_row(&table, "Size", text_size(version->bytes, size));
+	}
+	if (version->run[0])
+		text_table_row(&table, "Run", version->run);
+	if (version->job[0])
+		text_table_row(&table, "Job", version->job);
+	text_details_print(cli, &table);
+}
+
+static int run_details(struct cli *cli, const struct cli_args *args)
+{
+	struct datasets *datasets;
+	struct dataset dataset;
+	struct dataset_version version;
+	struct show_tags tags = { 0 };
+	struct error err;
+
+	if (cli_open_datasets(cli, &datasets, &err) < 0 ||
+	    show_find_version(datasets, args, false, &version, &err) < 0 ||
+	    datasets_find(datasets, version.dataset, &dataset, &err) < 0 ||
+	    show_tags_load(datasets, &dataset, &tags, &err) < 0) {
+		show_tags_release(&tags);
+		return cli_fail(&err);
+	}
+	if (cli->json)
+		cli_print_json(show_json_version(&version, &tags));
+	else
+		print_details(cli, &version, &tags);
+	show_tags_release(&tags);
+	return CLI_OK;
+}
+
+static const struct cli_option details_options[] = {
+	{ .name = "id",
+	  .value = "ID:VERSION",
+	  .required = true,
+	  .help = "The version, as DATASET:VERSION or DATASET:TAG; without one, the latest." },
+	OPTION_JSON,
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_versions_details = {
+	.words = "datasets versions details",
+	.arguments = "DATASET:VERSION",
+	.summary = "Show one version.",
+	.first = "id",
+	.options = details_options,
+	.run = run_details,
+};
+
+/* --- commit -------------------------------------------------------------------------------- */
+
+static int run_commit(struct cli *cli, const struct cli_args *args)
+{
+	char ref[DS_REF_LEN];
+	struct datasets *datasets;
+	struct dataset_version version;
+	struct error err;
+	int rc = cli_open_datasets(cli, &datasets, &err);
+
+	if (rc == 0)
+		rc = show_find_version(datasets, args, true, &version, &err);
+	if (rc < 0)
+		return cli_fail(&err);
+	rc = version.committed ? SLUICE_EXISTS
+	                       : datasets_commit(datasets, &version, NULL, show_warning, cli, &err);
+	if (rc == SLUICE_EXISTS) {
+		(void)puts("Dataset version already committed");
+		return CLI_OK;
+	}
+	if (rc < 0)
+		return cli_fail(&err);
+	(void)printf("Committed dataset version: %s\n", show_ref(&version, ref));
+	return CLI_OK;
+}
+
+static const struct cli_option commit_options[] = {
+	{ .name = "id",
+	  .value = "ID:VERSION",
+	  .required = true,
+	  .help = "The open version, as DATASET:VERSION." },
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_versions_commit = {
+	.words = "datasets versions commit",
+	.arguments = "DATASET:VERSION",
+	.summary = "Commit an open version: from then on it never changes.",
+	.first = "id",
+	.options = commit_options,
+	.run = run_commit,
+};
