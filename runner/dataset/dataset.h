@@ -3,6 +3,16 @@
  * step.  Blocking.  A `struct datasets` is used by one thread, except datasets_commit_bytes() and
  * datasets_tree(), which touch the store only and may run on a worker thread.
  *
+ * What changes a record (create, open, hand over, commit_record, drop, tags) is refused with
+ * SLUICE_INVALID while a transaction of the catalog is open: commit it before.
+ *
+ * The records, JSON below store/datasets (the formats stand in record.c):
+ *
+ *	DS/dataset.json         id, name, description, created_ms
+ *	DS/versions/VER.json    a committed version: seq, message, manifest, files, bytes, times,
+ *maker DS/open/VER.json        an open one, and how far its commit has come; VER.data holds its
+ *files DS/tags/NAME            the id of a version, a line
+ *
  * Life of a version: datasets_open_version -> files put into datasets_open_path() (or a job's
  * output directory) -> datasets_commit -> immutable.  Or datasets_drop_version while open.
  */
@@ -64,7 +74,8 @@ struct dataset_version {
 int datasets_create(struct datasets *d, const char *name, const char *description,
                     const char *want_id, struct dataset *ret_dataset, struct error *err) MUST_USE;
 
-/* By name or id, also "namespace/NAME" of this team.  SLUICE_NOT_FOUND names the nearest ones. */
+/* By name or id, also "namespace/NAME": any namespace is this home's.  SLUICE_NOT_FOUND names the
+ * nearest ones, or for "gradient/NAME" says that public datasets are not fetched. */
 int datasets_find(struct datasets *d, const char *name_or_id, struct dataset *ret_dataset,
                   struct error *err) MUST_USE;
 
@@ -79,6 +90,10 @@ int datasets_open_version(struct datasets *d, const struct dataset *dataset, con
                           const struct dataset_maker *maker, struct dataset_version *ret_version,
                           struct error *err) MUST_USE;
 
+/* Gives an open version to another attempt; what the one before committed half is forgotten. */
+int datasets_hand_over(struct datasets *d, const struct dataset_version *v,
+                       const struct dataset_maker *maker, struct error *err) MUST_USE;
+
 /* Absolute path of the directory that collects an open version's files (made on first use); the
  * caller frees it. */
 int datasets_open_path(struct datasets *d, const struct dataset_version *v, char **ret_path,
@@ -92,8 +107,12 @@ int datasets_open_path(struct datasets *d, const struct dataset_version *v, char
 int datasets_put(struct datasets *d, const struct dataset_version *v, const char *source,
                  const char *target, struct error *err) MUST_USE;
 
-/* First half of a commit, for a worker thread: bytes into the store, durable, tree made.
- * `path` NULL commits what datasets_put collected. */
+/*
+ * First half of a commit, for a worker thread: bytes into the store, durable, tree made.
+ * `path` NULL commits what datasets_put collected.  That directory, and a path below HOME/runs,
+ * becomes the tree; any other path is copied and stays.  After a kill it may be called again, with
+ * the same path, though the directory is gone.
+ */
 int datasets_commit_bytes(struct datasets *d, const struct dataset_version *v, const char *path,
                           store_warn_fn *warn, void *warn_arg, struct store_tree_info *ret_info,
                           int *ret_lock /* the shared store lock: pass on */,
@@ -117,7 +136,7 @@ int datasets_drop_version(struct datasets *d, const struct dataset_version *v,
 int datasets_tree(struct datasets *d, const struct dataset_version *v, char **ret_path,
                   struct error *err) MUST_USE;
 
-/* Walks; 0 goes on. */
+/* Walks; 0 goes on.  A visitor may ask, but changes things only after the walk. */
 typedef int dataset_fn(void *arg, const struct dataset *dataset);
 typedef int dataset_version_fn(void *arg, const struct dataset_version *version);
 int datasets_each(struct datasets *d, dataset_fn *fn, void *arg, struct error *err) MUST_USE;

@@ -1,0 +1,295 @@
+/*
+ * The commit.  A version exists when versions/VER.json does; that file is created without
+ * replacing, so of two that commit one version one wins.  Everything it rests on is durable before:
+ *
+ *	1  bytes: objects, manifest, tree    store_add_tree
+ *	2  one sync                          store_sync
+ *	3  the record                        under the dataset's lock, with the next number: the
+ *commit 4  the row                           a killed writer's is made from its intent 5
+ *open/VER.json and open/VER.data go
+ *
+ * Killed before 1: nothing happened.  Killed in 1 without adoption, or before 3: the files are
+ * where they were; what got into the store is garbage until the next try finds it there.  Killed
+ * after 3: it is committed, and who looks at the intent does 4 and 5.
+ *
+ * Adoption needs more, because it moves the directory away: store_add_tree renames it to be the
+ * tree, and only then do we learn the digest that finds it again.  So its identity (inode number
+ * and time of birth, which a rename keeps) is written to the open record before.  The next try
+ * that misses the directory looks for that identity among the trees.  Once store_add_tree has
+ * returned, and what it wrote is durable, the digest is written there too, and holds from then on.
+ *
+ * One gap is left: where an equal tree was there already, the directory is removed, and a kill
+ * after that and before the digest is written leaves a version of which no one knows what it
+ * held.  Its content is in the store all the same, but the commit says clearly that it cannot go
+ * on.  Nothing that was reported committed is touched by that.
+ *
+ * Two that commit one version at once must not take one directory together: the bytes are behind
+ * a lock of that version, and the second finds the digest that the first has written.
+ */
+#include "dataset/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/xalloc.h"
+
+struct bytes {
+	struct datasets *d;
+	const struct dataset_version *v;
+	const char *path;
+	store_warn_fn *warn;
+	void *warn_arg;
+	struct open_record open;
+};
+
+/* A rename keeps it, and no other directory ever has it: inode numbers alone are used again. */
+static int identify(int dirfd, const char *path, char ret_identity[TAKING_SIZE])
+{
+	struct statx st;
+
+	ret_identity[0] = '\0';
+	if (statx(dirfd, path, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME, &st) != 0)
+		return -errno;
+	if ((st.stx_mask & STATX_BTIME) && S_ISDIR(st.stx_mode) &&
+	    snprintf(ret_identity, TAKING_SIZE, "%llu-%lld.%09u", (unsigned long long)st.stx_ino,
+	             (long long)st.stx_btime.tv_sec, st.stx_btime.tv_nsec) < 0)
+		ret_identity[0] = '\0';
+	return 0;
+}
+
+/* Changes the open record, unless it was dropped or handed over meanwhile. */
+static int note(struct bytes *b, struct error *err)
+{
+	AUTO_FD int lock = store_lock_dataset(b->d->store, b->v->dataset, err);
+	const struct dataset_maker maker = {
+		.run = b->open.v.run,
+		.job = b->open.v.job,
+		.attempt = b->open.v.attempt,
+	};
+	struct open_record now;
+	int rc = lock < 0 ? lock : record_get_open(b->d->store, b->v, &now, err);
+
+	if (rc == 0 && !open_is_made_by(&now, &maker))
+		rc = error_set(err, SLUICE_INVALID, "version '%s:%s' was given to another attempt",
+		               b->v->dataset, b->v->id);
+	return rc < 0 ? rc : record_put_open(b->d->store, &b->open, true, err);
+}
+
+static int note_taken(struct bytes *b, const struct store_tree_info *info, struct error *err)
+{
+	int rc = store_sync(b->d->store, err);
+
+	if (rc < 0)
+		return rc;
+	b->open.taken = true;
+	b->open.v.manifest = info->manifest;
+	b->open.v.files = info->files;
+	b->open.v.bytes = info->bytes;
+	return note(b, err);
+}
+
+/* --- what a killed commit took --------------------------------------------------------------- */
+
+/* Finds the tree that was the noted directory. */
+static int find_taken(const struct bytes *b, struct digest *ret_manifest, struct error *err)
+{
+	AUTO_FREE char *path = xasprintf("%s/trees", store_path(b->d->store));
+	AUTO_DIR DIR *dir = opendir(path);
+	const struct dirent *e;
+	char identity[TAKING_SIZE];
+
+	while (dir && (e = readdir(dir)) != NULL) {
+		if (strlen(e->d_name) != DIGEST_HEX_LEN || !digest_parse(e->d_name, ret_manifest) ||
+		    identify(dirfd(dir), e->d_name, identity) < 0)
+			continue;
+		if (strcmp(identity, b->open.taking) == 0)
+			return 0;
+	}
+	return error_set(err, SLUICE_CORRUPT,
+	                 "the files of version '%s:%s' went into the store with a commit that was "
+	                 "killed, and cannot be told from those of an equal version; drop it, and "
+	                 "put them into a new version",
+	                 b->v->dataset, b->v->id);
+}
+
+static int recover(struct bytes *b, struct store_tree_info *ret_info, struct error *err)
+{
+	struct digest manifest;
+	int rc = find_taken(b, &manifest, err);
+
+	if (rc == 0)
+		rc = store_tree_stat(b->d->store, &manifest, ret_info, err);
+	return rc < 0 ? rc : note_taken(b, ret_info, err);
+}
+
+/* --- the bytes -------------------------------------------------------------------------------- */
+
+/* Ours to take are what datasets_put collected and what attempts left; all else is somebody's. */
+static bool is_ours(const struct datasets *d, const char *path)
+{
+	AUTO_FREE char *runs = xasprintf("%s/runs/", d->home);
+	AUTO_FREE char *real_runs = realpath(runs, NULL);
+	AUTO_FREE char *real = realpath(path, NULL);
+	size_t len = real_runs ? strlen(real_runs) : 0;
+
+	return real && real_runs && strncmp(real, real_runs, len) == 0 && real[len] == '/';
+}
+
+static int take(struct bytes *b, const char *path, struct store_tree_info *ret_info,
+                struct error *err)
+{
+	int rc = identify(AT_FDCWD, path, b->open.taking);
+
+	if (rc < 0)
+		return error_sys(err, rc, "cannot look at '%s'", path);
+	rc = note(b, err);
+	if (rc == 0)
+		rc = store_add_tree(b->d->store, path, STORE_ADOPT, b->warn, b->warn_arg, ret_info,
+		                    err);
+	return rc < 0 ? rc : note_taken(b, ret_info, err);
+}
+
+static int copy_in(struct bytes *b, struct store_tree_info *ret_info, struct error *err)
+{
+	int rc = store_add_tree(b->d->store, b->path, 0, b->warn, b->warn_arg, ret_info, err);
+
+	return rc < 0 ? rc : store_sync(b->d->store, err);
+}
+
+static int add_bytes(struct bytes *b, struct store_tree_info *ret_info, struct error *err)
+{
+	AUTO_FREE char *data = open_data_path(b->d, b->v->dataset, b->v->id);
+	const char *path = b->path ? b->path : data;
+	int rc;
+
+	if (b->open.taken)
+		return store_tree_stat(b->d->store, &b->open.v.manifest, ret_info, err);
+	if (access(path, F_OK) == 0)
+		return path == data || is_ours(b->d, path) ? take(b, path, ret_info, err)
+		                                           : copy_in(b, ret_info, err);
+	if (b->open.taking[0])
+		return recover(b, ret_info, err);
+	if (b->path)
+		return error_set(err, SLUICE_NOT_FOUND, "there is no directory '%s'", path);
+	/* Nothing was put into it: an empty version. */
+	rc = io_mkdirs(data, 0755);
+	if (rc < 0)
+		return error_sys(err, rc, "cannot make directory '%s'", data);
+	return take(b, data, ret_info, err);
+}
+
+int datasets_commit_bytes(struct datasets *d, const struct dataset_version *v, const char *path,
+                          store_warn_fn *warn, void *warn_arg, struct store_tree_info *ret_info,
+                          int *ret_lock, struct error *err)
+{
+	struct bytes b = { .d = d, .v = v, .path = path, .warn = warn, .warn_arg = warn_arg };
+	AUTO_FD int own = -1;
+	AUTO_FD int lock = store_lock(d->store, LOCK_SHARED, err);
+	int rc = lock < 0 ? lock : record_get_open(d->store, v, &b.open, err);
+
+	if (rc < 0)
+		return rc;
+	own = open_lock(d, v, LOCK_EXCLUSIVE, err);
+	if (own < 0)
+		return own;
+	/* Once more: whoever had the lock before may have changed it. */
+	rc = record_get_open(d->store, v, &b.open, err);
+	if (rc == 0)
+		rc = add_bytes(&b, ret_info, err);
+	if (rc < 0)
+		return rc;
+	*ret_lock = take_fd(&lock);
+	return 0;
+}
+
+/* --- the record --------------------------------------------------------------------------------
+ */
+
+static int check_fence(const struct open_record *open, const struct dataset_maker *maker,
+                       struct error *err)
+{
+	if (open_is_made_by(open, maker))
+		return 0;
+	if (open->v.run[0])
+		return error_set(err, SLUICE_INVALID,
+		                 "version '%s:%s' belongs to attempt %d of job '%s' of run '%s', "
+		                 "which alone may commit it",
+		                 open->v.dataset, open->v.id, open->v.attempt, open->v.job,
+		                 open->v.run);
+	return error_set(err, SLUICE_INVALID,
+	                 "version '%s:%s' belongs to no job, and no job may "
+	                 "commit it",
+	                 open->v.dataset, open->v.id);
+}
+
+static int put_record(struct datasets *d, const struct dataset_version *v,
+                      const struct dataset_maker *maker, struct error *err)
+{
+	char path[RECORD_PATH_SIZE];
+	char what[INTENT_SIZE];
+	struct error ignored;
+	int rc = index_intend(d, intent_of_version(v->dataset, v->id, what), err);
+
+	if (rc < 0)
+		return rc;
+	rc = record_put_version(d->store, v, maker ? maker->inputs : NULL, err);
+	if (rc == 0) {
+		/* It is committed; what stays behind now is harmless. */
+		(void)!store_delete_record(d->store, record_open_path(v->dataset, v->id, path),
+		                           &ignored);
+		open_remove_leftovers(d, v->dataset, v->id);
+	}
+	index_settle(d, what);
+	return rc;
+}
+
+int datasets_commit_record(struct datasets *d, struct dataset_version *v,
+                           const struct dataset_maker *maker, const struct store_tree_info *info,
+                           int lock, struct error *err)
+{
+	AUTO_FD int store_lock_fd = lock;
+	AUTO_FD int own = index_lock_dataset(d, v->dataset, err);
+	struct open_record open;
+	int rc = own < 0 ? own : record_get_open(d->store, v, &open, err);
+
+	if (rc == 0)
+		rc = check_fence(&open, maker, err);
+	if (rc == 0)
+		rc = index_next_seq(d, v->dataset, &open.v.seq, err);
+	if (rc < 0)
+		return rc;
+	open.v.committed = true;
+	open.v.manifest = info->manifest;
+	open.v.files = info->files;
+	open.v.bytes = info->bytes;
+	open.v.committed_ms = clock_wall_ms();
+	rc = put_record(d, &open.v, maker, err);
+	if (rc < 0)
+		return rc;
+	text_copy(open.v.dataset_name, sizeof open.v.dataset_name, v->dataset_name);
+	*v = open.v;
+	return 0;
+}
+
+int datasets_commit(struct datasets *d, struct dataset_version *v, const char *path,
+                    store_warn_fn *warn, void *warn_arg, struct error *err)
+{
+	struct store_tree_info info;
+	struct open_record open;
+	int lock;
+	int rc = record_get_open(d->store, v, &open, err);
+
+	/* Before the bytes: a job's files must not go into the store for nothing. */
+	if (rc == 0)
+		rc = check_fence(&open, NULL, err);
+	if (rc == 0)
+		rc = datasets_commit_bytes(d, v, path, warn, warn_arg, &info, &lock, err);
+	return rc < 0 ? rc : datasets_commit_record(d, v, NULL, &info, lock, err);
+}

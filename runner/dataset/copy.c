@@ -1,0 +1,278 @@
+/*
+ * Copies between a directory of ours and one of the user's, both full of names that neither side
+ * may trust.  Every step starts at one of the two descriptors and resolves beneath it without
+ * symbolic links; links are copied as links.  What is still to do stands in a list, not on the
+ * stack; how deep a tree may be is bounded by the longest path that the kernel takes.
+ */
+#include "dataset/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/xalloc.h"
+
+char *path_clean(const char *path)
+{
+	struct strbuf sb = STRBUF_INIT(STRBUF_BIG);
+
+	while (*path) {
+		size_t len = strcspn(path, "/");
+
+		if (len == 2 && strncmp(path, "..", 2) == 0) {
+			strbuf_release(&sb);
+			return NULL;
+		}
+		if (len > 0 && !(len == 1 && path[0] == '.')) {
+			if (sb.len > 0)
+				strbuf_addch(&sb, '/');
+			strbuf_add(&sb, path, len);
+		}
+		path += len + strspn(path + len, "/");
+	}
+	return strbuf_detach(&sb);
+}
+
+static bool is_here(const char *path)
+{
+	return path[0] == '\0' || strcmp(path, ".") == 0;
+}
+
+char *path_join(const char *a, const char *b)
+{
+	if (is_here(a))
+		return xstrdup(is_here(b) ? "." : b);
+	return is_here(b) ? xstrdup(a) : xasprintf("%s/%s", a, b);
+}
+
+int copy_each_name(int from, const char *path, copy_name_fn *fn, void *arg)
+{
+	int fd = io_open_beneath(from, path, O_RDONLY | O_DIRECTORY, 0);
+	AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *e;
+
+	if (fd < 0)
+		return fd;
+	if (!dir) {
+		(void)close(fd);
+		return -ENOMEM;
+	}
+	while (errno = 0, (e = readdir(dir)) != NULL) {
+		int rc;
+
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		rc = fn(arg, e->d_name);
+		if (rc != 0)
+			return rc;
+	}
+	return -errno;
+}
+
+static int fail(const struct copy *c, const char *path, int sys, const char *doing,
+                struct error *err)
+{
+	struct strbuf sb = STRBUF_INIT(TEXT_MAX / 2);
+	AUTO_FREE char *shown = NULL;
+
+	strbuf_addprintable(&sb, path, NAME_MAX_LEN);
+	shown = strbuf_detach(&sb);
+	if (sys == -ELOOP || sys == -EXDEV)
+		return error_set(err, SLUICE_INVALID,
+		                 "cannot %s '%s' of '%s': the path leads through a symbolic link",
+		                 doing, shown, c->what);
+	return error_sys(err, sys, "cannot %s '%s' of '%s'", doing, shown, c->what);
+}
+
+/* --- where a file or link gets its name ------------------------------------------------------ */
+
+enum { TEMP_SIZE = sizeof ".tmp-" + VERSION_ID_LEN };
+
+struct place {
+	int dir; /* the directory above */
+	int tmp; /* where it is made: borrowed */
+	const char *name;
+	char temp[TEMP_SIZE];
+};
+
+static void release_place(struct place *p)
+{
+	cleanup_fd(&p->dir);
+}
+
+#define AUTO_PLACE __attribute__((cleanup(release_place)))
+
+static int open_place(const struct copy *c, const char *target, struct place *p)
+{
+	const char *slash = strrchr(target, '/');
+	AUTO_FREE char *above = slash ? xstrndup(target, (size_t)(slash - target)) : xstrdup(".");
+	int rc = io_mkdirs_beneath(c->to, above, 0755);
+
+	if (rc < 0)
+		return rc;
+	p->dir = io_open_beneath(c->to, above, O_PATH | O_DIRECTORY, 0);
+	if (p->dir < 0)
+		return p->dir;
+	p->tmp = c->tmp >= 0 ? c->tmp : p->dir;
+	p->name = slash ? slash + 1 : target;
+	memcpy(p->temp, ".tmp-", sizeof ".tmp-");
+	id_new_version(p->temp + sizeof ".tmp-" - 1);
+	return 0;
+}
+
+/* Gives the finished temporary file its name, or removes it. */
+static int finish(const struct place *p, int rc)
+{
+	if (rc == 0 && renameat(p->tmp, p->temp, p->dir, p->name) != 0)
+		rc = -errno;
+	if (rc < 0)
+		(void)unlinkat(p->tmp, p->temp, 0);
+	return rc;
+}
+
+static int write_copy(int in, mode_t mode, const struct place *p)
+{
+	AUTO_FD int out = openat(p->tmp, p->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int fd;
+	int rc;
+
+	if (out < 0)
+		return -errno;
+	rc = io_copy(in, out);
+	if (rc == 0 && fchmod(out, mode & 0111 ? 0755 : 0644) != 0)
+		rc = -errno;
+	fd = take_fd(&out);
+	if (close(fd) != 0 && errno != EINTR && rc == 0)
+		rc = -errno; /* some file systems say only now that the disk is full */
+	return finish(p, rc);
+}
+
+int copy_file(const struct copy *c, int fd, const char *target, struct error *err)
+{
+	AUTO_PLACE struct place p = { .dir = -1 };
+	struct stat st;
+	int rc = fstat(fd, &st) != 0 ? -errno : open_place(c, target, &p);
+
+	if (rc == 0)
+		rc = write_copy(fd, st.st_mode, &p);
+	return rc < 0 ? fail(c, target, rc, "write", err) : 0;
+}
+
+static int copy_link(const struct copy *c, int fd, const char *target, struct error *err)
+{
+	AUTO_PLACE struct place p = { .dir = -1 };
+	char text[PATH_MAX];
+	ssize_t len = readlinkat(fd, "", text, sizeof text - 1);
+	int rc = len < 0 ? -errno : open_place(c, target, &p);
+
+	if (rc < 0)
+		return fail(c, target, rc, "write", err);
+	text[len] = '\0';
+	rc = symlinkat(text, p.tmp, p.temp) != 0 ? -errno : 0;
+	rc = finish(&p, rc);
+	return rc < 0 ? fail(c, target, rc, "write", err) : 0;
+}
+
+/* --- the walk -------------------------------------------------------------------------------- */
+
+struct pair {
+	char *from, *to;
+};
+
+struct todo {
+	struct pair *pair;
+	size_t n, cap;
+	const struct pair *at; /* the directory that is being read */
+};
+
+static void push(struct todo *todo, char *from /* takes */, char *to /* takes */)
+{
+	todo->pair = xgrow(todo->pair, todo->n, &todo->cap, sizeof *todo->pair);
+	todo->pair[todo->n++] = (struct pair){ from, to };
+}
+
+static void release_pair(struct pair *pair)
+{
+	free(pair->from);
+	free(pair->to);
+}
+
+static void release_todo(struct todo *todo)
+{
+	for (size_t i = 0; i < todo->n; i++)
+		release_pair(&todo->pair[i]);
+	free(todo->pair);
+}
+
+static int push_child(void *arg, const char *name)
+{
+	struct todo *todo = arg;
+
+	push(todo, path_join(todo->at->from, name), path_join(todo->at->to, name));
+	return 0;
+}
+
+static int copy_directory(const struct copy *c, struct todo *todo, const struct pair *at,
+                          const struct stat *st, struct error *err)
+{
+	struct stat into;
+	int rc = fstat(c->to, &into) != 0 ? -errno : io_mkdirs_beneath(c->to, at->to, 0755);
+
+	if (rc < 0)
+		return fail(c, at->to, rc, "make directory", err);
+	if (into.st_dev == st->st_dev && into.st_ino == st->st_ino)
+		return error_set(err, SLUICE_INVALID, "cannot copy '%s' into itself", c->what);
+	todo->at = at;
+	rc = copy_each_name(c->from, at->from, push_child, todo);
+	return rc < 0 ? fail(c, at->from, rc, "read", err) : 0;
+}
+
+static int copy_regular(const struct copy *c, const struct pair *at, struct error *err)
+{
+	AUTO_FD int fd = io_open_beneath(c->from, at->from, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, 0);
+
+	return fd < 0 ? fail(c, at->from, fd, "read", err) : copy_file(c, fd, at->to, err);
+}
+
+static int copy_one(const struct copy *c, struct todo *todo, const struct pair *at,
+                    struct error *err)
+{
+	AUTO_FD int fd = io_open_beneath(c->from, at->from, O_PATH | O_NOFOLLOW, 0);
+	struct stat st;
+
+	if (fd < 0)
+		return fail(c, at->from, fd, "read", err);
+	if (fstat(fd, &st) != 0)
+		return fail(c, at->from, -errno, "read", err);
+	if (S_ISDIR(st.st_mode))
+		return copy_directory(c, todo, at, &st, err);
+	if (S_ISLNK(st.st_mode))
+		return copy_link(c, fd, at->to, err);
+	if (S_ISREG(st.st_mode))
+		return copy_regular(c, at, err);
+	return error_set(err, SLUICE_INVALID,
+	                 "cannot copy '%s' of '%s': it is a socket, a pipe or a device; leave it "
+	                 "out",
+	                 at->from, c->what);
+}
+
+int copy_tree(const struct copy *c, const char *source, const char *target, struct error *err)
+{
+	__attribute__((cleanup(release_todo))) struct todo todo = { 0 };
+	int rc = 0;
+
+	push(&todo, xstrdup(source), xstrdup(target));
+	while (rc == 0 && todo.n > 0) {
+		struct pair at = todo.pair[--todo.n];
+
+		rc = copy_one(c, &todo, &at, err);
+		release_pair(&at);
+	}
+	return rc;
+}

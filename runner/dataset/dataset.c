@@ -1,0 +1,122 @@
+#include "dataset/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/xalloc.h"
+
+int datasets_open(const char *home, struct datasets **ret_datasets, struct error *err)
+{
+	struct datasets *d = xcalloc(1, sizeof *d);
+	bool stale = false;
+	int rc = store_open(home, &d->store, err);
+
+	d->home = xstrdup(home);
+	if (rc == 0)
+		rc = catalog_open(home, &d->catalog, &stale, err);
+	if (rc == 0 && stale)
+		rc = index_rebuild(d, err);
+	if (rc == 0)
+		rc = index_heal(d, err);
+	if (rc < 0) {
+		datasets_close(d);
+		return rc;
+	}
+	*ret_datasets = d;
+	return 0;
+}
+
+void datasets_close(struct datasets *d)
+{
+	if (!d)
+		return;
+	catalog_close(d->catalog);
+	store_close(d->store);
+	free(d->home);
+	free(d);
+}
+
+struct catalog *datasets_catalog(struct datasets *d)
+{
+	return d->catalog;
+}
+
+struct store *datasets_store(struct datasets *d)
+{
+	return d->store;
+}
+
+/* --- create -------------------------------------------------------------------------------- */
+
+static int check_new(const struct dataset *dataset, const char *name, const char *want_id,
+                     const char *description, struct error *err)
+{
+	if (want_id && !id_is_dataset(want_id))
+		return error_set(err, SLUICE_INVALID,
+		                 "'%s' is no id of a dataset: an id is 'ds' and 13 lower-case "
+		                 "letters or digits",
+		                 want_id);
+	if (name && id_is_dataset(name))
+		return error_set(err, SLUICE_INVALID,
+		                 "a dataset cannot be named '%s': that is the form of an id", name);
+	if (name && !id_is_name(name))
+		return error_set(err, SLUICE_INVALID,
+		                 "'%s' cannot name a dataset; use up to %d letters, digits, '.', "
+		                 "'_', '-' and blanks inside, not beginning with '.' or '-'",
+		                 name, (int)NAME_MAX_LEN);
+	if (description && strlen(description) >= sizeof dataset->description)
+		return error_set(err, SLUICE_INVALID,
+		                 "the description has %zu bytes; up to %zu are allowed",
+		                 strlen(description), sizeof dataset->description - 1);
+	return 0;
+}
+
+static int is_taken(void *arg, const struct catalog_dataset *row)
+{
+	struct error *err = arg;
+
+	return error_set(err, SLUICE_EXISTS, "there is a dataset '%s' already (%s)", row->name,
+	                 row->id);
+}
+
+static int check_free(struct datasets *d, const struct dataset *dataset, struct error *err)
+{
+	int rc = catalog_each_dataset(d->catalog, dataset->name, is_taken, err, err);
+
+	if (rc == 0)
+		rc = catalog_each_dataset(d->catalog, dataset->id, is_taken, err, err);
+	return rc;
+}
+
+int datasets_create(struct datasets *d, const char *name, const char *description,
+                    const char *want_id, struct dataset *ret_dataset, struct error *err)
+{
+	struct dataset made = { .created_ms = clock_wall_ms() };
+	AUTO_FD int lock = -1;
+	int rc;
+
+	if (!name && !want_id)
+		return error_set(err, SLUICE_INVALID, "a dataset needs a name");
+	rc = check_new(&made, name, want_id, description, err);
+	if (rc < 0)
+		return rc;
+	id_new_dataset(made.id);
+	if (want_id)
+		text_copy(made.id, sizeof made.id, want_id);
+	text_copy(made.name, sizeof made.name, name ? name : made.id);
+	text_copy(made.description, sizeof made.description, description);
+
+	lock = index_lock_names(d, err);
+	rc = lock < 0 ? lock : check_free(d, &made, err);
+	if (rc == 0)
+		rc = index_intend(d, made.id, err);
+	if (rc < 0)
+		return rc;
+	rc = record_put_dataset(d->store, &made, err);
+	index_settle(d, made.id);
+	if (rc == 0)
+		*ret_dataset = made;
+	return rc < 0 ? error_wrap(err, "cannot create dataset '%s'", made.name) : 0;
+}

@@ -1,0 +1,150 @@
+/* What the files of dataset/ know of each other. */
+#ifndef DATASET_INTERNAL_H
+#define DATASET_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/lock.h"
+#include "dataset/dataset.h"
+
+struct datasets {
+	char *home;
+	struct store *store;
+	struct catalog *catalog;
+	bool behind; /* a record changed and its row could not: heal before the next look */
+};
+
+enum { TEXT_MAX = 1024 }; /* of descriptions and messages, with the NUL */
+
+/* Copies text that was checked, or cuts what a newer sluice may have written. */
+void text_copy(char *to, size_t size, const char *text /* or NULL */);
+
+/* --- record.c: the JSON of records ------------------------------------------------------------ */
+
+enum { RECORD_PATH_SIZE = 192 };
+
+/* Paths below store/datasets; they return `path`. */
+const char *record_dataset_path(const char *ds, char path[RECORD_PATH_SIZE]);
+const char *record_version_path(const char *ds, const char *ver, char path[RECORD_PATH_SIZE]);
+const char *record_open_path(const char *ds, const char *ver, char path[RECORD_PATH_SIZE]);
+const char *record_tag_path(const char *ds, const char *tag, char path[RECORD_PATH_SIZE]);
+
+int record_put_dataset(struct store *store, const struct dataset *dataset,
+                       struct error *err) MUST_USE;
+int record_get_dataset(struct store *store, const char *ds, struct dataset *ret_dataset,
+                       struct error *err) MUST_USE;
+
+/* The commit: fails with SLUICE_EXISTS if there is one.  `inputs` as in struct dataset_maker. */
+int record_put_version(struct store *store, const struct dataset_version *v,
+                       const char *const *inputs, struct error *err) MUST_USE;
+int record_get_version(struct store *store, const char *ds, const char *ver,
+                       struct dataset_version *ret_version, struct error *err) MUST_USE;
+
+enum { TAKING_SIZE = 64 };
+
+/* An open version, and how far its commit has come; see commit.c. */
+struct open_record {
+	struct dataset_version v;
+	char taking[TAKING_SIZE]; /* the directory that is being taken into the store, or "" */
+	bool taken;               /* it was: v.manifest names its content */
+};
+
+int record_put_open(struct store *store, const struct open_record *open, bool replace,
+                    struct error *err) MUST_USE;
+/* SLUICE_EXISTS if the version is committed, SLUICE_NOT_FOUND if there is none. */
+int record_get_open(struct store *store, const struct dataset_version *v,
+                    struct open_record *ret_open, struct error *err) MUST_USE;
+/* The record as it lies there, whether committed or not. */
+int record_read_open(struct store *store, const char *ds, const char *ver,
+                     struct open_record *ret_open, struct error *err) MUST_USE;
+
+int record_get_tag(struct store *store, const char *ds, const char *tag,
+                   char ret_version[VERSION_ID_LEN + 1], struct error *err) MUST_USE;
+
+/* --- index.c: records and rows in step ---------------------------------------------------------
+ */
+
+enum { INTENT_SIZE = RECORD_PATH_SIZE };
+
+/*
+ * A change of records goes
+ *
+ *	fd = index_lock_dataset(d, ds, err)     or index_lock_names()
+ *	index_intend(d, what, err)
+ *	store_put_record(...)                   or other changes
+ *	index_settle(d, what)                   whether or not they went well
+ *	close(fd)
+ *
+ * Taking a lock brings the rows that it guards up to date, because what intent is left under it
+ * is a dead writer's.  No catalog transaction may be open: the intent would not be durable before
+ * the record, and waiting for a lock would keep other writers out of the catalog.
+ */
+int index_lock_names(struct datasets *d, struct error *err) MUST_USE;
+int index_lock_dataset(struct datasets *d, const char *ds, struct error *err) MUST_USE;
+int index_intend(struct datasets *d, const char *what, struct error *err) MUST_USE;
+/* Cannot fail: the record has decided.  A row that cannot be written now is healed later. */
+void index_settle(struct datasets *d, const char *what);
+
+/* Intents, by what they announce; they return `what`. */
+const char *intent_of_version(const char *ds, const char *ver, char what[INTENT_SIZE]);
+const char *intent_of_tag(const char *ds, const char *tag, char what[INTENT_SIZE]);
+
+/* Looks at all intents, each under its lock. */
+int index_heal(struct datasets *d, struct error *err) MUST_USE;
+/* Before each look into the index. */
+int index_catch_up(struct datasets *d, struct error *err) MUST_USE;
+/* Makes it anew from the records, if it is stale. */
+int index_rebuild(struct datasets *d, struct error *err) MUST_USE;
+
+/* The next sequence number of a dataset, whose lock is held. */
+int index_next_seq(struct datasets *d, const char *ds, int64_t *ret_seq,
+                   struct error *err) MUST_USE;
+
+/* --- find.c ----------------------------------------------------------------------------------- */
+
+/* SLUICE_NOT_FOUND if the dataset has no version of this id. */
+int find_version(struct datasets *d, const struct dataset *dataset, const char *id,
+                 struct dataset_version *ret_version, struct error *err) MUST_USE;
+void version_of_row(struct dataset_version *to, const char *dataset_name,
+                    const struct catalog_version *row);
+
+/* --- version.c -------------------------------------------------------------------------------- */
+
+/* The directory that collects an open version's files; the caller frees it. */
+char *open_data_path(const struct datasets *d, const char *ds, const char *ver);
+/* Removes what belonged to a version while it was open, but its record. */
+void open_remove_leftovers(struct datasets *d, const char *ds, const char *ver);
+/* Held exclusively while a commit takes the files, shared while some are put; fails as
+ * record_get_open does.  Under it, look at the record again. */
+int open_lock(const struct datasets *d, const struct dataset_version *v, enum lock_how how,
+              struct error *err) MUST_USE;
+/* The fence. */
+bool open_is_made_by(const struct open_record *open, const struct dataset_maker *maker);
+
+/* --- copy.c: trees of files, copied without following a link ---------------------------------- */
+
+struct copy {
+	int from; /* directories; nothing outside of them is touched */
+	int to;
+	int tmp;          /* where files are written before they get their names; -1: beside them */
+	const char *what; /* for messages: the source as the user named it */
+};
+
+/* Copies FROM/`source` to TO/`target`; "." is the directory itself.  A directory adds to one that
+ * is there, a file takes the place of one that is there. */
+int copy_tree(const struct copy *c, const char *source, const char *target,
+              struct error *err) MUST_USE;
+/* Copies from an open descriptor to TO/`target`. */
+int copy_file(const struct copy *c, int fd, const char *target, struct error *err) MUST_USE;
+
+typedef int copy_name_fn(void *arg, const char *name);
+/* Each name in the directory FROM/`path` ("." for itself), in no special order; takes nothing. */
+int copy_each_name(int from, const char *path, copy_name_fn *fn, void *arg) MUST_USE;
+
+/* "a/b" of untrusted "/a//b/./": components alone; NULL if one is "..".  The caller frees it. */
+char *path_clean(const char *path);
+/* "a" and "b" make "a/b"; "." is nothing. */
+char *path_join(const char *a, const char *b);
+
+#endif

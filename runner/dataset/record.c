@@ -1,0 +1,290 @@
+#include "dataset/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+enum { RECORD_TEXT_MAX = 4 << 20 };
+
+void text_copy(char *to, size_t size, const char *text)
+{
+	size_t len = text ? strnlen(text, size - 1) : 0;
+
+	if (len > 0)
+		memcpy(to, text, len);
+	to[len] = '\0';
+}
+
+/* Ids and tag names are checked before they get here, and fit. */
+static const char *path_of(char path[RECORD_PATH_SIZE], const char *ds, const char *folder,
+                           const char *name, const char *suffix)
+{
+	if (snprintf(path, RECORD_PATH_SIZE, "%s/%s%s%s", ds, folder, name, suffix) < 0)
+		path[0] = '\0';
+	return path;
+}
+
+const char *record_dataset_path(const char *ds, char path[RECORD_PATH_SIZE])
+{
+	return path_of(path, ds, "", "dataset", ".json");
+}
+
+const char *record_version_path(const char *ds, const char *ver, char path[RECORD_PATH_SIZE])
+{
+	return path_of(path, ds, "versions/", ver, ".json");
+}
+
+const char *record_open_path(const char *ds, const char *ver, char path[RECORD_PATH_SIZE])
+{
+	return path_of(path, ds, "open/", ver, ".json");
+}
+
+const char *record_tag_path(const char *ds, const char *tag, char path[RECORD_PATH_SIZE])
+{
+	return path_of(path, ds, "tags/", tag, "");
+}
+
+static int put(struct store *store, const char *path, const cJSON *doc, bool replace,
+               struct error *err)
+{
+	AUTO_FREE char *text = json_print_pretty(doc);
+
+	return store_put_record(store, path, text, replace, err);
+}
+
+/* A record that says other ids than its path is somebody's copy, and nothing to trust. */
+static int damaged(struct store *store, const char *path, const char *why, struct error *err)
+{
+	return error_set(err, SLUICE_CORRUPT,
+	                 "record '%s/datasets/%s' is damaged: %s; bring it back from a copy, or "
+	                 "move it aside to go on without it",
+	                 store_path(store), path, why);
+}
+
+static int get(struct store *store, const char *path, cJSON **ret_doc, struct error *err)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(RECORD_TEXT_MAX);
+	struct error inner;
+	int rc = store_get_record(store, path, &text, err);
+
+	if (rc < 0)
+		return rc;
+	if (json_parse(strbuf_str(&text), text.len, "it", ret_doc, &inner) < 0)
+		return damaged(store, path, inner.msg, err);
+	return 0;
+}
+
+static bool says(const cJSON *doc, const char *name, const char *value)
+{
+	const char *s = json_str(doc, name);
+
+	return s && strcmp(s, value) == 0;
+}
+
+/* --- datasets ------------------------------------------------------------------------------ */
+
+int record_put_dataset(struct store *store, const struct dataset *dataset, struct error *err)
+{
+	AUTO_JSON cJSON *doc = json_new_obj();
+	char path[RECORD_PATH_SIZE];
+
+	json_add_str(doc, "id", dataset->id);
+	json_add_str(doc, "name", dataset->name);
+	json_add_str(doc, "description", dataset->description);
+	json_add_int(doc, "created_ms", dataset->created_ms);
+	return put(store, record_dataset_path(dataset->id, path), doc, false, err);
+}
+
+int record_get_dataset(struct store *store, const char *ds, struct dataset *ret_dataset,
+                       struct error *err)
+{
+	AUTO_JSON cJSON *doc = NULL;
+	char path[RECORD_PATH_SIZE];
+	struct dataset found = { .created_ms = 0 };
+	int rc = get(store, record_dataset_path(ds, path), &doc, err);
+
+	if (rc < 0)
+		return rc;
+	if (!says(doc, "id", ds) || !json_str(doc, "name"))
+		return damaged(store, path, "its id or name is not what it must be", err);
+	text_copy(found.id, sizeof found.id, ds);
+	text_copy(found.name, sizeof found.name, json_str(doc, "name"));
+	text_copy(found.description, sizeof found.description, json_str(doc, "description"));
+	found.created_ms = json_int(doc, "created_ms", 0);
+	*ret_dataset = found;
+	return 0;
+}
+
+/* --- versions ------------------------------------------------------------------------------ */
+
+static void add_maker(cJSON *doc, const struct dataset_version *v, const char *const *inputs)
+{
+	cJSON *maker = json_new_obj();
+	cJSON *list = json_new_arr();
+
+	json_add_str(maker, "run", v->run[0] ? v->run : NULL);
+	json_add_str(maker, "job", v->job[0] ? v->job : NULL);
+	json_add_int(maker, "attempt", v->attempt);
+	for (; inputs && *inputs; inputs++)
+		json_push_str(list, *inputs);
+	json_add(maker, "inputs", list);
+	json_add(doc, "maker", maker);
+}
+
+/* What open and committed versions have in common. */
+static cJSON *new_version_doc(const struct dataset_version *v, const char *const *inputs)
+{
+	cJSON *doc = json_new_obj();
+
+	json_add_str(doc, "dataset", v->dataset);
+	json_add_str(doc, "version", v->id);
+	json_add_str(doc, "message", v->message);
+	json_add_int(doc, "created_ms", v->created_ms);
+	add_maker(doc, v, inputs);
+	return doc;
+}
+
+static void add_manifest(cJSON *doc, const struct dataset_version *v)
+{
+	char hex[DIGEST_HEX_LEN + 1];
+
+	json_add_str(doc, "manifest", digest_hex(&v->manifest, hex));
+	json_add_int(doc, "files", (int64_t)v->files);
+	json_add_int(doc, "bytes", (int64_t)v->bytes);
+}
+
+/* Returns whether there is a whole one. */
+static bool read_manifest(const cJSON *doc, struct dataset_version *v)
+{
+	const char *hex = json_str(doc, "manifest");
+	int64_t files = json_int(doc, "files", -1);
+	int64_t bytes = json_int(doc, "bytes", -1);
+
+	if (!hex || strlen(hex) != DIGEST_HEX_LEN || !digest_parse(hex, &v->manifest) ||
+	    files < 0 || bytes < 0)
+		return false;
+	v->files = (uint64_t)files;
+	v->bytes = (uint64_t)bytes;
+	return true;
+}
+
+static int read_version_doc(struct store *store, const char *path, const char *ds, const char *ver,
+                            const cJSON *doc, struct dataset_version *v, struct error *err)
+{
+	const cJSON *maker = json_obj(doc, "maker");
+
+	if (!says(doc, "dataset", ds) || !says(doc, "version", ver))
+		return damaged(store, path, "its ids are not what its path says", err);
+	text_copy(v->dataset, sizeof v->dataset, ds);
+	text_copy(v->id, sizeof v->id, ver);
+	text_copy(v->message, sizeof v->message, json_str(doc, "message"));
+	text_copy(v->run, sizeof v->run, json_str(maker, "run"));
+	text_copy(v->job, sizeof v->job, json_str(maker, "job"));
+	v->attempt = (int)json_int(maker, "attempt", 0);
+	v->created_ms = json_int(doc, "created_ms", 0);
+	return 0;
+}
+
+int record_put_version(struct store *store, const struct dataset_version *v,
+                       const char *const *inputs, struct error *err)
+{
+	AUTO_JSON cJSON *doc = new_version_doc(v, inputs);
+	char path[RECORD_PATH_SIZE];
+
+	json_add_int(doc, "seq", v->seq);
+	json_add_int(doc, "committed_ms", v->committed_ms);
+	add_manifest(doc, v);
+	return put(store, record_version_path(v->dataset, v->id, path), doc, false, err);
+}
+
+int record_get_version(struct store *store, const char *ds, const char *ver,
+                       struct dataset_version *ret_version, struct error *err)
+{
+	AUTO_JSON cJSON *doc = NULL;
+	char path[RECORD_PATH_SIZE];
+	struct dataset_version v = { .committed = true };
+	int rc = get(store, record_version_path(ds, ver, path), &doc, err);
+
+	if (rc == 0)
+		rc = read_version_doc(store, path, ds, ver, doc, &v, err);
+	if (rc < 0)
+		return rc;
+	v.seq = json_int(doc, "seq", 0);
+	v.committed_ms = json_int(doc, "committed_ms", 0);
+	if (v.seq < 1 || !read_manifest(doc, &v))
+		return damaged(store, path, "it lacks its number or its manifest", err);
+	*ret_version = v;
+	return 0;
+}
+
+int record_put_open(struct store *store, const struct open_record *open, bool replace,
+                    struct error *err)
+{
+	AUTO_JSON cJSON *doc = new_version_doc(&open->v, NULL);
+	char path[RECORD_PATH_SIZE];
+
+	if (open->taking[0])
+		json_add_str(doc, "taking", open->taking);
+	if (open->taken)
+		add_manifest(doc, &open->v);
+	return put(store, record_open_path(open->v.dataset, open->v.id, path), doc, replace, err);
+}
+
+int record_read_open(struct store *store, const char *ds, const char *ver,
+                     struct open_record *ret_open, struct error *err)
+{
+	AUTO_JSON cJSON *doc = NULL;
+	char path[RECORD_PATH_SIZE];
+	struct open_record open = { .taken = false };
+	int rc = get(store, record_open_path(ds, ver, path), &doc, err);
+
+	if (rc == 0)
+		rc = read_version_doc(store, path, ds, ver, doc, &open.v, err);
+	if (rc < 0)
+		return rc;
+	text_copy(open.taking, sizeof open.taking, json_str(doc, "taking"));
+	open.taken = read_manifest(doc, &open.v);
+	*ret_open = open;
+	return 0;
+}
+
+int record_get_open(struct store *store, const struct dataset_version *v,
+                    struct open_record *ret_open, struct error *err)
+{
+	struct dataset_version committed;
+	int rc = record_get_version(store, v->dataset, v->id, &committed, err);
+
+	if (rc == 0)
+		return error_set(err, SLUICE_EXISTS,
+		                 "version '%s:%s' is committed already and cannot change; open a "
+		                 "new version for new files",
+		                 v->dataset, v->id);
+	if (rc == SLUICE_NOT_FOUND)
+		rc = record_read_open(store, v->dataset, v->id, ret_open, err);
+	if (rc == SLUICE_NOT_FOUND)
+		return error_set(err, rc,
+		                 "there is no version '%s:%s'; it was dropped or never made",
+		                 v->dataset, v->id);
+	return rc;
+}
+
+/* --- tags ---------------------------------------------------------------------------------- */
+
+int record_get_tag(struct store *store, const char *ds, const char *tag,
+                   char ret_version[VERSION_ID_LEN + 1], struct error *err)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(TEXT_MAX);
+	char path[RECORD_PATH_SIZE];
+	int rc = store_get_record(store, record_tag_path(ds, tag, path), &text, err);
+
+	if (rc < 0)
+		return rc;
+	if (text.len != VERSION_ID_LEN + 1 || text.buf[VERSION_ID_LEN] != '\n')
+		return damaged(store, path, "it is not one version id", err);
+	text.buf[VERSION_ID_LEN] = '\0';
+	if (!id_is_version(text.buf))
+		return damaged(store, path, "it is not one version id", err);
+	text_copy(ret_version, VERSION_ID_LEN + 1, text.buf);
+	return 0;
+}
