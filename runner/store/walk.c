@@ -98,16 +98,24 @@ static int fail(struct walker *w, int rc, const char *what)
 	return error_sys(w->err, rc, "cannot %s '%s'", what, quote(strbuf_str(&w->path), quoted));
 }
 
-static void add(struct walker *w, char kind, char *target /* takes */)
+static int add(struct walker *w, char kind, char *target /* takes */)
 {
 	struct walk *walk = w->walk;
+	const char *why = manifest_check_path(strbuf_str(&w->path));
+	char quoted[QUOTE_SIZE];
 
+	if (why) {
+		free(target);
+		return error_set(w->err, SLUICE_LIMIT, "path '%s' %s",
+		                 quote(strbuf_str(&w->path), quoted), why);
+	}
 	walk->entry = xgrow(walk->entry, walk->n, &walk->cap, sizeof *walk->entry);
 	walk->entry[walk->n++] = (struct walk_entry){
 		.kind = kind,
 		.path = xstrdup(strbuf_str(&w->path)),
 		.target = target,
 	};
+	return 0;
 }
 
 static int add_link(struct walker *w, int dirfd, const char *name)
@@ -119,8 +127,7 @@ static int add_link(struct walker *w, int dirfd, const char *name)
 		return fail(w, errno, "read link");
 	if (len == 0 || len > MANIFEST_PATH_MAX)
 		return fail(w, ENAMETOOLONG, "keep link");
-	add(w, 'l', xstrndup(target, (size_t)len));
-	return 0;
+	return add(w, 'l', xstrndup(target, (size_t)len));
 }
 
 static int leave_out(struct walker *w, int dirfd, const char *name, const char *what)
@@ -167,26 +174,23 @@ static int walk_children(struct walker *w, int fd /* takes */);
 static int walk_directory(struct walker *w, int dirfd, const char *name)
 {
 	size_t before = w->walk->n;
+	char quoted[QUOTE_SIZE];
 	int fd;
 	int rc;
 
 	if (w->depth == MANIFEST_DEPTH_MAX)
-		return fail(w, ELOOP, "go deeper than 256 directories into");
+		return error_set(w->err, SLUICE_LIMIT, "'%s' lies deeper than 256 directories",
+		                 quote(strbuf_str(&w->path), quoted));
 	fd = open_readable(dirfd, name, O_RDONLY | O_DIRECTORY, w->how->take);
-	if (fd == -EXDEV) {
-		char quoted[QUOTE_SIZE];
-
+	if (fd == -EXDEV)
 		return error_set(w->err, SLUICE_INVALID, "'%s' is a mount point; unmount it first",
 		                 quote(strbuf_str(&w->path), quoted));
-	}
 	if (fd < 0)
 		return fail(w, fd, "open directory");
 	w->depth++;
 	rc = walk_children(w, fd);
 	w->depth--;
-	if (rc == 0 && w->walk->n == before)
-		add(w, 'd', NULL);
-	return rc;
+	return rc == 0 && w->walk->n == before ? add(w, 'd', NULL) : rc;
 }
 
 static int walk_child(struct walker *w, int dirfd, const struct dirent *e)
@@ -206,8 +210,7 @@ static int walk_child(struct walker *w, int dirfd, const struct dirent *e)
 		return add_link(w, dirfd, e->d_name);
 	if (!S_ISREG(mode))
 		return add_special(w, dirfd, e->d_name, mode);
-	add(w, 'f', NULL);
-	return 0;
+	return add(w, 'f', NULL);
 }
 
 /* Back to the directory that was left. */
