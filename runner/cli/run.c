@@ -1,6 +1,7 @@
 /* sluice run: from a file to committed versions. */
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,13 +83,27 @@ struct session {
 	struct view *view;
 	struct run *run;
 	uv_signal_t signals[3];
+	struct error err;
 	int status; /* once something has been said about a failure */
 };
 
-static int fail(struct session *s, const struct error *err)
+/* Says what is in s->err. */
+static int fail(struct session *s)
 {
-	s->status = cli_fail(err);
-	return err->class;
+	s->status = cli_fail(&s->err);
+	return s->err.class;
+}
+
+static int __attribute__((format(printf, 3, 4)))
+fail_with(struct session *s, enum sluice_err class, const char *fmt, ...)
+{
+	va_list ap;
+
+	s->err = (struct error){ .class = (int)class };
+	va_start(ap, fmt);
+	(void)vsnprintf(s->err.msg, sizeof s->err.msg, fmt, ap);
+	va_end(ap);
+	return fail(s);
 }
 
 /* --- what is read --------------------------------------------------------------------------- */
@@ -118,37 +133,37 @@ static void print_diags(const struct session *s, const struct spec_diag *diags, 
 static int invalid(struct session *s)
 {
 	s->status = CLI_USAGE;
-	return SLUICE_INVALID;
+	return s->err.class = SLUICE_INVALID;
 }
 
-static int read_workflow(struct session *s, struct error *err)
+static int read_workflow(struct session *s)
 {
-	if (read_input(s->file, &s->text, err) < 0)
-		return fail(s, err);
+	if (read_input(s->file, &s->text, &s->err) < 0)
+		return fail(s);
 	s->doc = spec_parse(strbuf_str(&s->text), s->text.len);
 	if (!s->doc)
-		return fail(s, (error_set(err, SLUICE_LIMIT, "out of memory"), err));
+		return fail_with(s, SLUICE_LIMIT, "out of memory");
 	print_diags(s, s->doc->diags, s->doc->n_diags, s->file, &s->text);
 	return s->doc->spec ? 0 : invalid(s);
 }
 
-static int read_inputs(struct session *s, struct error *err)
+static int read_inputs(struct session *s)
 {
 	const char *path = args_get(s->args, "inputs");
 
 	if (!path)
 		return 0;
-	if (read_input(path, &s->inputs_text, err) < 0)
-		return fail(s, err);
+	if (read_input(path, &s->inputs_text, &s->err) < 0)
+		return fail(s);
 	s->inputs = spec_parse_inputs(strbuf_str(&s->inputs_text), s->inputs_text.len);
 	if (!s->inputs)
-		return fail(s, (error_set(err, SLUICE_LIMIT, "out of memory"), err));
+		return fail_with(s, SLUICE_LIMIT, "out of memory");
 	print_diags(s, s->inputs->diags, s->inputs->n_diags, path, &s->inputs_text);
 	return s->inputs->n_errors == 0 ? 0 : invalid(s);
 }
 
 /* Those of the file first, so that the command line wins. */
-static int collect_given(struct session *s, struct error *err)
+static int collect_given(struct session *s)
 {
 	size_t n_args;
 	const char *const *pairs = args_all(s->args, "input", &n_args);
@@ -166,9 +181,8 @@ static int collect_given(struct session *s, struct error *err)
 		const char *equals = strchr(pairs[i], '=');
 
 		if (!equals || equals == pairs[i])
-			return fail(s, (error_set(err, SLUICE_INVALID,
-			                          "--input takes NAME=VALUE, not '%s'", pairs[i]),
-			                err));
+			return fail_with(s, SLUICE_INVALID, "--input takes NAME=VALUE, not '%s'",
+			                 pairs[i]);
 		s->given_names[i] = xstrndup(pairs[i], (size_t)(equals - pairs[i]));
 		s->given[s->n_given++] =
 			(struct run_given){ .name = s->given_names[i], .any = equals + 1 };
@@ -176,7 +190,7 @@ static int collect_given(struct session *s, struct error *err)
 	return 0;
 }
 
-static int read_secrets(struct session *s, struct error *err)
+static int read_secrets(struct session *s)
 {
 	static const struct {
 		const char *option;
@@ -192,21 +206,21 @@ static int read_secrets(struct session *s, struct error *err)
 		const char *const *values = args_all(s->args, sources[i].option, &n);
 
 		for (size_t k = 0; k < n; k++)
-			if (sources[i].add(&s->secrets, values[k], err) < 0)
-				return fail(s, err);
+			if (sources[i].add(&s->secrets, values[k], &s->err) < 0)
+				return fail(s);
 	}
 	return 0;
 }
 
 /* --event, else what the file's `context:` says, else the git checkout around it; git is asked
  * only if the workflow speaks of it. */
-static int read_event(struct session *s, struct error *err)
+static int read_event(struct session *s)
 {
 	const struct spec *spec = s->doc->spec;
 	const char *path = args_get(s->args, "event");
 
-	if (path && event_read(path, &s->event, err) < 0)
-		return fail(s, err);
+	if (path && event_read(path, &s->event, &s->err) < 0)
+		return fail(s);
 	if (!path && !(spec->event_url && spec->event_ref) && strcmp(s->file, "-") != 0 &&
 	    strstr(strbuf_str(&s->text), "context.event.github.")) {
 		event_from_checkout(s->file, &s->event);
@@ -239,16 +253,14 @@ static void read_proxies(struct session *s)
 /* --- what is checked ------------------------------------------------------------------------ */
 
 static int number(struct session *s, const char *option, uint64_t most, uint64_t otherwise,
-                  uint64_t *ret_value, struct error *err)
+                  uint64_t *ret_value)
 {
 	const char *text = args_get(s->args, option);
 
 	*ret_value = otherwise;
 	if (text && !parse_u64(text, most, ret_value))
-		return fail(s, (error_set(err, SLUICE_INVALID,
-		                          "--%s takes a number up to %llu, not '%s'", option,
-		                          (unsigned long long)most, text),
-		                err));
+		return fail_with(s, SLUICE_INVALID, "--%s takes a number up to %llu, not '%s'",
+		                 option, (unsigned long long)most, text);
 	return 0;
 }
 
@@ -262,25 +274,23 @@ static char *name_of_file(const char *file)
 	return dot && dot > base ? xstrndup(base, (size_t)(dot - base)) : xstrdup(base);
 }
 
-static int read_options(struct session *s, struct error *err)
+static int read_options(struct session *s)
 {
 	const char *network = args_get(s->args, "network");
 	const char *name = args_get(s->args, "name");
 	uint64_t jobs;
 	uint64_t grace;
 
-	if (number(s, "jobs", MAX_AT_ONCE, parallel_cores(), &jobs, err) < 0 ||
-	    number(s, "grace", 24 * 3600, DEFAULT_GRACE_S, &grace, err) < 0)
-		return err->class;
+	if (number(s, "jobs", MAX_AT_ONCE, parallel_cores(), &jobs) < 0 ||
+	    number(s, "grace", 24 * 3600, DEFAULT_GRACE_S, &grace) < 0)
+		return s->err.class;
 	if (network && strcmp(network, "host") != 0 && strcmp(network, "none") != 0)
-		return fail(s, (error_set(err, SLUICE_INVALID,
-		                          "--network takes host or none, not '%s'", network),
-		                err));
+		return fail_with(s, SLUICE_INVALID, "--network takes host or none, not '%s'",
+		                 network);
 	s->workflow = name ? xstrdup(name) : name_of_file(s->file);
 	if (strchr(s->workflow, '/') || !s->workflow[0])
-		return fail(s, (error_set(err, SLUICE_INVALID,
-		                          "a workflow's name is not empty and has no '/'"),
-		                err));
+		return fail_with(s, SLUICE_INVALID,
+		                 "a workflow's name is not empty and has no '/'");
 	s->options = (struct run_options){
 		.workflow = s->workflow,
 		.jobs = jobs > 0 ? (unsigned)jobs : 1,
@@ -323,7 +333,7 @@ static bool in_path(const char *program)
 }
 
 /* What the language knows and this program does not run yet stops the run before it starts. */
-static int check_can_run(struct session *s, struct error *err)
+static int check_can_run(struct session *s)
 {
 	const struct spec *spec = s->doc->spec;
 	size_t refused = 0;
@@ -345,11 +355,10 @@ static int check_can_run(struct session *s, struct error *err)
 			refuse(s, &why);
 			refused++;
 		} else if (tool && !in_path(tool)) {
-			return fail(s, (error_set(err, SLUICE_MISSING,
-			                          "job '%s' needs %s, which this machine does "
-			                          "not have: apt-get install %s",
-			                          spec->jobs[i]->id, tool, tool),
-			                err));
+			return fail_with(s, SLUICE_MISSING,
+			                 "job '%s' needs %s, which this machine does "
+			                 "not have: apt-get install %s",
+			                 spec->jobs[i]->id, tool, tool);
 		}
 	}
 	return refused ? invalid(s) : 0;
@@ -383,27 +392,27 @@ static void close_handle(uv_handle_t *handle, void *arg)
 		uv_close(handle, NULL);
 }
 
-static int open_executor(struct session *s, struct error *err)
+static int open_executor(struct session *s)
 {
 	struct oci_options oci = { .runtime = args_get(s->args, "runtime"),
 		                   .home = s->options.home };
 	struct images *images;
 
-	if (cli_open_images(s->cli, &images, err) < 0 ||
-	    executor_oci_new(&s->loop, images, &oci, &s->executor, err) < 0)
-		return fail(s, err);
+	if (cli_open_images(s->cli, &images, &s->err) < 0 ||
+	    executor_oci_new(&s->loop, images, &oci, &s->executor, &s->err) < 0)
+		return fail(s);
 	return 0;
 }
 
-static int run_it(struct session *s, struct datasets *datasets, struct error *err)
+static int run_it(struct session *s, struct datasets *datasets)
 {
 	struct run_hooks hooks = view_hooks(s->view);
 
-	if (!args_has(s->args, "dry-run") &&
-	    sweep_dead_runs(s->options.home, datasets, s->executor, view_notice, s->view, err) < 0)
-		return fail(s, err);
-	if (run_new(&s->loop, datasets, s->executor, &s->options, &hooks, &s->run, err) < 0)
-		return fail(s, err);
+	if (!args_has(s->args, "dry-run") && sweep_dead_runs(s->options.home, datasets, s->executor,
+	                                                     view_notice, s->view, &s->err) < 0)
+		return fail(s);
+	if (run_new(&s->loop, datasets, s->executor, &s->options, &hooks, &s->run, &s->err) < 0)
+		return fail(s);
 	if (args_has(s->args, "dry-run")) {
 		if (!s->cli->quiet)
 			view_plan(s->run, s->workflow);
@@ -411,32 +420,31 @@ static int run_it(struct session *s, struct datasets *datasets, struct error *er
 	}
 	view_begin(s->view, s->run, s->workflow);
 	watch_signals(s);
-	if (run_start(s->run, err) < 0)
-		return fail(s, err);
+	if (run_start(s->run, &s->err) < 0)
+		return fail(s);
 	(void)uv_run(&s->loop, UV_RUN_DEFAULT);
 	s->status = run_exit_status(s->run);
 	return 0;
 }
 
-static int session_run(struct session *s, struct error *err)
+static int session_run(struct session *s)
 {
 	struct datasets *datasets;
 
-	if (read_options(s, err) < 0 || read_workflow(s, err) < 0 || check_can_run(s, err) < 0 ||
-	    read_inputs(s, err) < 0 || collect_given(s, err) < 0 || read_secrets(s, err) < 0 ||
-	    read_event(s, err) < 0)
-		return err->class;
+	if (read_options(s) < 0 || read_workflow(s) < 0 || check_can_run(s) < 0 ||
+	    read_inputs(s) < 0 || collect_given(s) < 0 || read_secrets(s) < 0 || read_event(s) < 0)
+		return s->err.class;
 	read_proxies(s);
 	s->options.text = strbuf_str(&s->text);
 	s->options.spec = s->doc->spec;
 	s->options.given = s->given;
 	s->options.n_given = s->n_given;
-	if (cli_home(s->cli, &s->options.home, err) < 0 ||
-	    cli_open_datasets(s->cli, &datasets, err) < 0)
-		return fail(s, err);
-	if (open_executor(s, err) < 0)
-		return err->class;
-	return run_it(s, datasets, err);
+	if (cli_home(s->cli, &s->options.home, &s->err) < 0 ||
+	    cli_open_datasets(s->cli, &datasets, &s->err) < 0)
+		return fail(s);
+	if (open_executor(s) < 0)
+		return s->err.class;
+	return run_it(s, datasets);
 }
 
 static void session_release(struct session *s)
@@ -472,12 +480,11 @@ static int run(struct cli *cli, const struct cli_args *args)
 		.text = STRBUF_INIT(WORKFLOW_MAX + 1),
 		.inputs_text = STRBUF_INIT(WORKFLOW_MAX),
 	};
-	struct error err = { 0 };
 
 	work_init_pool(parallel_cores());
 	(void)uv_loop_init(&s.loop);
 	s.view = view_new(&s.loop, cli);
-	(void)session_run(&s, &err);
+	(void)session_run(&s);
 	session_release(&s);
 	return s.status;
 }

@@ -434,6 +434,6 @@ static void job_advance(struct run_job *job)
 	case JOB_ERROR:
 	case JOB_CANCELED:
 	case JOB_SKIPPED:
-		assert(!"a job that is not on its way has no work to come back");
+		abort(); /* a job that is not on its way has no work to come back */
 	}
 }
