@@ -1,0 +1,272 @@
+#include "executor/attempt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/xalloc.h"
+#include "executor/cgroup.h"
+#include "executor/exit_record.h"
+#include "executor/rootfs.h"
+#include "executor/shim_ops.h"
+
+enum { SHIM_DEATH_MS = 5000 };
+
+struct attempt {
+	uv_process_t process;
+	struct attempt_hooks hooks;
+	struct attempt_result result;
+	char *dir, *id;
+	bool exited; /* its pid may be someone else's now */
+	bool was_stopped;
+};
+
+/* ---- sweeping ---- */
+
+static uint64_t start_time(pid_t pid)
+{
+	enum { START_TIME_FIELD = 22 };
+	AUTO_STRBUF struct strbuf stat = STRBUF_INIT(RECORD_TEXT_MAX);
+	AUTO_FREE char *path = xasprintf("/proc/%d/stat", (int)pid);
+	const char *p;
+
+	if (io_read_file(AT_FDCWD, path, &stat) < 0)
+		return 0;
+	p = strrchr(strbuf_str(&stat), ')'); /* ends field 2, which may hold anything */
+	for (int field = 2; p && field < START_TIME_FIELD; field++)
+		p = strchr(p + 1, ' ');
+	return p ? strtoull(p + 1, NULL, 10) : 0;
+}
+
+/* A pidfd stays with its process: checked after it is open, it cannot hit another one. */
+static int kill_shim(const struct shim_record *r)
+{
+	AUTO_FD int fd = pidfd_open((pid_t)r->pid, 0);
+	struct pollfd gone = { .fd = fd, .events = POLLIN };
+
+	if (fd < 0 || start_time((pid_t)r->pid) != r->start_time)
+		return 0;
+	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	if (pidfd_send_signal(fd, SIGKILL, NULL, 0) != 0)
+		return errno == ESRCH ? 0 : -errno;
+	return poll(&gone, 1, SHIM_DEATH_MS) == 1 ? 0 : -EBUSY;
+}
+
+static int read_record(int dirfd, const char *name, struct strbuf *ret_text, struct error *err)
+{
+	int rc = io_read_file(dirfd, name, ret_text);
+
+	if (rc == -ENOENT)
+		return error_set(err, SLUICE_NOT_FOUND, "there is no '%s'", name);
+	return rc < 0 ? error_sys(err, rc, "cannot read '%s'", name) : 0;
+}
+
+/* Ends the processes that a shim's record tells of. */
+static int end_processes(int dirfd, struct error *err)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(RECORD_TEXT_MAX);
+	struct shim_record r;
+	char boot[37];
+	int rc = read_record(dirfd, SHIM_RECORD_NAME, &text, err);
+
+	if (rc == 0)
+		rc = shim_record_parse(strbuf_str(&text), &r, err);
+	if (rc < 0)
+		return rc == SLUICE_NOT_FOUND ? 0 : rc; /* then no shim has done anything */
+	clock_boot_id(boot);
+	if (strcmp(boot, r.boot) != 0)
+		return 0;
+	rc = kill_shim(&r);
+	if (rc < 0)
+		return error_sys(err, rc, "cannot end the shim (process %d)", (int)r.pid);
+	rc = cgroup_remove(r.cgroup);
+	return rc < 0 ? error_sys(err, rc, "cannot end what runs in the cgroup '%s'", r.cgroup) : 0;
+}
+
+int attempt_sweep(const char *dir, struct error *err)
+{
+	AUTO_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR
+		               ? 0
+		               : error_sys(err, errno, "cannot open '%s'", dir);
+	rc = end_processes(fd, err);
+	if (rc == 0)
+		rc = rootfs_remove(fd, err);
+	return rc < 0 ? error_wrap(err, "cannot clean up after the attempt in '%s'", dir) : 0;
+}
+
+/* ---- the end ---- */
+
+static int to_result(const struct exit_record *record, struct attempt_result *ret)
+{
+	static const struct {
+		const char *name;
+		enum attempt_end end;
+	} ends[] = {
+		{ "exited", ATTEMPT_EXITED },
+		{ "signaled", ATTEMPT_SIGNALED },
+		{ "error", ATTEMPT_ERROR },
+	};
+
+	*ret = (struct attempt_result){
+		.exit_code = (int)record->exit_code,
+		.signal = (int)record->signal,
+		.oom = record->oom,
+		.cpu_ns = record->cpu_ns,
+		.peak_bytes = record->peak_bytes,
+		.started_ms = record->started_ms,
+		.finished_ms = record->finished_ms,
+	};
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		if (strcmp(ends[i].name, record->end) != 0)
+			continue;
+		ret->end = ends[i].end;
+		if (ret->end == ATTEMPT_ERROR)
+			(void)error_set(&ret->error, SLUICE_SYSTEM, "%s", record->error);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int attempt_read_result(const char *dir, struct attempt_result *ret_result, struct error *err)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(RECORD_TEXT_MAX);
+	AUTO_FD int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct exit_record record;
+	int rc = fd < 0 ? error_sys(err, errno, "cannot open '%s'", dir)
+	                : read_record(fd, EXIT_RECORD_NAME, &text, err);
+
+	if (rc == 0)
+		rc = exit_record_parse(strbuf_str(&text), &record, err);
+	if (rc == 0 && to_result(&record, ret_result) < 0)
+		rc = error_set(err, SLUICE_CORRUPT, "unknown end '%s'", record.end);
+	return rc;
+}
+
+/* The shim has left no word: end what it stood over, and say so. */
+static void shim_lost(struct attempt *a, int64_t status, int sig)
+{
+	struct attempt_result *r = &a->result;
+	struct error sweep;
+
+	r->finished_ms = clock_wall_ms();
+	if (a->was_stopped && (sig == SIGTERM || sig == SIGINT)) {
+		r->end = ATTEMPT_SIGNALED; /* it had not begun yet */
+		r->signal = sig;
+	} else {
+		r->end = ATTEMPT_ERROR;
+		(void)error_set(&r->error, SLUICE_SYSTEM, "the shim of '%s' %s %d", a->id,
+		                sig ? "was killed by signal" : "ended with status",
+		                sig ? sig : (int)status);
+	}
+	if (attempt_sweep(a->dir, &sweep) < 0 && r->end == ATTEMPT_ERROR)
+		(void)error_wrap(&r->error, "%.400s", sweep.msg);
+}
+
+static void on_close(uv_handle_t *handle)
+{
+	struct attempt *a = handle->data;
+
+	a->hooks.on_end(a->hooks.arg, &a->result);
+	free(a->dir);
+	free(a->id);
+	free(a);
+}
+
+static void on_exit_cb(uv_process_t *process, int64_t status, int sig)
+{
+	struct attempt *a = process->data;
+	int64_t started_ms = a->result.started_ms;
+	struct error err;
+
+	a->exited = true;
+	if (attempt_read_result(a->dir, &a->result, &err) < 0) {
+		a->result = (struct attempt_result){ .started_ms = started_ms };
+		shim_lost(a, status, sig);
+	}
+	uv_close((uv_handle_t *)process, on_close);
+}
+
+/* ---- the start ---- */
+
+static void free_unstarted(uv_handle_t *handle)
+{
+	struct attempt *a = handle->data;
+
+	free(a->dir);
+	free(a->id);
+	free(a);
+}
+
+static int spawn(struct attempt *a, uv_loop_t *loop, const char *shim, int orders)
+{
+	char *args[] = { xstrdup(shim), a->id, NULL }; /* the id: for who reads `ps` */
+	char *env[] = { NULL };
+	uv_stdio_container_t stdio[SHIM_ORDERS_FD + 1] = {
+		[SHIM_ORDERS_FD] = { .flags = UV_INHERIT_FD, .data.fd = orders },
+	};
+	const uv_process_options_t options = {
+		.exit_cb = on_exit_cb,
+		.file = args[0],
+		.args = args,
+		.env = env,
+		.cwd = a->dir,
+		.flags = UV_PROCESS_DETACHED,
+		.stdio_count = SHIM_ORDERS_FD + 1,
+		.stdio = stdio,
+	};
+	int rc;
+
+	for (int i = 0; i < SHIM_ORDERS_FD; i++)
+		stdio[i].flags = UV_IGNORE;
+	/* Libraries open descriptors that would be inherited. */
+	(void)close_range(SHIM_ORDERS_FD, ~0U, CLOSE_RANGE_CLOEXEC);
+	rc = uv_spawn(loop, &a->process, &options);
+	free(args[0]);
+	return rc;
+}
+
+int attempt_start(uv_loop_t *loop, const char *shim, const struct launch *launch,
+                  const struct attempt_hooks *hooks, struct attempt **ret_attempt,
+                  struct error *err)
+{
+	AUTO_FD int orders = -1;
+	struct attempt *a;
+	int rc = launch_orders(launch, &orders, err);
+
+	if (rc < 0)
+		return rc;
+	a = xcalloc(1, sizeof *a);
+	a->hooks = *hooks;
+	a->dir = xstrdup(launch->request->dir);
+	a->id = xstrdup(launch->request->id);
+	a->process.data = a;
+	a->result.started_ms = clock_wall_ms();
+	rc = spawn(a, loop, shim, orders);
+	if (rc < 0) {
+		uv_close((uv_handle_t *)&a->process, free_unstarted);
+		return error_sys(err, rc, "cannot start the shim '%s'", shim);
+	}
+	*ret_attempt = a;
+	return 0;
+}
+
+void attempt_stop(struct attempt *a, bool now)
+{
+	if (a->exited)
+		return;
+	a->was_stopped = true;
+	(void)uv_process_kill(&a->process, now ? SIGINT : SIGTERM);
+}

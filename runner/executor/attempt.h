@@ -1,0 +1,27 @@
+/*
+ * One attempt as the runner sees it: a shim that was spawned, and the result that it leaves.
+ * Loop thread; see executor.h for the life of it.
+ */
+#ifndef EXECUTOR_ATTEMPT_H
+#define EXECUTOR_ATTEMPT_H
+
+#include <uv.h>
+
+#include "executor/executor.h"
+#include "executor/launch.h"
+
+/* Starts the shim (an absolute path).  Nothing of LAUNCH is needed after it returns. */
+int attempt_start(uv_loop_t *loop, const char *shim, const struct launch *launch,
+                  const struct attempt_hooks *hooks, struct attempt **ret_attempt,
+                  struct error *err) MUST_USE;
+
+void attempt_stop(struct attempt *attempt, bool now);
+
+/* Reads DIR/exit.json: what a shim that has ended by itself has left. */
+int attempt_read_result(const char *dir, struct attempt_result *ret_result,
+                        struct error *err) MUST_USE;
+
+/* See executor_sweep(). */
+int attempt_sweep(const char *dir, struct error *err) MUST_USE;
+
+#endif

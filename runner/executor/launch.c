@@ -1,0 +1,210 @@
+#include "executor/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/parse.h"
+#include "base/strbuf.h"
+#include "base/xalloc.h"
+#include "executor/bundle.h"
+#include "executor/host_mounts.h"
+#include "executor/oci_config.h"
+#include "executor/shim_ops.h"
+#include "executor/user.h"
+
+enum { HOST_FILE_MAX = 1 << 20 };
+
+static void add_number(struct strbuf *sb, const char *key, uint64_t value)
+{
+	AUTO_FREE char *text = xasprintf("%" PRIu64, value);
+
+	shim_ops_add(sb, key, text);
+}
+
+static void add_file(struct strbuf *sb, const char *name, const char *text)
+{
+	shim_ops_add(sb, SHIM_FILE, name);
+	shim_ops_add(sb, SHIM_TEXT, text);
+}
+
+/* Private copies: a job may change them, and each has a host name of its own. */
+static void add_network_files(struct strbuf *sb, const char *id)
+{
+	AUTO_STRBUF struct strbuf resolv = STRBUF_INIT(HOST_FILE_MAX);
+	AUTO_STRBUF struct strbuf hosts = STRBUF_INIT(HOST_FILE_MAX);
+
+	/* A machine without these files gives its containers empty ones. */
+	(void)!io_read_file(AT_FDCWD, "/etc/resolv.conf", &resolv);
+	(void)!io_read_file(AT_FDCWD, "/etc/hosts", &hosts);
+	if (hosts.len > 0 && hosts.buf[hosts.len - 1] != '\n')
+		strbuf_addch(&hosts, '\n');
+	strbuf_addf(&hosts, "127.0.1.1\t%s\n", id);
+	add_file(sb, BUNDLE_RESOLV_CONF, strbuf_str(&resolv));
+	add_file(sb, BUNDLE_HOSTS, strbuf_str(&hosts));
+}
+
+static bool is_inside(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && path[len] == '/';
+}
+
+static void add_mounts(struct strbuf *sb, const struct request *r)
+{
+	size_t texts = 0;
+
+	for (size_t i = 0; i < r->n_mounts; i++) {
+		const struct request_mount *m = &r->mounts[i];
+		AUTO_FREE char *name = NULL;
+
+		switch (m->kind) {
+		case MOUNT_VIEW:
+			shim_ops_add(sb, SHIM_VIEW, m->source);
+			break;
+		case MOUNT_TEXT:
+			name = xasprintf(BUNDLE_TEXT_FMT, texts++);
+			add_file(sb, name, m->source);
+			break;
+		case MOUNT_WRITE:
+			if (is_inside(m->source, r->dir))
+				shim_ops_add(sb, SHIM_OWN, m->source);
+			break;
+		case MOUNT_READONLY:
+			break;
+		}
+	}
+}
+
+static void add_root(struct strbuf *sb, const struct launch *l)
+{
+	if (l->image) {
+		shim_ops_add(sb, SHIM_UPPER, "disk");
+		for (size_t i = 0; i < l->image->n_layers; i++)
+			shim_ops_add(sb, SHIM_LAYER, l->image->layers[i]);
+		add_number(sb, SHIM_STOP_SIGNAL,
+		           (uint64_t)launch_stop_signal(l->image->stop_signal));
+		return;
+	}
+	/* The attempt's directory lies below "/", where an overlay of "/" cannot write. */
+	shim_ops_add(sb, SHIM_UPPER, "memory");
+	shim_ops_add(sb, SHIM_LAYER, "/");
+}
+
+static void add_all(struct strbuf *sb, const struct launch *l, const struct user *user,
+                    const char *config)
+{
+	const struct request *r = l->request;
+	AUTO_FREE char *cgroup = xasprintf(CGROUP_PARENT "/%s", r->id);
+
+	shim_ops_add(sb, SHIM_ID, r->id);
+	shim_ops_add(sb, SHIM_RUNTIME, l->runtime);
+	shim_ops_add(sb, SHIM_CGROUP, cgroup);
+	add_number(sb, SHIM_GRACE_MS, r->grace_ms);
+	add_number(sb, SHIM_UID, user->uid);
+	add_number(sb, SHIM_GID, user->gid);
+	add_root(sb, l);
+	add_file(sb, BUNDLE_CONFIG, config);
+	if (r->script)
+		add_file(sb, BUNDLE_SCRIPT, r->script);
+	add_network_files(sb, r->id);
+	add_mounts(sb, r);
+	for (size_t i = 0; r->secrets && r->secrets[i]; i++)
+		shim_ops_add(sb, SHIM_SECRET, r->secrets[i]);
+}
+
+static int format_config(const struct launch *l, const struct user *user, char **ret_json,
+                         struct error *err)
+{
+	AUTO_STRBUF struct strbuf mountinfo = STRBUF_INIT(STRBUF_BIG);
+	struct oci_config config = { .request = l->request, .image = l->image, .user = user };
+	char **mounts = NULL;
+	int rc;
+
+	if (!l->image) {
+		rc = io_read_file(AT_FDCWD, "/proc/self/mountinfo", &mountinfo);
+		if (rc < 0)
+			return error_sys(err, rc, "cannot read the machine's mounts");
+		mounts = host_mounts_find(strbuf_str(&mountinfo));
+		config.host_mounts = (const char *const *)mounts;
+		config.hide = l->home;
+	}
+	rc = oci_config_format(&config, ret_json, err);
+	host_mounts_free(mounts);
+	return rc;
+}
+
+static void wipe(struct strbuf *sb)
+{
+	if (sb->buf)
+		explicit_bzero(sb->buf, sb->cap);
+	strbuf_release(sb);
+}
+
+static int to_memfd(const struct strbuf *sb, int *ret_fd, struct error *err)
+{
+	AUTO_FD int fd = memfd_create("sluice-orders", MFD_CLOEXEC);
+	int rc = fd < 0 ? -errno : io_write_all(fd, sb->buf, sb->len);
+
+	if (rc == 0 && lseek(fd, 0, SEEK_SET) != 0)
+		rc = -errno;
+	if (rc < 0)
+		return error_sys(err, rc, "cannot write the shim's orders");
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+int launch_orders(const struct launch *l, int *ret_fd, struct error *err)
+{
+	struct strbuf orders = STRBUF_INIT(SHIM_ORDERS_MAX);
+	struct user user = { .home = "/" };
+	char *config = NULL;
+	int rc = 0;
+
+	if (l->image)
+		rc = user_find(l->image->user, l->passwd, l->group, &user, err);
+	if (rc == 0)
+		rc = format_config(l, &user, &config, err);
+	if (rc < 0)
+		return rc;
+	add_all(&orders, l, &user, config);
+	rc = orders.failed ? error_set(err, SLUICE_LIMIT,
+	                               "the texts of '%s' are larger than %d MiB together",
+	                               l->request->id, SHIM_ORDERS_MAX >> 20)
+	                   : to_memfd(&orders, ret_fd, err);
+	wipe(&orders);
+	explicit_bzero(config, strlen(config));
+	free(config);
+	return rc;
+}
+
+int launch_stop_signal(const char *name)
+{
+	static const char rtmin[] = "RTMIN+";
+	uint64_t number;
+
+	if (!name)
+		return SIGTERM;
+	if (strncmp(name, "SIG", 3) == 0)
+		name += 3;
+	if (parse_u64(name, (uint64_t)SIGRTMAX, &number))
+		return number > 0 ? (int)number : SIGTERM;
+	if (strncmp(name, rtmin, sizeof rtmin - 1) == 0 &&
+	    parse_u64(name + sizeof rtmin - 1, (uint64_t)(SIGRTMAX - SIGRTMIN), &number))
+		return SIGRTMIN + (int)number;
+	for (int sig = 1; sig < NSIG; sig++) {
+		const char *abbreviation = sigabbrev_np(sig);
+
+		if (abbreviation && strcmp(abbreviation, name) == 0)
+			return sig;
+	}
+	return SIGTERM;
+}

@@ -1,0 +1,24 @@
+/* From a request to a shim's orders: everything that a shim is told about one attempt. */
+#ifndef EXECUTOR_LAUNCH_H
+#define EXECUTOR_LAUNCH_H
+
+#include "base/error.h"
+#include "executor/executor.h"
+#include "image/image.h"
+
+struct launch {
+	const struct request *request;
+	const char *runtime; /* absolute path */
+	const char *home;    /* hidden from ROOT_HOST */
+	/* ROOT_IMAGE: the image, and its /etc/passwd and /etc/group ("" where it has none) */
+	const struct image *image;
+	const char *passwd, *group;
+};
+
+/* Writes the orders (see shim_ops.h) into a memfd that stands at its beginning. */
+int launch_orders(const struct launch *l, int *ret_fd, struct error *err) MUST_USE;
+
+/* "SIGTERM", "TERM", "15" or "SIGRTMIN+3" as a number; SIGTERM for what is none. */
+int launch_stop_signal(const char *name);
+
+#endif

@@ -1,0 +1,176 @@
+#include "executor/oci.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/strbuf.h"
+#include "base/xalloc.h"
+#include "executor/attempt.h"
+#include "executor/runtime.h"
+
+#define SHIM_NAME "sluice-shim"
+
+enum { PASSWD_MAX = 4 << 20 };
+
+struct oci {
+	struct executor base; /* first */
+	uv_loop_t *loop;
+	struct images *images;
+	char *home, *runtime, *shim;
+};
+
+static struct oci *to_oci(struct executor *e)
+{
+	return (struct oci *)e;
+}
+
+static int resolve(struct executor *e, const char *image, char ret_digest[72], struct error *err)
+{
+	return images_resolve(to_oci(e)->images, image, ret_digest, err);
+}
+
+static int prepare(struct executor *e, const struct request *request, struct error *err)
+{
+	struct image *image;
+	int rc;
+
+	if (request->root == ROOT_HOST)
+		return 0;
+	rc = images_load(to_oci(e)->images, request->image, &image, err);
+	if (rc == 0)
+		image_free(image);
+	return rc;
+}
+
+/* An image without the file has an empty one. */
+static int read_optional(const struct image *image, const char *path, struct strbuf *ret_text,
+                         struct error *err)
+{
+	int rc = image_read_file(image, path, ret_text, err);
+
+	return rc == SLUICE_NOT_FOUND ? 0 : rc;
+}
+
+static int start_image(struct oci *oci, const struct launch *base,
+                       const struct attempt_hooks *hooks, struct attempt **ret_attempt,
+                       struct error *err)
+{
+	AUTO_STRBUF struct strbuf passwd = STRBUF_INIT(PASSWD_MAX);
+	AUTO_STRBUF struct strbuf group = STRBUF_INIT(PASSWD_MAX);
+	struct launch launch = *base;
+	struct image *image;
+	int rc = images_load(oci->images, base->request->image, &image, err);
+
+	if (rc < 0)
+		return rc;
+	rc = read_optional(image, "/etc/passwd", &passwd, err);
+	if (rc == 0)
+		rc = read_optional(image, "/etc/group", &group, err);
+	launch.image = image;
+	launch.passwd = strbuf_str(&passwd);
+	launch.group = strbuf_str(&group);
+	if (rc == 0)
+		rc = attempt_start(oci->loop, oci->shim, &launch, hooks, ret_attempt, err);
+	image_free(image);
+	return rc;
+}
+
+static int start(struct executor *e, const struct request *request,
+                 const struct attempt_hooks *hooks, struct attempt **ret_attempt, struct error *err)
+{
+	struct oci *oci = to_oci(e);
+	const struct launch launch = {
+		.request = request,
+		.runtime = oci->runtime,
+		.home = oci->home,
+	};
+
+	if (request->root == ROOT_HOST)
+		return attempt_start(oci->loop, oci->shim, &launch, hooks, ret_attempt, err);
+	return start_image(oci, &launch, hooks, ret_attempt, err);
+}
+
+static int sweep(struct executor *e, const char *dir, struct error *err)
+{
+	(void)e;
+	return attempt_sweep(dir, err);
+}
+
+static void oci_free(struct executor *e)
+{
+	struct oci *oci = to_oci(e);
+
+	free(oci->home);
+	free(oci->runtime);
+	free(oci->shim);
+	free(oci);
+}
+
+static const struct executor_ops oci_ops = {
+	.name = "oci",
+	.resolve = resolve,
+	.prepare = prepare,
+	.start = start,
+	.stop = attempt_stop,
+	.sweep = sweep,
+	.free = oci_free,
+};
+
+/* The first of the places where the shim may stand, or NULL. */
+static char *find_shim(void)
+{
+	static const char *const beside[] = { SHIM_NAME, "../libexec/sluice/" SHIM_NAME };
+	const char *told = getenv("SLUICE_SHIM");
+	char program[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+
+	if (told && told[0])
+		return realpath(told, NULL);
+	program[n < 0 ? 0 : n] = '\0';
+	if (strrchr(program, '/'))
+		*strrchr(program, '/') = '\0';
+	for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+		AUTO_FREE char *path = xasprintf("%s/%s", program, beside[i]);
+
+		if (access(path, X_OK) == 0)
+			return realpath(path, NULL);
+	}
+	return NULL;
+}
+
+int executor_oci_new(uv_loop_t *loop, struct images *images, const struct oci_options *options,
+                     struct executor **ret_executor, struct error *err)
+{
+	const char *wanted = options->runtime ? options->runtime : getenv("SLUICE_RUNTIME");
+	AUTO_FREE char *shim = find_shim();
+	char *runtime;
+	struct oci *oci;
+	int rc;
+
+	if (geteuid() != 0)
+		return error_set(err, SLUICE_MISSING,
+		                 "running containers needs root here: start sluice as root, for "
+		                 "instance by 'sudo'");
+	if (!shim)
+		return error_set(err, SLUICE_MISSING,
+		                 "the program '" SHIM_NAME "' is not beside sluice, where it is "
+		                 "installed; $SLUICE_SHIM can name it");
+	rc = runtime_find(wanted && wanted[0] ? wanted : NULL, options->home, shim, &runtime, err);
+	if (rc < 0)
+		return rc;
+	oci = xmalloc(sizeof *oci);
+	*oci = (struct oci){
+		.base.ops = &oci_ops,
+		.loop = loop,
+		.images = images,
+		.home = xstrdup(options->home),
+		.runtime = runtime,
+		.shim = take_ptr(&shim),
+	};
+	*ret_executor = &oci->base;
+	return 0;
+}

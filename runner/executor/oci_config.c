@@ -1,0 +1,377 @@
+#include "executor/oci_config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/xalloc.h"
+#include "executor/bundle.h"
+#include "executor/seccomp.h"
+
+#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+/* ROOT_HOST sees the machine's files read-only; this is where it may write what it throws away. */
+#define HOST_SCRATCH "/run/sluice/tmp"
+
+enum { JOB_UMASK = 022 };
+
+typedef const char *const *strings;
+
+static cJSON *string_array(strings list)
+{
+	cJSON *arr = json_new_arr();
+
+	for (; list && *list; list++)
+		json_push_str(arr, *list);
+	return arr;
+}
+
+/* ---- the process ---- */
+
+static bool is_empty(strings list)
+{
+	return !list || !list[0];
+}
+
+/*
+ * Docker's and Kubernetes' rules: the request's entrypoint drops the image's command too; the
+ * request's arguments replace the image's command.
+ */
+static int add_args(cJSON *process, const struct oci_config *c, struct error *err)
+{
+	const struct request *r = c->request;
+	strings entrypoint = r->entrypoint;
+	strings args = r->args;
+	cJSON *argv;
+
+	if (!entrypoint && c->image) {
+		entrypoint = (strings)c->image->entrypoint;
+		args = args ? args : (strings)c->image->cmd;
+	}
+	if (is_empty(entrypoint) && is_empty(args))
+		return error_set(err, SLUICE_INVALID,
+		                 "there is no command to run: the job gives none, and its image "
+		                 "has neither an entrypoint nor a cmd");
+	argv = string_array(entrypoint);
+	for (; args && *args; args++)
+		json_push_str(argv, *args);
+	json_add(process, "args", argv);
+	return 0;
+}
+
+static size_t name_len(const char *var)
+{
+	return strcspn(var, "=");
+}
+
+/* Sets a variable in an array of NAME=VALUE, where it may stand already. */
+static void set_env(cJSON *env, const char *var)
+{
+	size_t len = name_len(var);
+	const cJSON *item;
+	int i = 0;
+
+	cJSON_ArrayForEach(item, env)
+	{
+		const char *other = item->valuestring;
+
+		if (name_len(other) == len && memcmp(other, var, len) == 0) {
+			cJSON_ReplaceItemInArray(env, i, cJSON_CreateString(var));
+			return;
+		}
+		i++;
+	}
+	json_push_str(env, var);
+}
+
+static void set_env_each(cJSON *env, strings list)
+{
+	for (; list && *list; list++)
+		set_env(env, *list);
+}
+
+static void add_env(cJSON *process, const struct oci_config *c)
+{
+	cJSON *env = json_new_arr();
+	AUTO_FREE char *host = xasprintf("HOSTNAME=%s", c->request->id);
+	AUTO_FREE char *home = xasprintf("HOME=%s", c->image ? c->user->home : HOST_SCRATCH);
+
+	set_env(env, DEFAULT_PATH);
+	set_env(env, host);
+	set_env(env, home);
+	if (c->image)
+		set_env_each(env, (strings)c->image->env);
+	else
+		set_env(env, "TMPDIR=" HOST_SCRATCH);
+	set_env_each(env, c->request->env);
+	json_add(process, "env", env);
+}
+
+static void add_user(cJSON *process, const struct user *user)
+{
+	cJSON *obj = json_new_obj();
+	cJSON *groups = json_new_arr();
+
+	json_add_int(obj, "uid", user->uid);
+	json_add_int(obj, "gid", user->gid);
+	json_add_int(obj, "umask", JOB_UMASK);
+	for (size_t i = 0; i < user->n_groups; i++)
+		json_push(groups, cJSON_CreateNumber(user->groups[i]));
+	json_add(obj, "additionalGids", groups);
+	json_add(process, "user", obj);
+}
+
+/* Docker's default set.  A built-in step on the host's files gets none. */
+static void add_capabilities(cJSON *process, const struct oci_config *c)
+{
+	static const char *const usual[] = { "CAP_CHOWN",
+		                             "CAP_DAC_OVERRIDE",
+		                             "CAP_FSETID",
+		                             "CAP_FOWNER",
+		                             "CAP_MKNOD",
+		                             "CAP_NET_RAW",
+		                             "CAP_SETGID",
+		                             "CAP_SETUID",
+		                             "CAP_SETPCAP",
+		                             "CAP_SETFCAP",
+		                             "CAP_NET_BIND_SERVICE",
+		                             "CAP_SYS_CHROOT",
+		                             "CAP_KILL",
+		                             "CAP_AUDIT_WRITE",
+		                             NULL };
+	static const char *const none[] = { NULL };
+	static const char *const held[] = { "bounding", "effective", "permitted" };
+	cJSON *obj = json_new_obj();
+
+	for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
+		/* Without root's uid an exec drops the effective ones; so do the runtimes. */
+		bool drop = i > 0 && c->user->uid != 0;
+
+		json_add(obj, held[i], string_array(c->image && !drop ? usual : none));
+	}
+	json_add(process, "capabilities", obj);
+}
+
+static int add_process(cJSON *config, const struct oci_config *c, struct error *err)
+{
+	cJSON *process = json_new_obj();
+	const char *cwd = c->request->cwd;
+	int rc;
+
+	json_add(config, "process", process);
+	json_add_bool(process, "terminal", false);
+	add_user(process, c->user);
+	rc = add_args(process, c, err);
+	if (rc < 0)
+		return rc;
+	add_env(process, c);
+	if (!cwd)
+		cwd = c->image && c->image->workdir[0] ? c->image->workdir : "/";
+	if (cwd[0] != '/')
+		return error_set(err, SLUICE_INVALID,
+		                 "the working directory '%s' is not an absolute path", cwd);
+	json_add_str(process, "cwd", cwd);
+	add_capabilities(process, c);
+	json_add_bool(process, "noNewPrivileges", !c->image);
+	return 0;
+}
+
+/* ---- mounts ---- */
+
+struct mount_line {
+	const char *target, *type, *source;
+	const char *options[8];
+};
+
+static const struct mount_line usual_mounts[] = {
+	{ "/proc", "proc", "proc", { "nosuid", "noexec", "nodev" } },
+	{ "/dev", "tmpfs", "tmpfs", { "nosuid", "strictatime", "mode=755", "size=65536k" } },
+	{ "/dev/pts",
+	  "devpts",
+	  "devpts",
+	  { "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5" } },
+	/* No size: half of the memory, because data loaders fill it. */
+	{ "/dev/shm", "tmpfs", "shm", { "nosuid", "noexec", "nodev", "mode=1777" } },
+	{ "/dev/mqueue", "mqueue", "mqueue", { "nosuid", "noexec", "nodev" } },
+	{ "/sys", "sysfs", "sysfs", { "nosuid", "noexec", "nodev", "ro" } },
+	{ "/sys/fs/cgroup", "cgroup", "cgroup", { "nosuid", "noexec", "nodev", "relatime", "ro" } },
+};
+
+static void add_mount(cJSON *mounts, const struct mount_line *m)
+{
+	cJSON *obj = json_new_obj();
+
+	json_add_str(obj, "destination", m->target);
+	json_add_str(obj, "type", m->type);
+	json_add_str(obj, "source", m->source);
+	json_add(obj, "options", string_array(m->options));
+	json_push(mounts, obj);
+}
+
+static void add_bind(cJSON *mounts, const char *source, const char *target, bool writable)
+{
+	add_mount(mounts, &(struct mount_line){ target,
+	                                        "bind",
+	                                        source,
+	                                        { "bind", "rprivate", "nosuid", "nodev",
+	                                          writable ? "rw" : "ro" } });
+}
+
+static void add_bundle_file(cJSON *mounts, const struct oci_config *c, const char *name,
+                            const char *target, bool writable)
+{
+	AUTO_FREE char *source = xasprintf("%s/" BUNDLE_DIR "/%s", c->request->dir, name);
+
+	add_bind(mounts, source, target, writable);
+}
+
+static void add_host_mounts(cJSON *mounts, const struct oci_config *c)
+{
+	for (size_t i = 0; c->host_mounts && c->host_mounts[i]; i++)
+		add_bind(mounts, c->host_mounts[i], c->host_mounts[i], false);
+	if (c->hide)
+		add_mount(mounts, &(struct mount_line){ c->hide,
+		                                        "tmpfs",
+		                                        "tmpfs",
+		                                        { "nosuid", "nodev", "ro", "mode=755" } });
+	add_mount(mounts,
+	          &(struct mount_line){
+			  HOST_SCRATCH, "tmpfs", "tmpfs", { "nosuid", "nodev", "mode=1777" } });
+}
+
+static int add_request_mounts(cJSON *mounts, const struct oci_config *c, struct error *err)
+{
+	size_t views = 0, texts = 0;
+
+	for (size_t i = 0; i < c->request->n_mounts; i++) {
+		const struct request_mount *m = &c->request->mounts[i];
+		AUTO_FREE char *name = NULL;
+
+		if (m->target[0] != '/')
+			return error_set(err, SLUICE_INVALID,
+			                 "the mount target '%s' is not an absolute path",
+			                 m->target);
+		switch (m->kind) {
+		case MOUNT_VIEW:
+			name = xasprintf(BUNDLE_VIEW_FMT, views++);
+			add_bundle_file(mounts, c, name, m->target, true);
+			break;
+		case MOUNT_TEXT:
+			name = xasprintf(BUNDLE_TEXT_FMT, texts++);
+			add_bundle_file(mounts, c, name, m->target, true);
+			break;
+		case MOUNT_READONLY:
+		case MOUNT_WRITE:
+			add_bind(mounts, m->source, m->target, m->kind == MOUNT_WRITE);
+			break;
+		}
+	}
+	return 0;
+}
+
+static int add_mounts(cJSON *config, const struct oci_config *c, struct error *err)
+{
+	cJSON *mounts = json_new_arr();
+
+	json_add(config, "mounts", mounts);
+	if (!c->image)
+		add_host_mounts(mounts, c);
+	for (size_t i = 0; i < sizeof usual_mounts / sizeof usual_mounts[0]; i++)
+		add_mount(mounts, &usual_mounts[i]);
+	add_bundle_file(mounts, c, BUNDLE_RESOLV_CONF, "/etc/resolv.conf", true);
+	add_bundle_file(mounts, c, BUNDLE_HOSTS, "/etc/hosts", true);
+	if (c->request->script)
+		add_bundle_file(mounts, c, BUNDLE_SCRIPT, REQUEST_SCRIPT_PATH, false);
+	return add_request_mounts(mounts, c, err);
+}
+
+/* ---- linux ---- */
+
+static void add_namespaces(cJSON *linux_obj, const struct request *r)
+{
+	static const char *const always[] = { "pid", "mount", "ipc", "uts" };
+	cJSON *list = json_new_arr();
+	cJSON *obj;
+
+	for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {
+		obj = json_new_obj();
+		json_add_str(obj, "type", always[i]);
+		json_push(list, obj);
+	}
+	if (r->network == NETWORK_NONE) {
+		obj = json_new_obj();
+		json_add_str(obj, "type", "network");
+		json_push(list, obj);
+	}
+	json_add(linux_obj, "namespaces", list);
+}
+
+/* Devices: none but those that the runtime makes by itself. */
+static void add_resources(cJSON *linux_obj)
+{
+	cJSON *resources = json_new_obj();
+	cJSON *devices = json_new_arr();
+	cJSON *deny = json_new_obj();
+
+	json_add_bool(deny, "allow", false);
+	json_add_str(deny, "access", "rwm");
+	json_push(devices, deny);
+	json_add(resources, "devices", devices);
+	json_add(linux_obj, "resources", resources);
+}
+
+static void add_linux(cJSON *config, const struct oci_config *c)
+{
+	static const char *const masked[] = { "/proc/asound",
+		                              "/proc/acpi",
+		                              "/proc/kcore",
+		                              "/proc/keys",
+		                              "/proc/latency_stats",
+		                              "/proc/timer_list",
+		                              "/proc/timer_stats",
+		                              "/proc/sched_debug",
+		                              "/proc/scsi",
+		                              "/sys/firmware",
+		                              "/sys/devices/virtual/powercap",
+		                              NULL };
+	static const char *const readonly[] = { "/proc/bus",           "/proc/fs",
+		                                "/proc/irq",           "/proc/sys",
+		                                "/proc/sysrq-trigger", NULL };
+	cJSON *obj = json_new_obj();
+	AUTO_FREE char *cgroup = xasprintf(CGROUP_PARENT "/%s", c->request->id);
+
+	json_add(config, "linux", obj);
+	json_add_str(obj, "cgroupsPath", cgroup);
+	add_namespaces(obj, c->request);
+	add_resources(obj);
+	json_add(obj, "maskedPaths", string_array(masked));
+	json_add(obj, "readonlyPaths", string_array(readonly));
+	json_add(obj, "seccomp", seccomp_profile());
+}
+
+static void add_root(cJSON *config, const struct oci_config *c)
+{
+	cJSON *root = json_new_obj();
+	AUTO_FREE char *path = xasprintf("%s/" BUNDLE_DIR "/" BUNDLE_ROOTFS, c->request->dir);
+
+	json_add_str(root, "path", path);
+	json_add_bool(root, "readonly", !c->image);
+	json_add(config, "root", root);
+}
+
+int oci_config_format(const struct oci_config *c, char **ret_json, struct error *err)
+{
+	AUTO_JSON cJSON *config = json_new_obj();
+	int rc;
+
+	json_add_str(config, "ociVersion", "1.0.2");
+	json_add_str(config, "hostname", c->request->id);
+	add_root(config, c);
+	add_linux(config, c);
+	rc = add_process(config, c, err);
+	if (rc == 0)
+		rc = add_mounts(config, c, err);
+	if (rc == 0)
+		*ret_json = json_print(config);
+	return rc;
+}

@@ -1,0 +1,29 @@
+/*
+ * A request, an image and a user become the config.json of the OCI runtime specification 1.0.
+ * Pure: what stands in it depends on these alone.
+ */
+#ifndef EXECUTOR_OCI_CONFIG_H
+#define EXECUTOR_OCI_CONFIG_H
+
+#include "base/error.h"
+#include "executor/executor.h"
+#include "executor/user.h"
+#include "image/image.h"
+
+struct oci_config {
+	const struct request *request;
+	const struct image *image; /* NULL for ROOT_HOST */
+	const struct user *user;
+	/* ROOT_HOST: what the machine has mounted beside its root, NULL-terminated, outer first;
+	 * and a directory to be hidden, or NULL. */
+	const char *const *host_mounts;
+	const char *hide;
+};
+
+/*
+ * The text, which the caller frees.  SLUICE_INVALID says why no container can be made of it: no
+ * command at all, a relative target.
+ */
+int oci_config_format(const struct oci_config *c, char **ret_json, struct error *err) MUST_USE;
+
+#endif

@@ -1,0 +1,271 @@
+#include "executor/rootfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "executor/bundle.h"
+
+/* crun refuses a machine that has cgroup2 mounted beside v1 ("hybrid"), and has no use for it. */
+#define HYBRID_CGROUP2 "/sys/fs/cgroup/unified"
+
+enum {
+	LAYERS_MAX = 128, /* Docker's limit is 127 */
+	OPTIONS_MAX = 4096,
+	NAME_SIZE = 64,
+};
+
+/* An overlay to be made.  Paths are passed as /proc/self/fd/N: no limit, nothing to be escaped. */
+struct overlay {
+	const int *lower; /* descriptors, the topmost first */
+	size_t n_lower;
+	const char *upper, *work, *target;
+};
+
+int rootfs_enter(struct error *err)
+{
+	if (unshare(CLONE_NEWNS) != 0)
+		return error_sys(err, errno, "cannot make a mount namespace");
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+		return error_sys(err, errno, "cannot make the mounts private");
+	(void)umount2(HYBRID_CGROUP2, MNT_DETACH);
+	if (mkdir(BUNDLE_DIR, 0700) != 0 && errno != EEXIST)
+		return error_sys(err, errno, "cannot make '%s'", BUNDLE_DIR);
+	if (mount("sluice", BUNDLE_DIR, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700") != 0)
+		return error_sys(err, errno, "cannot mount a tmpfs at '%s'", BUNDLE_DIR);
+	return 0;
+}
+
+static int add_lowers(char *options, size_t size, const struct overlay *o)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < o->n_lower; i++) {
+		int n = snprintf(options + used, size - used, "%s/proc/self/fd/%d",
+		                 i == 0 ? "lowerdir=" : ":", o->lower[i]);
+
+		if (n < 0 || (size_t)n >= size - used)
+			return -E2BIG;
+		used += (size_t)n;
+	}
+	return (int)used;
+}
+
+/* `volatile` (Linux 5.10) saves the sync of the disk at the end: this layer is thrown away. */
+static int mount_with(const struct overlay *o, int upper, int work, const char *more)
+{
+	char options[OPTIONS_MAX];
+	int used = add_lowers(options, sizeof options, o);
+	int n;
+
+	if (used < 0)
+		return used;
+	n = snprintf(options + used, sizeof options - (size_t)used,
+	             ",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d%s", upper, work, more);
+	if (n < 0 || (size_t)n >= sizeof options - (size_t)used)
+		return -E2BIG;
+	return mount("overlay", o->target, "overlay", MS_NODEV, options) == 0 ? 0 : -errno;
+}
+
+static int overlay_mount(const struct overlay *o)
+{
+	AUTO_FD int upper = open(o->upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD int work = open(o->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int rc;
+
+	if (upper < 0 || work < 0)
+		return -errno;
+	rc = mount_with(o, upper, work, ",volatile");
+	return rc == -EINVAL ? mount_with(o, upper, work, "") : rc;
+}
+
+/* Makes BASE/upper and BASE/work, the upper one for this user; returns their names. */
+static int make_writable(const char *base, uid_t uid, gid_t gid, char upper[NAME_SIZE],
+                         char work[NAME_SIZE])
+{
+	int rc = io_mkdirs(base, 0755);
+
+	if (rc < 0)
+		return rc;
+	if (snprintf(upper, NAME_SIZE, "%s/upper", base) < 0 ||
+	    snprintf(work, NAME_SIZE, "%s/work", base) < 0)
+		return -EINVAL;
+	if ((mkdir(upper, 0755) != 0 || mkdir(work, 0755) != 0) && errno != EEXIST)
+		return -errno;
+	return chown(upper, uid, gid) == 0 ? 0 : -errno;
+}
+
+/*
+ * Tries the writable layer on the attempt's disk, then in the bundle's memory: a home that lies
+ * on an overlay itself (inside another container) cannot hold one.
+ */
+static int overlay_anywhere(struct overlay *o, const char *name, uid_t uid, gid_t gid, bool disk)
+{
+	char upper[NAME_SIZE], work[NAME_SIZE], in_bundle[NAME_SIZE];
+	int rc = -EINVAL;
+
+	o->upper = upper;
+	o->work = work;
+	if (disk) {
+		rc = make_writable(name, uid, gid, upper, work);
+		if (rc == 0)
+			rc = overlay_mount(o);
+	}
+	if (rc != -EINVAL && rc != -EREMOTE)
+		return rc;
+	if (snprintf(in_bundle, sizeof in_bundle, BUNDLE_DIR "/upper/%s", name) < 0)
+		return -EINVAL;
+	rc = make_writable(in_bundle, uid, gid, upper, work);
+	return rc < 0 ? rc : overlay_mount(o);
+}
+
+static void close_all(const int *fd, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		(void)close(fd[i]);
+}
+
+static int mount_root(const struct rootfs *r, struct error *err)
+{
+	int lower[LAYERS_MAX];
+	struct overlay o = { .lower = lower, .target = BUNDLE_DIR "/" BUNDLE_ROOTFS };
+	int rc;
+
+	if (r->n_layers > LAYERS_MAX)
+		return error_set(err, SLUICE_LIMIT, "the image has %zu layers; %d are possible",
+		                 r->n_layers, LAYERS_MAX);
+	for (; o.n_lower < r->n_layers; o.n_lower++) {
+		lower[o.n_lower] = open(r->layers[o.n_lower], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (lower[o.n_lower] >= 0)
+			continue;
+		rc = error_sys(err, errno, "cannot open the layer '%s'", r->layers[o.n_lower]);
+		close_all(lower, o.n_lower);
+		return rc;
+	}
+	rc = mkdir(o.target, 0755) == 0 ? 0 : -errno;
+	if (rc == 0)
+		rc = overlay_anywhere(&o, ROOTFS_DIR, 0, 0, !r->upper_in_memory);
+	close_all(lower, o.n_lower);
+	return rc < 0 ? error_sys(err, rc, "cannot mount the container's root") : 0;
+}
+
+static int write_map(pid_t pid, const char *file, unsigned inside, unsigned outside)
+{
+	char path[NAME_SIZE], line[NAME_SIZE];
+	AUTO_FD int fd = -1;
+	int n = snprintf(line, sizeof line, "%u %u 1\n", inside, outside);
+
+	if (n < 0 || snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file) < 0)
+		return -EINVAL;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : io_write_all(fd, line, (size_t)n);
+}
+
+/* A user namespace in which root is this user: what an id-mapped mount is described by. */
+static int open_user_namespace(uid_t uid, gid_t gid)
+{
+	char path[NAME_SIZE];
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
+	int fd = -1;
+	int rc;
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		for (;;)
+			(void)pause();
+	}
+	rc = write_map(pid, "uid_map", 0, uid);
+	if (rc == 0)
+		rc = write_map(pid, "gid_map", 0, gid);
+	if (rc == 0 && snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid) > 0) {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		rc = fd < 0 ? -errno : 0;
+	}
+	(void)kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return rc < 0 ? rc : fd;
+}
+
+/* Mounts DIR at TARGET as if root's files in it were the user's. */
+static int mount_idmapped(const char *dir, const char *target, int userns)
+{
+	AUTO_FD int fd =
+		(int)syscall(SYS_open_tree, AT_FDCWD, dir, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (unsigned)userns };
+
+	if (fd < 0 || mkdir(target, 0755) != 0)
+		return -errno;
+	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof attr) != 0)
+		return -errno;
+	return syscall(SYS_move_mount, fd, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) == 0
+	               ? 0
+	               : -errno;
+}
+
+static int mount_view(const struct rootfs *r, size_t i, int userns, struct error *err)
+{
+	char target[NAME_SIZE], name[NAME_SIZE], mapped[NAME_SIZE];
+	const char *source = r->views[i];
+	struct overlay o = { .n_lower = 1, .target = target };
+	AUTO_FD int lower = -1;
+	int rc;
+
+	if (snprintf(target, sizeof target, BUNDLE_DIR "/" BUNDLE_VIEW_FMT, i) < 0 ||
+	    snprintf(mapped, sizeof mapped, "%s.lower", target) < 0 ||
+	    snprintf(name, sizeof name, VIEWS_DIR "/%zu", i) < 0)
+		return error_set(err, SLUICE_LIMIT, "too many views");
+	/* Where the kernel or the file system knows no id-mapping the user can at least read. */
+	if (userns >= 0 && mount_idmapped(source, mapped, userns) == 0)
+		source = mapped;
+	lower = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (lower < 0)
+		return error_sys(err, errno, "cannot open '%s'", r->views[i]);
+	o.lower = &lower;
+	rc = mkdir(target, 0755) == 0 ? 0 : -errno;
+	if (rc == 0)
+		rc = overlay_anywhere(&o, name, r->uid, r->gid, true);
+	return rc < 0 ? error_sys(err, rc, "cannot mount a view of '%s'", r->views[i]) : 0;
+}
+
+int rootfs_mount(const struct rootfs *r, struct error *err)
+{
+	AUTO_FD int userns = -1;
+	int rc = mount_root(r, err);
+
+	if (rc == 0 && r->n_views > 0 && r->uid != 0)
+		userns = open_user_namespace(r->uid, r->gid);
+	for (size_t i = 0; rc == 0 && i < r->n_views; i++)
+		rc = mount_view(r, i, userns, err);
+	return rc;
+}
+
+void rootfs_detach(void)
+{
+	(void)umount2(BUNDLE_DIR, MNT_DETACH);
+}
+
+int rootfs_remove(int dirfd, struct error *err)
+{
+	static const char *const names[] = { BUNDLE_DIR, ROOTFS_DIR, VIEWS_DIR };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		int rc = io_remove_tree(dirfd, names[i]);
+
+		if (rc < 0)
+			return error_sys(err, rc, "cannot remove '%s'", names[i]);
+	}
+	return 0;
+}

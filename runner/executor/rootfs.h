@@ -1,0 +1,36 @@
+/*
+ * The mounts of one attempt, made by the shim in a mount namespace of its own: they all vanish
+ * with its processes, whatever ends them.  Runs in the attempt's directory.
+ */
+#ifndef EXECUTOR_ROOTFS_H
+#define EXECUTOR_ROOTFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+struct rootfs {
+	const char *const *layers; /* the topmost first */
+	size_t n_layers;
+	bool upper_in_memory;
+	const char *const *views;
+	size_t n_views;
+	uid_t uid; /* of the container's user: views are made readable and writable for it */
+	gid_t gid;
+};
+
+/* The namespace, and the empty bundle. */
+int rootfs_enter(struct error *err) MUST_USE;
+
+/* The overlays, in the bundle. */
+int rootfs_mount(const struct rootfs *r, struct error *err) MUST_USE;
+
+/* Lets go of all mounts; what a container still uses lives on for it alone. */
+void rootfs_detach(void);
+
+/* Removes the directories of the writable layers and the bundle's mount point. */
+int rootfs_remove(int dirfd, struct error *err) MUST_USE;
+
+#endif

@@ -1,0 +1,174 @@
+#include "executor/runtime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/xalloc.h"
+#include "executor/argv.h"
+#include "executor/attempt.h"
+#include "executor/shim_ops.h"
+
+#define CACHE_NAME  "runtime-works"
+#define SEARCH_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static bool is_program(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+static char *search(const char *name, const char *dirs)
+{
+	while (dirs && *dirs) {
+		size_t len = strcspn(dirs, ":");
+		AUTO_FREE char *path = xasprintf("%.*s/%s", (int)len, dirs, name);
+
+		if (path[0] == '/' && is_program(path))
+			return take_ptr(&path);
+		dirs += len + (dirs[len] == ':');
+	}
+	return NULL;
+}
+
+/* An absolute path, or NULL.  Some users' PATH lacks the sbin directories, where runc may lie. */
+static char *locate(const char *name)
+{
+	char *found;
+
+	if (strchr(name, '/'))
+		return realpath(name, NULL);
+	found = search(name, getenv("PATH"));
+	return found ? found : search(name, SEARCH_PATH);
+}
+
+/* Changes whenever the answer of a check may: another program, another kernel. */
+static char *fingerprint(const char *runtime, const char *shim)
+{
+	struct stat r = { 0 }, s = { 0 };
+	char boot[37];
+
+	(void)stat(runtime, &r);
+	(void)stat(shim, &s);
+	clock_boot_id(boot);
+	return xasprintf("%s %" PRId64 ".%ld %" PRId64 ".%ld %s\n", runtime,
+	                 (int64_t)r.st_mtim.tv_sec, r.st_mtim.tv_nsec, (int64_t)s.st_mtim.tv_sec,
+	                 s.st_mtim.tv_nsec, boot);
+}
+
+static bool is_known_to_work(int tmpfd, const char *print)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(8192);
+
+	return io_read_file(tmpfd, CACHE_NAME, &text) == 0 && strcmp(strbuf_str(&text), print) == 0;
+}
+
+/* Waits for this one child alone: all others are the loop's. */
+static int run_shim(const char *shim, const char *dir, int orders, struct error *err)
+{
+	const char *const argv[] = { shim, "check", NULL };
+	char *const env[] = { NULL };
+	posix_spawn_file_actions_t actions;
+	int status;
+	pid_t pid;
+	int rc;
+
+	(void)posix_spawn_file_actions_init(&actions);
+	(void)posix_spawn_file_actions_addchdir_np(&actions, dir);
+	for (int fd = 0; fd < SHIM_ORDERS_FD; fd++)
+		(void)posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
+	(void)posix_spawn_file_actions_adddup2(&actions, orders, SHIM_ORDERS_FD);
+	rc = posix_spawn(&pid, shim, &actions, NULL, argv_exec(argv), env);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	if (rc != 0)
+		return error_sys(err, rc, "cannot start the shim '%s'", shim);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return error_sys(err, errno, "cannot wait for the shim '%s'", shim);
+	return 0;
+}
+
+static int try_in(const char *dir, const char *runtime, const char *home, const char *shim,
+                  struct error *err)
+{
+	static const char *const command[] = { "true", NULL };
+	const char *id = strrchr(dir, '/') + 1;
+	const struct request request = { .id = id, .dir = dir, .root = ROOT_HOST, .args = command };
+	const struct launch launch = { .request = &request, .runtime = runtime, .home = home };
+	struct attempt_result result;
+	AUTO_FD int orders = -1;
+	int rc = launch_orders(&launch, &orders, err);
+
+	if (rc == 0)
+		rc = run_shim(shim, dir, orders, err);
+	if (rc == 0)
+		rc = attempt_read_result(dir, &result, err);
+	if (rc < 0)
+		return rc;
+	if (result.end == ATTEMPT_ERROR)
+		return error_set(err, SLUICE_MISSING, "%s", result.error.msg);
+	if (result.end != ATTEMPT_EXITED || result.exit_code != 0)
+		return error_set(err, SLUICE_MISSING, "'true' did not succeed in a container");
+	return 0;
+}
+
+static int check(const char *runtime, const char *home, const char *shim, struct error *err)
+{
+	AUTO_FREE char *tmp = xasprintf("%s/tmp", home);
+	AUTO_FREE char *print = fingerprint(runtime, shim);
+	/* Also the container's id; mkdtemp's letters would not do for one. */
+	AUTO_FREE char *dir = xasprintf("%s/check-%d", tmp, (int)getpid());
+	AUTO_FD int tmpfd = -1;
+	int rc = io_mkdirs(tmp, 0755);
+
+	if (rc == 0)
+		tmpfd = open(tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (tmpfd < 0)
+		return error_sys(err, rc < 0 ? rc : errno, "cannot open '%s'", tmp);
+	if (is_known_to_work(tmpfd, print))
+		return 0;
+	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+		return error_sys(err, errno, "cannot make '%s'", dir);
+	rc = try_in(dir, runtime, home, shim, err);
+	(void)!io_remove_tree(tmpfd, strrchr(dir, '/') + 1);
+	if (rc == 0) /* only a later start is slower without it */
+		(void)!io_put_file_fast(tmpfd, CACHE_NAME, print, strlen(print), 0644);
+	return rc;
+}
+
+int runtime_find(const char *wanted, const char *home, const char *shim, char **ret_path,
+                 struct error *err)
+{
+	const char *const names[] = { wanted ? wanted : "crun", wanted ? NULL : "runc" };
+	AUTO_STRBUF struct strbuf answers = STRBUF_INIT(STRBUF_BIG);
+
+	for (size_t i = 0; i < sizeof names / sizeof *names && names[i]; i++) {
+		AUTO_FREE char *path = locate(names[i]);
+		struct error one;
+
+		if (!path)
+			(void)error_set(&one, SLUICE_MISSING, "%s: not found", names[i]);
+		else if (check(path, home, shim, &one) == 0) {
+			*ret_path = take_ptr(&path);
+			return 0;
+		}
+		strbuf_addf(&answers, "%s%.300s", answers.len > 0 ? "; " : "", one.msg);
+	}
+	if (wanted)
+		return error_set(err, SLUICE_MISSING, "the runtime '%s' does not work here: %s",
+		                 wanted, strbuf_str(&answers));
+	return error_set(err, SLUICE_MISSING,
+	                 "no container runtime works here (%s); install crun or runc, for "
+	                 "instance by 'apt-get install crun'",
+	                 strbuf_str(&answers));
+}

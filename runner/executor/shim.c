@@ -1,0 +1,686 @@
+/*
+ * sluice-shim: stands over one attempt.  It makes the container's root, starts the OCI runtime,
+ * copies the container's output to the log, passes on the wish to stop, and writes down how it
+ * ended.  It outlives the runner; it is one process on libc alone, because each job pays for it.
+ *
+ *	STARTING -> RUNNING -> (STOPPING ->) (KILLING ->) DRAINING -> done
+ *
+ * The container's init becomes our child when the runtime exits (we are a subreaper).  Done means
+ * reaped and both streams at their end.  SIGTERM asks for a stop, with the grace period; a second
+ * one, or SIGINT, for an immediate one.  Signals are read from a descriptor, so that nothing is
+ * ever done inside a handler.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/mask.h"
+#include "base/parse.h"
+#include "base/strbuf.h"
+#include "base/xalloc.h"
+#include "executor/argv.h"
+#include "executor/bundle.h"
+#include "executor/cgroup.h"
+#include "executor/crilog.h"
+#include "executor/exit_record.h"
+#include "executor/rootfs.h"
+#include "executor/runtime_log.h"
+#include "executor/shim_ops.h"
+
+#define LOG_NAME    "log"
+#define PID_FILE    BUNDLE_DIR "/pid"
+#define STATE_DIR   BUNDLE_DIR "/state"
+#define RUNTIME_LOG BUNDLE_DIR "/runtime.log"
+
+enum {
+	PIPE_SIZE = 1 << 20,
+	READ_SIZE = 256 * 1024,
+	DRAIN_MS = 2000, /* a process outside the container may hold a pipe for ever */
+	NO_PID = -1,
+};
+
+enum shim_state {
+	SHIM_STARTING, /* the runtime is at work */
+	SHIM_RUNNING,
+	SHIM_STOPPING, /* asked politely; killed when the deadline comes */
+	SHIM_KILLING,
+	SHIM_DRAINING, /* reaped; waiting for the streams' ends, not beyond the deadline */
+};
+
+struct list {
+	const char **item; /* borrowed from the orders' text */
+	size_t len, cap;
+};
+
+struct orders {
+	struct strbuf text; /* holds everything below */
+	const char *id, *runtime, *cgroup;
+	uint64_t stop_signal, grace_ms, uid, gid;
+	bool upper_in_memory;
+	struct list layers, views, owned, secrets;
+	struct list files, texts; /* name and text of each */
+};
+
+struct stream {
+	struct shim *shim;
+	struct mask_stream masked;
+	enum crilog_stream which;
+	int fd; /* -1 at its end */
+};
+
+struct shim {
+	struct orders orders;
+	enum shim_state state;
+	int stops;           /* how often a stop was asked for; 2 means at once */
+	int64_t deadline_ms; /* monotonic; STOPPING and DRAINING */
+	int dirfd, signal_fd;
+	pid_t runtime, init; /* our children, NO_PID when reaped */
+	struct crilog log;
+	struct mask *mask;
+	struct stream stream[2];
+	char *buf;
+	struct exit_record record;
+	struct error error; /* class 0: none */
+};
+
+/* ---- orders ---- */
+
+static void list_add(struct list *list, const char *item)
+{
+	list->item = xgrow(list->item, list->len, &list->cap, sizeof *list->item);
+	list->item[list->len++] = item;
+}
+
+static void take_order(struct orders *o, const char *key, const char *value)
+{
+	const struct {
+		const char *key;
+		const char **str;
+		uint64_t *number;
+		struct list *list;
+	} known[] = {
+		{ SHIM_ID, .str = &o->id },
+		{ SHIM_RUNTIME, .str = &o->runtime },
+		{ SHIM_CGROUP, .str = &o->cgroup },
+		{ SHIM_STOP_SIGNAL, .number = &o->stop_signal },
+		{ SHIM_GRACE_MS, .number = &o->grace_ms },
+		{ SHIM_UID, .number = &o->uid },
+		{ SHIM_GID, .number = &o->gid },
+		{ SHIM_LAYER, .list = &o->layers },
+		{ SHIM_VIEW, .list = &o->views },
+		{ SHIM_OWN, .list = &o->owned },
+		{ SHIM_SECRET, .list = &o->secrets },
+		{ SHIM_FILE, .list = &o->files },
+		{ SHIM_TEXT, .list = &o->texts },
+	};
+
+	if (strcmp(key, SHIM_UPPER) == 0)
+		o->upper_in_memory = strcmp(value, "memory") == 0;
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+		if (strcmp(known[i].key, key) != 0)
+			continue;
+		if (known[i].str)
+			*known[i].str = value;
+		else if (known[i].number)
+			(void)parse_u64(value, INT64_MAX, known[i].number);
+		else
+			list_add(known[i].list, value);
+	}
+}
+
+static int orders_read(struct orders *o, struct error *err)
+{
+	const char *p, *key, *value;
+	int rc;
+
+	*o = (struct orders){ .text = STRBUF_INIT(SHIM_ORDERS_MAX), .stop_signal = SIGTERM };
+	rc = io_read_all(SHIM_ORDERS_FD, &o->text);
+	(void)close(SHIM_ORDERS_FD);
+	if (rc < 0)
+		return error_sys(err, rc, "the shim cannot read its orders");
+	p = strbuf_str(&o->text);
+	while (shim_ops_next(&p, o->text.buf + o->text.len, &key, &value))
+		take_order(o, key, value);
+	list_add(&o->secrets, NULL);
+	if (!o->id || !o->runtime || !o->cgroup || o->files.len != o->texts.len)
+		return error_set(err, SLUICE_INVALID, "the shim's orders are not whole");
+	return 0;
+}
+
+/* ---- start ---- */
+
+static uint64_t own_start_time(void)
+{
+	enum { START_TIME_FIELD = 22 };
+	AUTO_STRBUF struct strbuf stat = STRBUF_INIT(RECORD_TEXT_MAX);
+	const char *p;
+
+	if (io_read_file(AT_FDCWD, "/proc/self/stat", &stat) < 0)
+		return 0;
+	p = strrchr(strbuf_str(&stat), ')'); /* ends field 2, which may hold anything */
+	for (int field = 2; p && field < START_TIME_FIELD; field++)
+		p = strchr(p + 1, ' ');
+	return p ? strtoull(p + 1, NULL, 10) : 0;
+}
+
+static int write_shim_record(struct shim *s, struct error *err)
+{
+	struct shim_record r = { .pid = (uint64_t)getpid(), .start_time = own_start_time() };
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(RECORD_TEXT_MAX);
+	int rc;
+
+	clock_boot_id(r.boot);
+	if (strlen(s->orders.cgroup) >= sizeof r.cgroup)
+		return error_set(err, SLUICE_LIMIT, "the id '%s' is too long", s->orders.id);
+	memcpy(r.cgroup, s->orders.cgroup, strlen(s->orders.cgroup) + 1);
+	shim_record_format(&r, &text);
+	rc = io_put_file_fast(s->dirfd, SHIM_RECORD_NAME, text.buf, text.len, 0644);
+	return rc < 0 ? error_sys(err, rc, "cannot write '%s'", SHIM_RECORD_NAME) : 0;
+}
+
+static int write_bundle(const struct orders *o, struct error *err)
+{
+	AUTO_FD int dir = open(BUNDLE_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	for (size_t i = 0; i < o->files.len; i++) {
+		bool is_script = strcmp(o->files.item[i], BUNDLE_SCRIPT) == 0;
+		AUTO_FD int fd = openat(dir, o->files.item[i],
+		                        O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+		int rc = fd < 0 ? -errno
+		                : io_write_all(fd, o->texts.item[i], strlen(o->texts.item[i]));
+
+		if (rc == 0 && fchmod(fd, is_script ? 0444 : 0644) != 0)
+			rc = -errno;
+		if (rc == 0 && !is_script && fchown(fd, (uid_t)o->uid, (gid_t)o->gid) != 0)
+			rc = -errno;
+		if (rc < 0)
+			return error_sys(err, rc, "cannot write '%s' of the bundle",
+			                 o->files.item[i]);
+	}
+	return 0;
+}
+
+/* PATH and what stands directly in it: "outputs" holds one directory for each output. */
+static int give_dir(const struct orders *o, const char *path)
+{
+	AUTO_DIR DIR *dir = opendir(path);
+	const struct dirent *e;
+
+	if (!dir || fchown(dirfd(dir), (uid_t)o->uid, (gid_t)o->gid) != 0)
+		return -errno;
+	while ((e = readdir(dir)))
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+		    fchownat(dirfd(dir), e->d_name, (uid_t)o->uid, (gid_t)o->gid,
+		             AT_SYMLINK_NOFOLLOW) != 0)
+			return -errno;
+	return 0;
+}
+
+static int give_to_user(const struct orders *o, struct error *err)
+{
+	for (size_t i = 0; o->uid != 0 && i < o->owned.len; i++) {
+		int rc = give_dir(o, o->owned.item[i]);
+
+		if (rc < 0)
+			return error_sys(err, rc, "cannot give '%s' to the container's user",
+			                 o->owned.item[i]);
+	}
+	return 0;
+}
+
+static int prepare(struct shim *s, struct error *err)
+{
+	const struct orders *o = &s->orders;
+	const struct rootfs root = {
+		.layers = o->layers.item,
+		.n_layers = o->layers.len,
+		.upper_in_memory = o->upper_in_memory,
+		.views = o->views.item,
+		.n_views = o->views.len,
+		.uid = (uid_t)o->uid,
+		.gid = (gid_t)o->gid,
+	};
+	int rc = write_shim_record(s, err);
+
+	if (rc == 0)
+		rc = rootfs_enter(err);
+	if (rc == 0)
+		rc = write_bundle(o, err);
+	if (rc == 0)
+		rc = give_to_user(o, err);
+	return rc == 0 ? rootfs_mount(&root, err) : rc;
+}
+
+/* A pipe for one stream: our end in s->stream, the other one is returned. */
+static int open_stream(struct shim *s, enum crilog_stream which)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return -errno;
+	(void)fcntl(ends[0], F_SETPIPE_SZ, PIPE_SIZE); /* speed only */
+	(void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	s->stream[which].fd = ends[0];
+	return ends[1];
+}
+
+static int spawn(struct shim *s, int out, int errfd, const char *const *argv)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t none, all;
+	int rc;
+
+	(void)sigemptyset(&none);
+	(void)sigfillset(&all);
+	(void)posix_spawn_file_actions_init(&actions);
+	(void)posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+	(void)posix_spawn_file_actions_adddup2(&actions, errfd, STDERR_FILENO);
+	(void)posix_spawnattr_init(&attr);
+	(void)posix_spawnattr_setsigmask(&attr, &none);
+	(void)posix_spawnattr_setsigdefault(&attr, &all);
+	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	rc = posix_spawn(&s->runtime, argv[0], &actions, &attr, argv_exec(argv), environ);
+	(void)posix_spawnattr_destroy(&attr);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return -rc;
+}
+
+static int start_runtime(struct shim *s, struct error *err)
+{
+	const char *const argv[] = { s->orders.runtime, "--root",       STATE_DIR, "--log",
+		                     RUNTIME_LOG,       "--log-format", "json",    "run",
+		                     "--detach",        "--pid-file",   PID_FILE,  "--bundle",
+		                     BUNDLE_DIR,        s->orders.id,   NULL };
+	AUTO_FD int out = open_stream(s, CRILOG_STDOUT);
+	AUTO_FD int errfd = open_stream(s, CRILOG_STDERR);
+	int rc = out < 0 ? out : errfd;
+
+	if (rc >= 0)
+		rc = spawn(s, out, errfd, argv);
+	if (rc < 0) {
+		s->runtime = NO_PID;
+		return error_sys(err, rc, "cannot start the runtime '%s'", s->orders.runtime);
+	}
+	return 0;
+}
+
+/* ---- output ---- */
+
+static void on_masked(void *arg, const char *data, size_t len)
+{
+	struct stream *st = arg;
+
+	crilog_add(&st->shim->log, st->which, data, len);
+}
+
+static void end_stream(struct stream *st)
+{
+	if (st->fd < 0)
+		return;
+	(void)close(st->fd);
+	st->fd = -1;
+	crilog_now(&st->shim->log);
+	mask_end(&st->masked);
+	crilog_end(&st->shim->log, st->which);
+}
+
+static void read_stream(struct stream *st)
+{
+	ssize_t n = read(st->fd, st->shim->buf, READ_SIZE);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		end_stream(st);
+		return;
+	}
+	crilog_now(&st->shim->log);
+	mask_feed(&st->masked, st->shim->buf, (size_t)n);
+}
+
+/* Without a container, what was written to the streams is the runtime's own talk. */
+static void discard_streams(struct shim *s)
+{
+	for (int i = 0; i < 2; i++) {
+		if (s->stream[i].fd >= 0)
+			(void)close(s->stream[i].fd);
+		s->stream[i].fd = -1;
+	}
+}
+
+/* ---- the end ---- */
+
+static void set_end(struct shim *s, const char *end)
+{
+	memcpy(s->record.end, end, strlen(end) + 1);
+}
+
+static void record_status(struct shim *s, int status)
+{
+	if (WIFSIGNALED(status)) {
+		set_end(s, "signaled");
+		s->record.signal = WTERMSIG(status);
+	} else {
+		set_end(s, "exited");
+		s->record.exit_code = WEXITSTATUS(status);
+	}
+}
+
+static void drain(struct shim *s)
+{
+	s->state = SHIM_DRAINING;
+	s->deadline_ms = clock_mono_ms() + DRAIN_MS;
+}
+
+/* The runtime refused.  That the job's command is not there is the job's own failure. */
+static void runtime_failed(struct shim *s, int status)
+{
+	AUTO_STRBUF struct strbuf log = STRBUF_INIT(RECORD_TEXT_MAX);
+	AUTO_STRBUF struct strbuf message = STRBUF_INIT(RECORD_TEXT_MAX);
+	const char *name = strrchr(s->orders.runtime, '/');
+	int code;
+
+	(void)!io_read_file(AT_FDCWD, RUNTIME_LOG, &log); /* an empty text says so below */
+	discard_streams(s);
+	runtime_log_message(strbuf_str(&log), &message);
+	drain(s);
+	code = runtime_log_exit_code(strbuf_str(&message));
+	if (code == 0) {
+		(void)error_set(&s->error, SLUICE_SYSTEM, "%s cannot start the container: %s",
+		                name ? name + 1 : s->orders.runtime,
+		                message.len > 0       ? message.buf
+		                : WIFSIGNALED(status) ? "it was killed"
+		                                      : "it does not say why");
+		return;
+	}
+	set_end(s, "exited");
+	s->record.exit_code = code;
+	crilog_now(&s->log);
+	strbuf_addch(&message, '\n');
+	s->stream[CRILOG_STDERR].masked =
+		MASK_STREAM_INIT(s->mask, on_masked, &s->stream[CRILOG_STDERR]);
+	mask_feed(&s->stream[CRILOG_STDERR].masked, message.buf, message.len);
+	mask_end(&s->stream[CRILOG_STDERR].masked);
+}
+
+static pid_t read_pid_file(void)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(32);
+	uint64_t pid;
+
+	if (io_read_file(AT_FDCWD, PID_FILE, &text) < 0)
+		return NO_PID;
+	text.len = strcspn(strbuf_str(&text), "\n");
+	if (text.buf)
+		text.buf[text.len] = '\0';
+	return parse_u64(strbuf_str(&text), INT32_MAX, &pid) ? (pid_t)pid : NO_PID;
+}
+
+static void signal_init(struct shim *s, int sig)
+{
+	if (s->init > 0)
+		(void)kill(s->init, sig); /* our child, not reaped: the pid is its own */
+}
+
+static void apply_stops(struct shim *s)
+{
+	if (s->stops >= 2 && (s->state == SHIM_RUNNING || s->state == SHIM_STOPPING)) {
+		s->state = SHIM_KILLING;
+		signal_init(s, SIGKILL); /* ends its whole pid namespace */
+	} else if (s->stops == 1 && s->state == SHIM_RUNNING) {
+		s->state = SHIM_STOPPING;
+		s->deadline_ms = clock_mono_ms() + (int64_t)s->orders.grace_ms;
+		signal_init(s, (int)s->orders.stop_signal);
+	}
+}
+
+/* The bundle, with every secret in it, goes as soon as the container runs. */
+static void runtime_exited(struct shim *s, int status)
+{
+	s->runtime = NO_PID;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		runtime_failed(s, status);
+		return;
+	}
+	s->init = read_pid_file();
+	if (s->init == NO_PID) {
+		(void)error_set(&s->error, SLUICE_SYSTEM, "the runtime gave no process id");
+		drain(s);
+		return;
+	}
+	s->state = SHIM_RUNNING;
+	rootfs_detach();
+	apply_stops(s);
+}
+
+static void reap(struct shim *s)
+{
+	int status;
+	pid_t pid;
+
+	/* The runtime first: until it is done nobody knows which child is the container. */
+	if (s->runtime != NO_PID) {
+		if (waitpid(s->runtime, &status, WNOHANG) != s->runtime)
+			return;
+		runtime_exited(s, status);
+	}
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != s->init)
+			continue;
+		s->init = NO_PID;
+		record_status(s, status);
+		drain(s);
+	}
+}
+
+static void read_signals(struct shim *s)
+{
+	struct signalfd_siginfo info;
+
+	while (read(s->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+		if (info.ssi_signo == SIGINT)
+			s->stops = 2;
+		else if (info.ssi_signo == SIGTERM)
+			s->stops++;
+	}
+	reap(s);
+	apply_stops(s);
+}
+
+/* ---- the loop ---- */
+
+static bool is_done(const struct shim *s)
+{
+	return s->state == SHIM_DRAINING && s->stream[0].fd < 0 && s->stream[1].fd < 0;
+}
+
+static void deadline_passed(struct shim *s)
+{
+	if (s->state == SHIM_STOPPING) {
+		s->stops = 2;
+		apply_stops(s);
+		return;
+	}
+	end_stream(&s->stream[0]);
+	end_stream(&s->stream[1]);
+}
+
+static int poll_timeout(const struct shim *s)
+{
+	int64_t left;
+
+	if (s->state != SHIM_STOPPING && s->state != SHIM_DRAINING)
+		return -1;
+	left = s->deadline_ms - clock_mono_ms();
+	return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
+}
+
+/*
+ * While the runtime is at work its streams are not read: if it fails, what they hold is its own.
+ * Lines are written when there is nothing more to read.
+ */
+static void turn(struct shim *s)
+{
+	bool reading = s->state != SHIM_STARTING;
+	struct pollfd fds[3] = {
+		{ .fd = s->signal_fd, .events = POLLIN },
+		{ .fd = reading ? s->stream[0].fd : -1, .events = POLLIN },
+		{ .fd = reading ? s->stream[1].fd : -1, .events = POLLIN },
+	};
+	int n = s->log.len > 0 ? poll(fds, 3, 0) : 0;
+
+	if (n == 0) {
+		(void)crilog_flush(&s->log); /* the log keeps its error until the end */
+		n = poll(fds, 3, poll_timeout(s));
+	}
+	if (n == 0)
+		deadline_passed(s);
+	if (n <= 0)
+		return;
+	for (int i = 0; i < 2; i++)
+		if (fds[1 + i].revents != 0)
+			read_stream(&s->stream[i]);
+	if (fds[0].revents != 0)
+		read_signals(s);
+}
+
+static int run(struct shim *s, struct error *err)
+{
+	int rc = prepare(s, err);
+
+	if (rc < 0)
+		return rc;
+	read_signals(s);
+	if (s->stops > 0) {
+		set_end(s, "signaled");
+		s->record.signal = s->stops > 1 ? SIGKILL : SIGTERM;
+		return 0;
+	}
+	rc = start_runtime(s, err);
+	if (rc < 0)
+		return rc;
+	while (!is_done(s))
+		turn(s);
+	return 0;
+}
+
+static void write_exit_record(struct shim *s)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(RECORD_TEXT_MAX);
+	struct cgroup_stats stats = { 0 };
+	int rc = crilog_flush(&s->log);
+
+	cgroup_read_stats(s->orders.cgroup ? s->orders.cgroup : "/", &stats);
+	if (rc < 0 && s->error.class == 0)
+		(void)error_sys(&s->error, rc, "cannot write the log");
+	s->record.oom = stats.oom_kills > 0;
+	s->record.cpu_ns = stats.cpu_ns;
+	s->record.peak_bytes = stats.peak_bytes;
+	s->record.finished_ms = clock_wall_ms();
+	if (s->error.class != 0) {
+		set_end(s, "error");
+		memcpy(s->record.error, s->error.msg, sizeof s->record.error);
+	}
+	exit_record_format(&s->record, &text);
+	/* Without it the runner says that the shim failed, which is what has happened then. */
+	(void)!io_put_file_fast(s->dirfd, EXIT_RECORD_NAME, text.buf, text.len, 0644);
+}
+
+/* In this order: nothing runs, then it is measured and told, then its traces go. */
+static void finish(struct shim *s)
+{
+	struct error ignored; /* what cannot be removed now, executor_sweep() finds */
+
+	if (s->orders.cgroup)
+		(void)cgroup_kill(s->orders.cgroup);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	write_exit_record(s);
+	if (s->orders.cgroup)
+		(void)cgroup_remove(s->orders.cgroup);
+	rootfs_detach();
+	(void)!rootfs_remove(s->dirfd, &ignored);
+}
+
+static int open_all(struct shim *s, struct error *err)
+{
+	int fd;
+
+	s->dirfd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(s->dirfd, LOG_NAME, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	crilog_init(&s->log, fd);
+	if (fd < 0)
+		return error_sys(err, errno, "cannot open the attempt's '%s'", LOG_NAME);
+	return orders_read(&s->orders, err);
+}
+
+static void init(struct shim *s, int signal_fd)
+{
+	*s = (struct shim){ .signal_fd = signal_fd, .runtime = NO_PID, .init = NO_PID };
+	s->record.started_ms = clock_wall_ms();
+	s->buf = xmalloc(READ_SIZE);
+	for (int i = 0; i < 2; i++) {
+		struct stream *st = &s->stream[i];
+
+		*st = (struct stream){ .shim = s, .which = (enum crilog_stream)i, .fd = -1 };
+	}
+}
+
+static void mask_streams(struct shim *s)
+{
+	s->mask = mask_new(s->orders.secrets.item);
+	for (int i = 0; i < 2; i++)
+		s->stream[i].masked = MASK_STREAM_INIT(s->mask, on_masked, &s->stream[i]);
+}
+
+/* Everything that matters about signals is set before anything is made that they could leave. */
+static int take_signals(void)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGCHLD);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGPIPE);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	(void)sigdelset(&set, SIGHUP); /* these two stay blocked, and are never read */
+	(void)sigdelset(&set, SIGPIPE);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int main(void)
+{
+	static struct shim shim;
+	struct error err;
+	int rc;
+
+	init(&shim, take_signals());
+	(void)umask(022);
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* secrets are in our memory */
+	rc = open_all(&shim, &err);
+	if (rc == 0) {
+		mask_streams(&shim);
+		rc = run(&shim, &err);
+	}
+	if (rc < 0)
+		shim.error = err;
+	finish(&shim);
+	_exit(0); /* the kernel frees it all */
+}

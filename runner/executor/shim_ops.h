@@ -1,0 +1,57 @@
+/*
+ * What the runner tells a shim, through a memfd at descriptor 3 and nothing else (argv and disk
+ * would show secrets): pairs of NUL-terminated strings, a key and its value.  The shim starts in
+ * the attempt's directory.
+ */
+#ifndef EXECUTOR_SHIM_OPS_H
+#define EXECUTOR_SHIM_OPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/strbuf.h"
+
+enum { SHIM_ORDERS_FD = 3, SHIM_ORDERS_MAX = 64 << 20 };
+
+#define SHIM_ID          "id"
+#define SHIM_RUNTIME     "runtime"     /* absolute path */
+#define SHIM_CGROUP      "cgroup"      /* "/sluice/ID" */
+#define SHIM_STOP_SIGNAL "stop-signal" /* number */
+#define SHIM_GRACE_MS    "grace-ms"
+#define SHIM_UID         "uid"
+#define SHIM_GID         "gid"
+#define SHIM_UPPER       "upper" /* "disk" or "memory": where the root's writable layer lies */
+#define SHIM_LAYER       "layer" /* path; the topmost first */
+#define SHIM_VIEW        "view"  /* path of the directory; in the order of the request */
+#define SHIM_OWN         "own"   /* directory to be given to the container's user */
+#define SHIM_SECRET      "secret"
+#define SHIM_FILE        "file" /* name in the bundle; the next pair is its text */
+#define SHIM_TEXT        "text"
+
+static inline void shim_ops_add(struct strbuf *sb, const char *key, const char *value)
+{
+	strbuf_add(sb, key, strlen(key) + 1);
+	strbuf_add(sb, value, strlen(value) + 1);
+}
+
+/* Takes the next pair of what lies between *P and END; false at the end or when it is cut off. */
+static inline bool shim_ops_next(const char **p, const char *end, const char **ret_key,
+                                 const char **ret_value)
+{
+	const char *word[2];
+
+	for (int i = 0; i < 2; i++) {
+		const char *nul = memchr(*p, '\0', (size_t)(end - *p));
+
+		if (!nul)
+			return false;
+		word[i] = *p;
+		*p = nul + 1;
+	}
+	*ret_key = word[0];
+	*ret_value = word[1];
+	return true;
+}
+
+#endif
