@@ -83,9 +83,10 @@ static int fail(const struct copy *c, const char *path, int sys, const char *doi
 
 	strbuf_addprintable(&sb, path, NAME_MAX_LEN);
 	shown = strbuf_detach(&sb);
-	if (sys == -ELOOP || sys == -EXDEV)
+	if (sys == -ELOOP || sys == -EXDEV || sys == -ENOTDIR)
 		return error_set(err, SLUICE_INVALID,
-		                 "cannot %s '%s' of '%s': the path leads through a symbolic link",
+		                 "cannot %s '%s' of '%s': a file or a symbolic link stands where a "
+		                 "directory must be",
 		                 doing, shown, c->what);
 	return error_sys(err, sys, "cannot %s '%s' of '%s'", doing, shown, c->what);
 }

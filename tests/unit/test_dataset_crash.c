@@ -1,0 +1,569 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/xalloc.h"
+#include "dataset/dataset.h"
+
+struct fixture {
+	char home[64];
+	struct datasets *d;
+	struct dataset ds;
+	struct error err;
+};
+
+static void reopen(struct fixture *f)
+{
+	datasets_close(f->d);
+	f->d = NULL;
+	if (datasets_open(f->home, &f->d, &f->err) != 0)
+		fail_msg("%s", f->err.msg);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	assert_non_null(f);
+	strcpy(f->home, "/tmp/test-dataset-XXXXXX");
+	assert_non_null(mkdtemp(f->home));
+	reopen(f);
+	assert_int_equal(datasets_create(f->d, "d", NULL, NULL, &f->ds, &f->err), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	datasets_close(f->d);
+	assert_int_equal(io_remove_tree(AT_FDCWD, f->home), 0);
+	free(f);
+	return 0;
+}
+
+/* --- the index as text, to compare --------------------------------------------------------- */
+
+struct dump {
+	struct datasets *d;
+	struct strbuf text;
+	const struct dataset *ds;
+	struct error err;
+};
+
+static int dump_version(void *arg, const struct dataset_version *v)
+{
+	struct dump *dump = arg;
+	char hex[DIGEST_HEX_LEN + 1];
+
+	strbuf_addf(&dump->text, " %s %d %d '%s' %s %d %d %lld %lld %s %s %d\n", v->id,
+	            v->committed, (int)v->seq, v->message,
+	            v->committed ? digest_hex(&v->manifest, hex) : "-", (int)v->files,
+	            (int)v->bytes, (long long)v->created_ms, (long long)v->committed_ms, v->run,
+	            v->job, v->attempt);
+	return 0;
+}
+
+static int dump_tag(void *arg, const char *tag, const struct dataset_version *v)
+{
+	struct dump *dump = arg;
+
+	strbuf_addf(&dump->text, " %s = %s\n", tag, v->id);
+	return 0;
+}
+
+static int dump_dataset(void *arg, const struct dataset *ds)
+{
+	struct dump *dump = arg;
+	int rc;
+
+	strbuf_addf(&dump->text, "%s %s '%s' %lld\n", ds->id, ds->name, ds->description,
+	            (long long)ds->created_ms);
+	rc = datasets_each_version(dump->d, ds, true, dump_version, dump, &dump->err);
+	if (rc == 0)
+		rc = datasets_each_version(dump->d, ds, false, dump_version, dump, &dump->err);
+	if (rc == 0)
+		rc = datasets_each_tag(dump->d, ds, dump_tag, dump, &dump->err);
+	return rc;
+}
+
+static char *dump_index(struct datasets *d)
+{
+	struct dump dump = { .d = d, .text = STRBUF_INIT(STRBUF_BIG) };
+
+	assert_int_equal(datasets_each(d, dump_dataset, &dump, &dump.err), 0);
+	return strbuf_detach(&dump.text);
+}
+
+static void delete_catalog(struct fixture *f)
+{
+	static const char *const files[] = { "catalog.db", "catalog.db-wal", "catalog.db-shm" };
+
+	datasets_close(f->d);
+	f->d = NULL;
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		AUTO_FREE char *path = xasprintf("%s/%s", f->home, files[i]);
+
+		(void)unlink(path);
+	}
+}
+
+/* What the index says is what the records say. */
+static void expect_whole_index(struct fixture *f)
+{
+	AUTO_FREE char *before = dump_index(f->d);
+	AUTO_FREE char *after = NULL;
+
+	delete_catalog(f);
+	reopen(f);
+	after = dump_index(f->d);
+	assert_string_equal(before, after);
+}
+
+static int count_intent(void *arg, const char *what)
+{
+	int *n = arg;
+
+	(void)what;
+	++*n;
+	return 0;
+}
+
+static void expect_no_intent(struct fixture *f)
+{
+	int n = 0;
+
+	assert_int_equal(catalog_each_intent(datasets_catalog(f->d), count_intent, &n, &f->err), 0);
+	assert_int_equal(n, 0);
+}
+
+/* --- work that children do ------------------------------------------------------------------- */
+
+static int fill(struct datasets *d, const struct dataset_version *v, int salt, struct error *err)
+{
+	AUTO_FREE char *path = NULL;
+	int rc = datasets_open_path(d, v, &path, err);
+
+	for (int i = 0; rc == 0 && i < 4; i++) {
+		AUTO_FREE char *name = xasprintf("%s/file-%d", path, i);
+		AUTO_FREE char *text = xasprintf("%d of %s %d", i, v->id, salt);
+		AUTO_FD int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+		if (fd < 0 || io_write_all(fd, text, strlen(text)) < 0)
+			return error_sys(err, errno, "fill");
+	}
+	return rc;
+}
+
+static int commit_one(struct datasets *d, const struct dataset *ds, int salt,
+                      struct dataset_version *v, struct error *err)
+{
+	int rc = datasets_open_version(d, ds, "m", NULL, v, err);
+
+	if (rc == 0)
+		rc = fill(d, v, salt, err);
+	return rc < 0 ? rc : datasets_commit(d, v, NULL, NULL, NULL, err);
+}
+
+static void wait_for(pid_t child)
+{
+	int status;
+
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+enum { CHILDREN = 2, EACH = 25 };
+
+static void create_and_commit(const struct fixture *f, int me)
+{
+	struct datasets *d;
+	struct error err;
+	struct dataset made;
+	struct dataset_version v;
+	int wins = 0;
+
+	if (datasets_open(f->home, &d, &err) != 0)
+		_exit(1);
+	for (int i = 0; i < EACH; i++) {
+		char name[32];
+		int rc;
+
+		(void)snprintf(name, sizeof name, "shared-%d", i);
+		rc = datasets_create(d, name, NULL, NULL, &made, &err);
+		wins += rc == 0;
+		if (rc == SLUICE_EXISTS)
+			rc = 0;
+		if (rc == 0)
+			rc = commit_one(d, &f->ds, me * 1000 + i, &v, &err);
+		if (rc == 0)
+			rc = datasets_set_tag(d, &v, "tag", &err);
+		if (rc != 0) {
+			(void)fprintf(stderr, "child %d: %s\n", me, err.msg);
+			_exit(2);
+		}
+	}
+	datasets_close(d);
+	_exit(0);
+}
+
+struct tally {
+	int64_t expect;
+	struct datasets *d;
+	struct error err;
+};
+
+static int next_seq(void *arg, const struct dataset_version *v)
+{
+	struct tally *t = arg;
+
+	assert_int_equal(v->seq, t->expect);
+	t->expect--;
+	assert_int_equal(store_verify(datasets_store(t->d), &v->manifest, &t->err), 0);
+	return 0;
+}
+
+static int count_dataset(void *arg, const struct dataset *ds)
+{
+	int *n = arg;
+
+	(void)ds;
+	++*n;
+	return 0;
+}
+
+static void processes_create_and_commit_side_by_side(void **state)
+{
+	struct fixture *f = *state;
+	struct tally t = { .expect = CHILDREN * EACH };
+	pid_t child[CHILDREN];
+	int n = 0;
+
+	datasets_close(f->d);
+	f->d = NULL;
+	for (int i = 0; i < CHILDREN; i++) {
+		child[i] = fork();
+		if (child[i] == 0)
+			create_and_commit(f, i);
+	}
+	for (int i = 0; i < CHILDREN; i++)
+		wait_for(child[i]);
+	reopen(f);
+	t.d = f->d;
+	assert_int_equal(datasets_each_version(f->d, &f->ds, true, next_seq, &t, &f->err), 0);
+	assert_int_equal(t.expect, 0);
+	assert_int_equal(datasets_each(f->d, count_dataset, &n, &f->err), 0);
+	assert_int_equal(n, EACH + 1);
+	expect_no_intent(f);
+	expect_whole_index(f);
+}
+
+static void commit_shared(const struct fixture *f, const struct dataset_version *shared)
+{
+	struct dataset_version v = *shared;
+	struct datasets *d;
+	struct error err;
+	int rc = datasets_open(f->home, &d, &err);
+
+	if (rc < 0)
+		_exit(3);
+	rc = datasets_commit(d, &v, NULL, NULL, NULL, &err);
+	if (rc < 0 && rc != SLUICE_EXISTS)
+		(void)fprintf(stderr, "%s\n", err.msg);
+	datasets_close(d);
+	_exit(rc == 0 ? 0 : rc == SLUICE_EXISTS ? 1 : 2);
+}
+
+static void of_two_that_commit_one_version_one_wins(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int round = 0; round < 10; round++) {
+		struct dataset_version v;
+		pid_t child[CHILDREN];
+		int codes = 0;
+
+		assert_int_equal(datasets_open_version(f->d, &f->ds, NULL, NULL, &v, &f->err), 0);
+		assert_int_equal(fill(f->d, &v, round, &f->err), 0);
+		datasets_close(f->d);
+		f->d = NULL;
+		for (int i = 0; i < CHILDREN; i++) {
+			child[i] = fork();
+			if (child[i] == 0)
+				commit_shared(f, &v);
+		}
+		for (int i = 0; i < CHILDREN; i++) {
+			int status;
+
+			assert_int_equal(waitpid(child[i], &status, 0), child[i]);
+			assert_true(WIFEXITED(status));
+			codes += WEXITSTATUS(status);
+		}
+		assert_int_equal(codes, CHILDREN - 1);
+		reopen(f);
+		assert_int_equal(datasets_resolve(f->d, f->ds.name, &v, &f->err), 0);
+		assert_int_equal(v.seq, round + 1);
+		assert_int_equal(v.files, 4);
+		assert_int_equal(store_verify(datasets_store(f->d), &v.manifest, &f->err), 0);
+	}
+	expect_whole_index(f);
+}
+
+/* --- killed at any instant ------------------------------------------------------------------- */
+
+/* What a child has reported before it was killed. */
+struct report {
+	int64_t committed; /* how many */
+	char opened[VERSION_ID_LEN + 1];
+	char last[VERSION_ID_LEN + 1]; /* committed */
+};
+
+static void commit_until_killed(const struct fixture *f, struct report *report)
+{
+	struct datasets *d;
+	struct error err = { 0 };
+
+	if (datasets_open(f->home, &d, &err) != 0) {
+		(void)fprintf(stderr, "open: %s\n", err.msg);
+		_exit(1);
+	}
+	for (int i = 0;; i++) {
+		struct dataset_version v;
+
+		if (datasets_open_version(d, &f->ds, "m", NULL, &v, &err) != 0 ||
+		    fill(d, &v, i, &err) != 0)
+			break;
+		memcpy(report->opened, v.id, sizeof v.id);
+		if (datasets_commit(d, &v, NULL, NULL, NULL, &err) != 0)
+			break;
+		memcpy(report->last, v.id, sizeof v.id);
+		report->committed++;
+		if (datasets_set_tag(d, &v, i % 2 ? "odd" : "even", &err) != 0)
+			break;
+	}
+	(void)fprintf(stderr, "child: %s\n", err.msg);
+	_exit(2);
+}
+
+static int count_committed(void *arg, const struct dataset_version *v)
+{
+	struct tally *t = arg;
+
+	t->expect++;
+	if (store_verify(datasets_store(t->d), &v->manifest, &t->err) != 0)
+		fail_msg("%s", t->err.msg);
+	return 0;
+}
+
+static void expect_committed(struct fixture *f, const char *id)
+{
+	AUTO_FREE char *ref = xasprintf("d:%s", id);
+	struct dataset_version v;
+
+	if (datasets_resolve(f->d, ref, &v, &f->err) != 0)
+		fail_msg("%s", f->err.msg);
+	assert_true(v.committed);
+	assert_int_equal(v.files, 4);
+}
+
+/* The version in flight can be committed now, whatever its commit had reached. */
+static void finish_commit(struct fixture *f, const char *id)
+{
+	AUTO_FREE char *ref = xasprintf("d:%s", id);
+	struct dataset_version v;
+
+	if (datasets_resolve(f->d, ref, &v, &f->err) != 0)
+		fail_msg("%s", f->err.msg);
+	if (!v.committed && datasets_commit(f->d, &v, NULL, NULL, NULL, &f->err) != 0)
+		fail_msg("%s", f->err.msg);
+	assert_int_equal(v.files, 4);
+	assert_int_equal(store_verify(datasets_store(f->d), &v.manifest, &f->err), 0);
+}
+
+static void nothing_is_lost_by_a_kill(void **state)
+{
+	struct fixture *f = *state;
+	struct report *report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE,
+	                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	const char *rounds = getenv("SLUICE_KILLS");
+	int kills = rounds ? (int)strtoul(rounds, NULL, 10) : 25;
+	unsigned seed = (unsigned)clock_mono_ms();
+
+	assert_true(report != MAP_FAILED);
+	datasets_close(f->d);
+	f->d = NULL;
+	for (int i = 0; i < kills; i++) {
+		struct timespec nap = { .tv_nsec = (rand_r(&seed) % 60000) * 1000L };
+		pid_t child;
+		int status;
+
+		report->opened[0] = report->last[0] = '\0';
+		child = fork();
+		if (child == 0)
+			commit_until_killed(f, report);
+		(void)nanosleep(&nap, NULL);
+		assert_int_equal(kill(child, SIGKILL), 0);
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFSIGNALED(status));
+		reopen(f);
+		expect_no_intent(f);
+		if (report->last[0])
+			expect_committed(f, report->last);
+		if (report->opened[0])
+			finish_commit(f, report->opened);
+		if (i % 5 == 0)
+			expect_whole_index(f);
+		datasets_close(f->d);
+		f->d = NULL;
+	}
+	reopen(f);
+	{
+		struct tally t = { .d = f->d };
+
+		assert_int_equal(
+			datasets_each_version(f->d, &f->ds, true, count_committed, &t, &f->err), 0);
+		assert_true(t.expect >= report->committed);
+	}
+	expect_whole_index(f);
+	assert_int_equal(munmap(report, sizeof *report), 0);
+}
+
+/* The kill between the directory's way into the store and the digest in the open record. */
+static void a_taken_directory_is_found_by_its_identity(void **state)
+{
+	struct fixture *f = *state;
+	struct dataset_version v;
+	struct store_tree_info info;
+	AUTO_FREE char *data = NULL;
+	AUTO_FREE char *path = NULL;
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(4096);
+	char *cut;
+	int lock;
+
+	assert_int_equal(datasets_open_version(f->d, &f->ds, NULL, NULL, &v, &f->err), 0);
+	assert_int_equal(fill(f->d, &v, 1, &f->err), 0);
+	assert_int_equal(datasets_open_path(f->d, &v, &data, &f->err), 0);
+	assert_int_equal(datasets_commit_bytes(f->d, &v, NULL, NULL, NULL, &info, &lock, &f->err),
+	                 0);
+	assert_int_equal(close(lock), 0);
+	assert_int_equal(access(data, F_OK), -1);
+	free(take_ptr(&data));
+	/* Put back the record as it was before the digest was known. */
+	path = xasprintf("%s/open/%s.json", f->ds.id, v.id);
+	assert_int_equal(store_get_record(datasets_store(f->d), path, &text, &f->err), 0);
+	assert_non_null(strstr(text.buf, "\"taking\""));
+	cut = strstr(text.buf, ",\n\t\"manifest\"");
+	assert_non_null(cut);
+	strcpy(cut, "\n}");
+	assert_int_equal(store_put_record(datasets_store(f->d), path, text.buf, true, &f->err), 0);
+
+	assert_int_equal(datasets_open_path(f->d, &v, &data, &f->err), SLUICE_INVALID);
+	assert_non_null(strstr(f->err.msg, "in the middle of its commit"));
+	assert_int_equal(datasets_commit(f->d, &v, NULL, NULL, NULL, &f->err), 0);
+	assert_true(digest_equal(&v.manifest, &info.manifest));
+	assert_int_equal(v.files, 4);
+}
+
+static void a_taken_directory_that_is_gone_is_said(void **state)
+{
+	struct fixture *f = *state;
+	struct dataset_version v;
+	AUTO_FREE char *path = NULL;
+	AUTO_FREE char *text = NULL;
+
+	assert_int_equal(datasets_open_version(f->d, &f->ds, NULL, NULL, &v, &f->err), 0);
+	path = xasprintf("%s/open/%s.json", f->ds.id, v.id);
+	text = xasprintf("{\"dataset\": \"%s\", \"version\": \"%s\", \"taking\": \"1-2.3\"}",
+	                 f->ds.id, v.id);
+	assert_int_equal(store_put_record(datasets_store(f->d), path, text, true, &f->err), 0);
+	assert_int_equal(datasets_commit(f->d, &v, NULL, NULL, NULL, &f->err), SLUICE_CORRUPT);
+	assert_non_null(strstr(f->err.msg, "a commit that was killed"));
+	assert_int_equal(datasets_drop_version(f->d, &v, &f->err), 0);
+}
+
+static void an_intent_makes_the_next_opener_look(void **state)
+{
+	struct fixture *f = *state;
+	struct catalog *c = datasets_catalog(f->d);
+	struct dataset_version v;
+	AUTO_FREE char *before = NULL;
+	AUTO_FREE char *after = NULL;
+	char what[64];
+
+	assert_int_equal(commit_one(f->d, &f->ds, 1, &v, &f->err), 0);
+	assert_int_equal(datasets_set_tag(f->d, &v, "tag", &f->err), 0);
+	before = dump_index(f->d);
+	/* As if each writer had been killed between record and row. */
+	assert_int_equal(catalog_clear_datasets(c, &f->err), 0);
+	assert_int_equal(catalog_put_intent(c, f->ds.id, &f->err), 0);
+	(void)snprintf(what, sizeof what, "%s/%s", f->ds.id, v.id);
+	assert_int_equal(catalog_put_intent(c, what, &f->err), 0);
+	(void)snprintf(what, sizeof what, "%s/tags/tag", f->ds.id);
+	assert_int_equal(catalog_put_intent(c, what, &f->err), 0);
+	reopen(f);
+	after = dump_index(f->d);
+	assert_string_equal(before, after);
+	expect_no_intent(f);
+}
+
+static void a_name_is_not_given_twice_past_a_dead_creator(void **state)
+{
+	struct fixture *f = *state;
+	struct catalog *c = datasets_catalog(f->d);
+	struct dataset made;
+
+	/* Its row is missing, its intent is there, and nobody has opened the home since. */
+	assert_int_equal(catalog_put_intent(c, f->ds.id, &f->err), 0);
+	assert_int_equal(catalog_delete_dataset(c, f->ds.id, &f->err), 0);
+	assert_int_equal(datasets_create(f->d, "d", NULL, NULL, &made, &f->err), SLUICE_EXISTS);
+}
+
+static void numbers_go_on_though_the_rows_are_gone(void **state)
+{
+	struct fixture *f = *state;
+	struct dataset_version v;
+
+	assert_int_equal(commit_one(f->d, &f->ds, 1, &v, &f->err), 0);
+	assert_int_equal(commit_one(f->d, &f->ds, 2, &v, &f->err), 0);
+	assert_int_equal(catalog_delete_version(datasets_catalog(f->d), f->ds.id, v.id, &f->err),
+	                 0);
+	assert_int_equal(commit_one(f->d, &f->ds, 3, &v, &f->err), 0);
+	assert_int_equal(v.seq, 3);
+	expect_whole_index(f);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(processes_create_and_commit_side_by_side),
+		T(of_two_that_commit_one_version_one_wins),
+		T(nothing_is_lost_by_a_kill),
+		T(a_taken_directory_is_found_by_its_identity),
+		T(a_taken_directory_that_is_gone_is_said),
+		T(an_intent_makes_the_next_opener_look),
+		T(a_name_is_not_given_twice_past_a_dead_creator),
+		T(numbers_go_on_though_the_rows_are_gone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
