@@ -117,6 +117,13 @@ static int by_bytes(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* NULL at the end with errno 0, NULL after a failure with the reason. */
+static const struct dirent *next_entry(DIR *dir)
+{
+	errno = 0;
+	return readdir(dir);
+}
+
 /* No record's name begins with a point: such files are temporary, or locks. */
 static int read_names(int fd /* takes */, struct names *names)
 {
@@ -127,7 +134,7 @@ static int read_names(int fd /* takes */, struct names *names)
 		(void)close(fd);
 		return -ENOMEM;
 	}
-	while (errno = 0, (e = readdir(dir))) {
+	while ((e = next_entry(dir))) {
 		if (e->d_name[0] == '.')
 			continue;
 		names->name = xgrow(names->name, names->n, &names->cap, sizeof *names->name);

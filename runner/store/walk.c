@@ -221,6 +221,13 @@ static void truncate_path(struct walker *w, size_t len)
 	w->path.buf[len] = '\0';
 }
 
+/* NULL at the end with errno 0, NULL after a failure with the reason. */
+static const struct dirent *next_entry(DIR *dir)
+{
+	errno = 0;
+	return readdir(dir);
+}
+
 /* Bounded by MANIFEST_DEPTH_MAX. */
 static int walk_children(struct walker *w, int fd)
 {
@@ -235,7 +242,7 @@ static int walk_children(struct walker *w, int fd)
 	}
 	if (w->how->take)
 		rc = normalise(w, fd);
-	while (rc == 0 && (errno = 0, e = readdir(dir))) {
+	while (rc == 0 && (e = next_entry(dir))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
 		if (len > 0)

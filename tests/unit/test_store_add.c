@@ -435,7 +435,7 @@ static void directories_may_be_256_deep_and_no_deeper(void **state)
 	char full[128];
 	snprintf(full, sizeof full, "%s/out", h->path);
 	assert_int_equal(store_add_tree(h->store, full, 0, NULL, NULL, &info, &err), SLUICE_LIMIT);
-	assert_non_null(strstr(err.msg, \"' has more than 256 components\"));
+	assert_non_null(strstr(err.msg, "' has more than 256 components"));
 }
 
 static void make_output(struct store_home *h)
