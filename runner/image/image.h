@@ -63,6 +63,7 @@ struct image {
 	char *user;        /* "", "NAME", "UID", "NAME:GROUP", ... as in the config */
 	char *workdir;     /* "" : / */
 	char *stop_signal; /* or NULL */
+	int lock;          /* while it is held, images_delete() leaves all layers alone */
 };
 
 /* Reads the config; unpacks the layers that are not there yet (side by side).  A killed unpack

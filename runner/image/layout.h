@@ -1,0 +1,80 @@
+/*
+ * The home's OCI image layout and what stands beside it: what the other files of this folder
+ * share.  Callers outside see image.h only.
+ *
+ *	HOME/images/oci-layout, index.json, blobs/sha256/HEX
+ *	HOME/images/.lock     shared: somebody adds blobs or reads them; exclusive: they are swept
+ *	HOME/images/.index    exclusive: index.json is being replaced
+ *	HOME/layers/HEX       unpacked layers, by diff id
+ *	HOME/layers/.lock     shared: somebody has an image loaded; exclusive: layers are swept
+ *	HOME/layers/.HEX      exclusive: that layer is being unpacked
+ *	HOME/tmp/image-*      of unfinished imports and unpacks
+ *
+ * The locks are taken in this order, several of layers/.HEX in the order of their names.
+ */
+#ifndef IMAGE_LAYOUT_H
+#define IMAGE_LAYOUT_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/lock.h"
+#include "base/strbuf.h"
+#include "image/oci_json.h"
+
+#define LAYOUT_TEMP_PREFIX "image-"
+#define LAYOUT_LOCK        ".lock"
+
+struct images {
+	char *home;
+	int layout_fd; /* HOME/images */
+	int blobs_fd;  /* HOME/images/blobs/sha256 */
+	int layers_fd; /* HOME/layers */
+	int tmp_fd;    /* HOME/tmp */
+};
+
+/* Makes what is missing, and removes what killed imports and unpacks left. */
+int layout_open(struct images *im, struct error *err) MUST_USE;
+void layout_close(struct images *im);
+
+/* Takes HOME/images/.lock; ret_fd's close lets go. */
+int layout_lock(struct images *im, enum lock_how how, int *ret_fd, struct error *err) MUST_USE;
+
+int layout_index(struct images *im, struct oci_index *ret_index, struct error *err) MUST_USE;
+
+/* Reads a document; its bytes are held against its digest. */
+int layout_document(struct images *im, const char *digest, struct strbuf *ret_text,
+                    struct error *err) MUST_USE;
+int layout_manifest(struct images *im, const char *digest, struct oci_manifest *ret_manifest,
+                    struct error *err) MUST_USE;
+int layout_config(struct images *im, const struct oci_manifest *manifest,
+                  struct oci_config *ret_config, struct error *err) MUST_USE;
+
+/* Lets `name` stand for a manifest whose blobs are stored. */
+int layout_set_name(struct images *im, const char *name, const struct oci_descriptor *manifest,
+                    struct error *err) MUST_USE;
+
+/* Forgets a full name; ret_found says whether there was one. */
+int layout_drop_name(struct images *im, const char *name, bool *ret_found,
+                     struct error *err) MUST_USE;
+
+/* The full form of what the index calls an image; the caller frees it.  NULL: it has no name that
+ * is a reference. */
+char *layout_full_name(const char *name);
+
+/* This machine's processor by its name in images ("amd64"). */
+const char *layout_arch(void);
+
+/*
+ * Follows a descriptor through indexes to the manifest for this machine.  `read` gets the
+ * documents.  SLUICE_NOT_FOUND: there is none for it.
+ */
+typedef int layout_read_fn(void *arg, const char *digest, struct strbuf *ret_text,
+                           struct error *err);
+int layout_choose(const struct oci_descriptor *from, layout_read_fn *read, void *arg,
+                  struct oci_descriptor *ret_manifest, struct error *err) MUST_USE;
+
+/* Removes blobs and layers that no name needs.  Layers stay while somebody has an image loaded. */
+int layout_sweep(struct images *im, struct error *err) MUST_USE;
+
+#endif

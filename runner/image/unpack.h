@@ -1,0 +1,32 @@
+/*
+ * A layer's tar as a directory that overlayfs can use as a lower one.  Any thread; the directory
+ * must be seen by nobody else until this has returned 0.
+ */
+#ifndef IMAGE_UNPACK_H
+#define IMAGE_UNPACK_H
+
+#include "image/stream.h"
+
+/* The largest images published (machine learning) have layers of some 20 GB and some 200,000
+ * files; gzip can do 1032 : 1 at most. */
+#define UNPACK_LIMITS                            \
+	((struct unpack_limits){                 \
+		.bytes = (uint64_t)64 << 30,     \
+		.free_bytes = (uint64_t)1 << 30, \
+		.ratio = 1100,                   \
+		.entries = 4 << 20,              \
+		.depth = 128,                    \
+	})
+
+/*
+ * Unpacks the blob read from BLOB_FD into the empty directory ROOT_FD.
+ *
+ * No entry gets outside of ROOT_FD, whatever it is called.  Whiteouts become what overlayfs takes
+ * for them: devices 0:0, and the xattr trusted.overlay.opaque (user.overlay.opaque where we may
+ * not set that).  Of two entries with one name the later wins.  Without root, owners, devices and
+ * capabilities are left out.  On failure the directory is left half-made.
+ */
+int unpack_layer(int blob_fd, const struct digest *blob, const struct digest *tar, int root_fd,
+                 const struct unpack_limits *limits, struct error *err) MUST_USE;
+
+#endif
