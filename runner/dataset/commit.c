@@ -250,14 +250,13 @@ static int put_record(struct datasets *d, const struct dataset_version *v,
 	return rc;
 }
 
-int datasets_commit_record(struct datasets *d, struct dataset_version *v,
-                           const struct dataset_maker *maker, const struct store_tree_info *info,
-                           int lock, struct error *err)
+static int commit_record(struct datasets *d, struct dataset_version *v,
+                         const struct dataset_maker *maker, const struct store_tree_info *info,
+                         struct error *err)
 {
-	AUTO_FD int store_lock_fd = lock;
-	AUTO_FD int own = index_lock_dataset(d, v->dataset, err);
+	AUTO_FD int lock = index_lock_dataset(d, v->dataset, err);
 	struct open_record open;
-	int rc = own < 0 ? own : record_get_open(d->store, v, &open, err);
+	int rc = lock < 0 ? lock : record_get_open(d->store, v, &open, err);
 
 	if (rc == 0)
 		rc = check_fence(&open, maker, err);
@@ -278,12 +277,22 @@ int datasets_commit_record(struct datasets *d, struct dataset_version *v,
 	return 0;
 }
 
+int datasets_commit_record(struct datasets *d, struct dataset_version *v,
+                           const struct dataset_maker *maker, const struct store_tree_info *info,
+                           int lock, struct error *err)
+{
+	int rc = commit_record(d, v, maker, info, err);
+
+	cleanup_fd(&lock);
+	return rc;
+}
+
 int datasets_commit(struct datasets *d, struct dataset_version *v, const char *path,
                     store_warn_fn *warn, void *warn_arg, struct error *err)
 {
 	struct store_tree_info info;
 	struct open_record open;
-	int lock;
+	int lock = -1;
 	int rc = record_get_open(d->store, v, &open, err);
 
 	/* Before the bytes: a job's files must not go into the store for nothing. */

@@ -55,7 +55,6 @@ int copy_each_name(int from, const char *path, copy_name_fn *fn, void *arg)
 {
 	int fd = io_open_beneath(from, path, O_RDONLY | O_DIRECTORY, 0);
 	AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *e;
 
 	if (fd < 0)
 		return fd;
@@ -63,16 +62,20 @@ int copy_each_name(int from, const char *path, copy_name_fn *fn, void *arg)
 		(void)close(fd);
 		return -ENOMEM;
 	}
-	while (errno = 0, (e = readdir(dir)) != NULL) {
+	for (;;) {
+		const struct dirent *e;
 		int rc;
 
+		errno = 0;
+		e = readdir(dir);
+		if (!e)
+			return -errno;
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
 		rc = fn(arg, e->d_name);
 		if (rc != 0)
 			return rc;
 	}
-	return -errno;
 }
 
 static int fail(const struct copy *c, const char *path, int sys, const char *doing,

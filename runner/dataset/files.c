@@ -148,7 +148,7 @@ static int open_files(struct datasets *d, const struct dataset_version *v, struc
 {
 	AUTO_FREE char *path = NULL;
 	struct digest manifest;
-	bool open;
+	bool open = false;
 	int rc = state_of(d, v, &manifest, &open, err);
 
 	if (rc == 0)
@@ -280,7 +280,7 @@ int datasets_each_file(struct datasets *d, const struct dataset_version *v, cons
 	AUTO_FREE char *plain = NULL;
 	AUTO_FD int root = -1;
 	struct digest manifest;
-	bool open;
+	bool open = false;
 	int rc = clean(prefix, &plain, err);
 
 	if (rc == 0)

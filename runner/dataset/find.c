@@ -125,7 +125,7 @@ int datasets_find(struct datasets *d, const char *name_or_id, struct dataset *re
 {
 	const char *slash = strchr(name_or_id, '/');
 	const char *name = slash ? slash + 1 : name_or_id;
-	struct dataset found;
+	struct dataset found = { .created_ms = 0 };
 	int rc = index_catch_up(d, err);
 
 	if (rc == 0)

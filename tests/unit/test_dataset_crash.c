@@ -183,16 +183,9 @@ static int commit_one(struct datasets *d, const struct dataset *ds, int salt,
 	return rc < 0 ? rc : datasets_commit(d, v, NULL, NULL, NULL, err);
 }
 
-static void wait_for(pid_t child)
-{
-	int status;
-
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0);
-}
-
 enum { CHILDREN = 2, EACH = 25 };
 
+/* Exits with the number of names that it got. */
 static void create_and_commit(const struct fixture *f, int me)
 {
 	struct datasets *d;
@@ -202,7 +195,7 @@ static void create_and_commit(const struct fixture *f, int me)
 	int wins = 0;
 
 	if (datasets_open(f->home, &d, &err) != 0)
-		_exit(1);
+		_exit(101);
 	for (int i = 0; i < EACH; i++) {
 		char name[32];
 		int rc;
@@ -218,11 +211,11 @@ static void create_and_commit(const struct fixture *f, int me)
 			rc = datasets_set_tag(d, &v, "tag", &err);
 		if (rc != 0) {
 			(void)fprintf(stderr, "child %d: %s\n", me, err.msg);
-			_exit(2);
+			_exit(102);
 		}
 	}
 	datasets_close(d);
-	_exit(0);
+	_exit(wins);
 }
 
 struct tally {
@@ -255,6 +248,7 @@ static void processes_create_and_commit_side_by_side(void **state)
 	struct fixture *f = *state;
 	struct tally t = { .expect = CHILDREN * EACH };
 	pid_t child[CHILDREN];
+	int names = 0;
 	int n = 0;
 
 	datasets_close(f->d);
@@ -264,8 +258,14 @@ static void processes_create_and_commit_side_by_side(void **state)
 		if (child[i] == 0)
 			create_and_commit(f, i);
 	}
-	for (int i = 0; i < CHILDREN; i++)
-		wait_for(child[i]);
+	for (int i = 0; i < CHILDREN; i++) {
+		int status;
+
+		assert_int_equal(waitpid(child[i], &status, 0), child[i]);
+		assert_true(WIFEXITED(status));
+		names += WEXITSTATUS(status);
+	}
+	assert_int_equal(names, EACH);
 	reopen(f);
 	t.d = f->d;
 	assert_int_equal(datasets_each_version(f->d, &f->ds, true, next_seq, &t, &f->err), 0);
