@@ -305,7 +305,7 @@ static int commit_dir(struct run *run, struct pin *pin, struct error *err)
 	if (rc < 0) {
 		struct error ignored;
 
-		(void)datasets_drop_version(run->datasets, &pin->version, &ignored);
+		(void)!datasets_drop_version(run->datasets, &pin->version, &ignored);
 		return error_wrap(err, "cannot commit '%s'", pin->dir);
 	}
 	run_notice(run, "committed %s as %s:%s", pin->dir, dataset.name, pin->version.id);

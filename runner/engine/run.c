@@ -272,7 +272,7 @@ static void remove_leftovers(struct work *work)
 					 : -1;
 
 		if (dirfd >= 0)
-			(void)io_remove_tree(dirfd, "outputs"); /* what stays is swept later */
+			(void)!io_remove_tree(dirfd, "outputs"); /* what stays is swept later */
 	}
 }
 

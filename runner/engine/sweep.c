@@ -57,7 +57,7 @@ static void sweep_attempts(struct sweep *s, const char *run_dir)
 				s->notice(s->arg, err.msg);
 			fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 			if (fd >= 0)
-				(void)io_remove_tree(fd, "outputs");
+				(void)!io_remove_tree(fd, "outputs");
 		}
 	}
 }
@@ -73,7 +73,7 @@ static int drop_link(void *arg, const struct catalog_link *link)
 		return 0;
 	(void)snprintf(ref, sizeof ref, "%s:%s", link->dataset, link->version);
 	if (datasets_resolve(s->datasets, ref, &version, &err) == 0 && !version.committed)
-		(void)datasets_drop_version(s->datasets, &version, &err);
+		(void)!datasets_drop_version(s->datasets, &version, &err);
 	return 0;
 }
 
