@@ -31,8 +31,8 @@ struct store;
 int store_open(const char *home, struct store **ret_store, struct error *err) MUST_USE;
 void store_close(struct store *store); /* takes NULL */
 
-/* Called for each file that is left out or changed on its way in (sockets, devices, FIFOs, setuid
- * bits); `text` names the path and what was done. */
+/* Called, on the caller's thread, for each file that is left out or changed on its way in (sockets,
+ * devices, FIFOs, setuid bits); `text` names the path and what was done. */
 typedef void store_warn_fn(void *arg, const char *text);
 
 struct store_tree_info {
@@ -51,8 +51,9 @@ enum store_add_flags {
 /*
  * Takes the content of directory `path` into the store: objects, manifest segments and root.  With
  * STORE_ADOPT the directory is gone afterwards (on failure it may be left partly taken: its files
- * are still whole and still there).  Without it nothing below `path` changes.  Follows no link,
- * crosses no mount.
+ * are still whole and still there, and it can be added again; if the process is killed it is
+ * either that or gone, and then its tree is there).  Without it nothing below `path` changes.
+ * Follows no link; a mount below `path` is SLUICE_INVALID.  A missing `path` is SLUICE_NOT_FOUND.
  */
 int store_add_tree(struct store *store, const char *path, unsigned flags, store_warn_fn *warn,
                    void *warn_arg, struct store_tree_info *ret_info, struct error *err) MUST_USE;

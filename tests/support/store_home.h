@@ -61,6 +61,7 @@ static inline void store_home_write(struct store_home *h, const char *path, cons
 		*slash = '\0';
 		assert_int_equal(io_mkdirs_beneath(h->dir, dir, 0755), 0);
 	}
+	(void)fchmodat(h->dir, path, 0600, 0); /* objects are read-only; absent is fine */
 	fd = openat(h->dir, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	assert_int_equal(io_write_all(fd, data, len), 0);
