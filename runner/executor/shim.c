@@ -299,12 +299,29 @@ static int spawn(struct shim *s, int out, int errfd, const char *const *argv)
 	return -rc;
 }
 
+/* Absolute paths: crun goes to the bundle before it opens what it is told to. */
 static int start_runtime(struct shim *s, struct error *err)
 {
-	const char *const argv[] = { s->orders.runtime, "--root",       STATE_DIR, "--log",
-		                     RUNTIME_LOG,       "--log-format", "json",    "run",
-		                     "--detach",        "--pid-file",   PID_FILE,  "--bundle",
-		                     BUNDLE_DIR,        s->orders.id,   NULL };
+	AUTO_FREE char *dir = getcwd(NULL, 0);
+	AUTO_FREE char *state = xasprintf("%s/" STATE_DIR, dir ? dir : ".");
+	AUTO_FREE char *log = xasprintf("%s/" RUNTIME_LOG, dir ? dir : ".");
+	AUTO_FREE char *pid = xasprintf("%s/" PID_FILE, dir ? dir : ".");
+	AUTO_FREE char *bundle = xasprintf("%s/" BUNDLE_DIR, dir ? dir : ".");
+	const char *const argv[] = { s->orders.runtime,
+		                     "--root",
+		                     state,
+		                     "--log",
+		                     log,
+		                     "--log-format",
+		                     "json",
+		                     "run",
+		                     "--detach",
+		                     "--pid-file",
+		                     pid,
+		                     "--bundle",
+		                     bundle,
+		                     s->orders.id,
+		                     NULL };
 	AUTO_FD int out = open_stream(s, CRILOG_STDOUT);
 	AUTO_FD int errfd = open_stream(s, CRILOG_STDERR);
 	int rc = out < 0 ? out : errfd;
