@@ -15,13 +15,14 @@
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "base/cleanup.h"
-#include "base/home.h"
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/text.h"
+#include "executor/oci.h"
 
 enum level { LEVEL_OK, LEVEL_WARN, LEVEL_FAIL };
 
@@ -45,10 +46,11 @@ static SLUICE_PRINTF(4, 5) void find(struct finding *f, enum level level, const 
 
 /* --- the kernel ---------------------------------------------------------------------------- */
 
-static void check_openat2(struct finding *f)
+static void check_openat2(struct cli *cli, struct finding *f)
 {
 	AUTO_FD int fd = io_open_beneath(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
 
+	(void)cli;
 	if (fd == -ENOSYS || fd == -EPERM)
 		find(f, LEVEL_FAIL, "use Linux 5.6 or newer; in a container, allow openat2",
 		     "openat2 is not there: paths could not be kept inside their directories");
@@ -56,10 +58,11 @@ static void check_openat2(struct finding *f)
 		find(f, LEVEL_OK, NULL, "works");
 }
 
-static void check_pidfd(struct finding *f)
+static void check_pidfd(struct cli *cli, struct finding *f)
 {
 	AUTO_FD int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 
+	(void)cli;
 	if (fd < 0)
 		find(f, LEVEL_FAIL, "use Linux 5.3 or newer; in a container, allow pidfd_open",
 		     "pidfd_open is not there: %s", strerrordesc_np(errno));
@@ -67,10 +70,11 @@ static void check_pidfd(struct finding *f)
 		find(f, LEVEL_OK, NULL, "works");
 }
 
-static void check_overlay(struct finding *f)
+static void check_overlay(struct cli *cli, struct finding *f)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(1 << 16);
 
+	(void)cli;
 	if (io_read_file(AT_FDCWD, "/proc/filesystems", &text) == 0 &&
 	    strstr(strbuf_str(&text), "\toverlay\n"))
 		find(f, LEVEL_OK, NULL, "the kernel has it");
@@ -92,8 +96,9 @@ static bool can_make_user_namespace(void)
 	return pid > 0 && status == 0;
 }
 
-static void check_userns(struct finding *f)
+static void check_userns(struct cli *cli, struct finding *f)
 {
+	(void)cli;
 	if (can_make_user_namespace())
 		find(f, LEVEL_OK, NULL, "can be made");
 	else
@@ -104,10 +109,11 @@ static void check_userns(struct finding *f)
 		     "cannot be made: jobs could not run without root");
 }
 
-static void check_cgroups(struct finding *f)
+static void check_cgroups(struct cli *cli, struct finding *f)
 {
 	struct statfs fs;
 
+	(void)cli;
 	if (statfs("/sys/fs/cgroup", &fs) != 0)
 		find(f, LEVEL_WARN, "mount -t cgroup2 none /sys/fs/cgroup",
 		     "none: memory peaks and limits cannot be known");
@@ -141,22 +147,34 @@ static char *find_program(const char *name)
 	return NULL;
 }
 
-static void check_runtime(struct finding *f)
+/* Everything that a run asks for before its first job, and a container that really starts. */
+static void check_containers(struct cli *cli, struct finding *f)
 {
-	AUTO_FREE char *crun = find_program("crun");
-	AUTO_FREE char *runc = find_program("runc");
+	struct oci_options options = { .runtime = NULL };
+	struct executor *executor = NULL;
+	struct images *images = NULL;
+	struct error err;
+	uv_loop_t loop;
+	int rc = cli_home(cli, &options.home, &err);
 
-	if (crun || runc)
-		find(f, LEVEL_OK, NULL, "%s", crun ? crun : runc);
+	(void)uv_loop_init(&loop);
+	if (rc == 0)
+		rc = cli_open_images(cli, &images, &err);
+	if (rc == 0)
+		rc = executor_oci_new(&loop, images, &options, &executor, &err);
+	if (rc == 0)
+		find(f, LEVEL_OK, NULL, "one was started, and ran");
 	else
-		find(f, LEVEL_FAIL, "apt-get install crun",
-		     "neither crun nor runc is there: containers cannot be run");
+		find(f, LEVEL_FAIL, NULL, "%s", err.msg);
+	executor_free(executor);
+	(void)uv_loop_close(&loop);
 }
 
-static void check_git(struct finding *f)
+static void check_git(struct cli *cli, struct finding *f)
 {
 	AUTO_FREE char *git = find_program("git");
 
+	(void)cli;
 	if (git)
 		find(f, LEVEL_OK, NULL, "%s", git);
 	else
@@ -164,11 +182,12 @@ static void check_git(struct finding *f)
 		     "not there: jobs that use git-checkout cannot run");
 }
 
-static void check_id_maps(struct finding *f)
+static void check_id_maps(struct cli *cli, struct finding *f)
 {
 	AUTO_FREE char *uid = find_program("newuidmap");
 	AUTO_FREE char *gid = find_program("newgidmap");
 
+	(void)cli;
 	if (geteuid() == 0)
 		find(f, LEVEL_OK, NULL, "not needed for root");
 	else if (uid && gid)
@@ -180,12 +199,12 @@ static void check_id_maps(struct finding *f)
 
 /* --- the home ------------------------------------------------------------------------------ */
 
-static void check_home(struct finding *f)
+static void check_home(struct cli *cli, struct finding *f)
 {
-	AUTO_FREE char *home = NULL;
+	const char *home;
 	struct error err;
 
-	if (home_open(&home, &err) < 0)
+	if (cli_home(cli, &home, &err) < 0)
 		find(f, LEVEL_FAIL, "set SLUICE_HOME to a directory that you may write to", "%s",
 		     err.msg);
 	else
@@ -224,14 +243,14 @@ static bool can_reflink(const char *home)
 	return from >= 0 && to >= 0 && ftruncate(from, 4096) == 0 && ioctl(to, FICLONE, from) == 0;
 }
 
-static void check_filesystem(struct finding *f)
+static void check_filesystem(struct cli *cli, struct finding *f)
 {
-	AUTO_FREE char *home = NULL;
+	const char *home;
 	struct statfs fs;
 	struct error err;
 	const char *name;
 
-	if (home_open(&home, &err) < 0 || statfs(home, &fs) != 0) {
+	if (cli_home(cli, &home, &err) < 0 || statfs(home, &fs) != 0) {
 		find(f, LEVEL_WARN, NULL, "unknown without a home");
 		return;
 	}
@@ -246,16 +265,16 @@ static void check_filesystem(struct finding *f)
 		find(f, LEVEL_OK, NULL, "%s, without reflinks: 'files get' copies bytes", name);
 }
 
-static void check_space(struct finding *f)
+static void check_space(struct cli *cli, struct finding *f)
 {
 	static const uint64_t little = (uint64_t)2 << 30;
-	AUTO_FREE char *home = NULL;
+	const char *home;
 	struct statvfs fs;
 	struct error err;
 	char size[TEXT_SIZE_LEN];
 	uint64_t bytes;
 
-	if (home_open(&home, &err) < 0 || statvfs(home, &fs) != 0) {
+	if (cli_home(cli, &home, &err) < 0 || statvfs(home, &fs) != 0) {
 		find(f, LEVEL_WARN, NULL, "unknown without a home");
 		return;
 	}
@@ -271,11 +290,11 @@ static void check_space(struct finding *f)
 
 static const struct check {
 	const char *name;
-	void (*run)(struct finding *f);
+	void (*run)(struct cli *cli, struct finding *f);
 } checks[] = {
 	{ "openat2", check_openat2 },   { "pidfd", check_pidfd },
 	{ "overlayfs", check_overlay }, { "user namespaces", check_userns },
-	{ "cgroups", check_cgroups },   { "runtime", check_runtime },
+	{ "cgroups", check_cgroups },   { "containers", check_containers },
 	{ "id maps", check_id_maps },   { "git", check_git },
 	{ "home", check_home },         { "file system", check_filesystem },
 	{ "disk space", check_space },
@@ -317,7 +336,7 @@ static int run_doctor(struct cli *cli, const struct cli_args *args)
 	for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
 		struct finding f;
 
-		checks[i].run(&f);
+		checks[i].run(cli, &f);
 		well = well && f.level != LEVEL_FAIL;
 		if (cli->json)
 			push_finding(array, checks[i].name, &f);
