@@ -314,10 +314,10 @@ static int record_versions(struct run_job *job, struct error *err)
 			inputs[n++] = xasprintf("%s:%s", pin->version.dataset, pin->version.id);
 	}
 	maker.inputs = inputs;
-	history_flush(run);
 	for (size_t i = 0; rc == 0 && i < job->n_outputs; i++) {
 		struct piece *p = &job->live->pieces[i];
 
+		history_flush(run); /* a record is not changed inside a transaction */
 		p->output->info = p->info;
 		rc = datasets_commit_record(run->datasets, &p->output->version, &maker, &p->info,
 		                            take_fd(&p->lock), err);

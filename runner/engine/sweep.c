@@ -62,19 +62,40 @@ static void sweep_attempts(struct sweep *s, const char *run_dir)
 	}
 }
 
-static int drop_link(void *arg, const struct catalog_link *link)
+/* The versions that its outputs would have become; collected first, as above. */
+struct refs {
+	char (*ref)[DATASET_ID_LEN + VERSION_ID_LEN + 2];
+	size_t n, cap;
+};
+
+static int collect_open(void *arg, const struct catalog_link *link)
 {
-	struct sweep *s = arg;
-	struct dataset_version version;
-	struct error err;
-	char ref[64];
+	struct refs *refs = arg;
 
 	if (!link->is_output || link->committed)
 		return 0;
-	(void)snprintf(ref, sizeof ref, "%s:%s", link->dataset, link->version);
-	if (datasets_resolve(s->datasets, ref, &version, &err) == 0 && !version.committed)
-		(void)!datasets_drop_version(s->datasets, &version, &err);
+	refs->ref = xgrow(refs->ref, refs->n, &refs->cap, sizeof *refs->ref);
+	(void)snprintf(refs->ref[refs->n++], sizeof *refs->ref, "%s:%s", link->dataset,
+	               link->version);
 	return 0;
+}
+
+static int drop_versions(struct sweep *s, const char *run, struct error *err)
+{
+	struct refs refs = { 0 };
+	int rc = catalog_each_link(datasets_catalog(s->datasets), run, collect_open, &refs, err);
+
+	for (size_t i = 0; rc == 0 && i < refs.n; i++) {
+		struct dataset_version version;
+		int found = datasets_resolve(s->datasets, refs.ref[i], &version, err);
+
+		if (found == 0 && !version.committed)
+			rc = datasets_drop_version(s->datasets, &version, err);
+		else if (found < 0 && found != SLUICE_NOT_FOUND)
+			rc = found;
+	}
+	free(refs.ref);
+	return rc;
 }
 
 struct jobs {
@@ -143,7 +164,7 @@ static int sweep_run(struct sweep *s, struct catalog_run *run, struct error *err
 			return error_sys(err, lock, "cannot lock '%s'", dir);
 		sweep_attempts(s, dir);
 	}
-	rc = catalog_each_link(datasets_catalog(s->datasets), run->uuid, drop_link, s, err);
+	rc = drop_versions(s, run->uuid, err);
 	if (rc == 0)
 		rc = end_rows(s, run, err);
 	if (rc == 0)
