@@ -25,8 +25,6 @@ static bool is_below(const char *path, const char *dir)
 
 static bool is_hidden(const char *path, const char *type)
 {
-	if (strcmp(path, "/") == 0)
-		return true;
 	for (size_t i = 0; i < sizeof hidden_dirs / sizeof *hidden_dirs; i++)
 		if (is_below(path, hidden_dirs[i]))
 			return true;
@@ -71,30 +69,66 @@ static bool parse_line(const char *line, const char *end, char *path, char *type
 	       copy_field(dash + 3, type, TYPE_SIZE);
 }
 
-static bool has(char *const *list, size_t n, const char *path)
+struct list {
+	char **path;
+	size_t len, cap;
+};
+
+static void list_add(struct list *list, const char *path)
 {
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(list[i], path) == 0)
+	list->path = xgrow(list->path, list->len, &list->cap, sizeof *list->path);
+	list->path[list->len++] = xstrdup(path);
+}
+
+static char **list_end(struct list *list)
+{
+	list->path = xgrow(list->path, list->len, &list->cap, sizeof *list->path);
+	list->path[list->len] = NULL;
+	return list->path;
+}
+
+static bool list_has(const struct list *list, const char *path)
+{
+	for (size_t i = 0; i < list->len; i++)
+		if (strcmp(list->path[i], path) == 0)
 			return true;
 	return false;
 }
 
+static bool list_covers(const struct list *list, const char *path)
+{
+	for (size_t i = 0; i < list->len; i++)
+		if (is_below(path, list->path[i]))
+			return true;
+	return false;
+}
+
+/* What is mounted inside something hidden has no place to be shown at. */
+static void sort_out(const char *path, const char *type, struct list *shown, struct list *hidden)
+{
+	if (strcmp(path, "/") == 0)
+		return;
+	if (is_hidden(path, type) || list_covers(hidden, path))
+		list_add(hidden, path);
+	else if (shown->len < HOST_MOUNTS_MAX && !list_has(shown, path))
+		list_add(shown, path);
+}
+
 char **host_mounts_find(const char *mountinfo)
 {
-	char **list = xcalloc(HOST_MOUNTS_MAX + 1, sizeof *list);
+	struct list shown = { 0 }, hidden = { 0 };
 	const char *line = mountinfo;
-	size_t n = 0;
 
-	while (*line && n < HOST_MOUNTS_MAX) {
+	while (*line) {
 		const char *end = line + strcspn(line, "\n");
 		char path[PATH_MAX], type[TYPE_SIZE];
 
-		if (parse_line(line, end, path, type) && !is_hidden(path, type) &&
-		    !has(list, n, path))
-			list[n++] = xstrdup(path);
+		if (parse_line(line, end, path, type))
+			sort_out(path, type, &shown, &hidden);
 		line = *end ? end + 1 : end;
 	}
-	return list;
+	host_mounts_free(list_end(&hidden));
+	return list_end(&shown);
 }
 
 void host_mounts_free(char **list)

@@ -41,9 +41,10 @@
 #include "executor/shim_ops.h"
 
 #define LOG_NAME    "log"
-#define PID_FILE    BUNDLE_DIR "/pid"
-#define STATE_DIR   BUNDLE_DIR "/state"
-#define RUNTIME_LOG BUNDLE_DIR "/runtime.log"
+/* In the bundle. */
+#define PID_FILE    "pid"
+#define STATE_DIR   "state"
+#define RUNTIME_LOG "runtime.log"
 
 enum {
 	PIPE_SIZE = 1 << 20,
@@ -300,34 +301,31 @@ static int spawn(struct shim *s, int out, int errfd, const char *const *argv)
 }
 
 /* Absolute paths: crun goes to the bundle before it opens what it is told to. */
-static int start_runtime(struct shim *s, struct error *err)
+/* Absolute paths: crun goes to the bundle before it looks at them, runc after. */
+static int spawn_runtime(struct shim *s, int out, int errfd)
 {
 	AUTO_FREE char *dir = getcwd(NULL, 0);
-	AUTO_FREE char *state = xasprintf("%s/" STATE_DIR, dir ? dir : ".");
-	AUTO_FREE char *log = xasprintf("%s/" RUNTIME_LOG, dir ? dir : ".");
-	AUTO_FREE char *pid = xasprintf("%s/" PID_FILE, dir ? dir : ".");
 	AUTO_FREE char *bundle = xasprintf("%s/" BUNDLE_DIR, dir ? dir : ".");
-	const char *const argv[] = { s->orders.runtime,
-		                     "--root",
-		                     state,
-		                     "--log",
-		                     log,
-		                     "--log-format",
-		                     "json",
-		                     "run",
-		                     "--detach",
-		                     "--pid-file",
-		                     pid,
-		                     "--bundle",
-		                     bundle,
-		                     s->orders.id,
-		                     NULL };
+	AUTO_FREE char *state = xasprintf("%s/" STATE_DIR, bundle);
+	AUTO_FREE char *log = xasprintf("%s/" RUNTIME_LOG, bundle);
+	AUTO_FREE char *pid_file = xasprintf("%s/" PID_FILE, bundle);
+	const char *const argv[] = {
+		s->orders.runtime, "--root",   state,  "--log",      log,
+		"--log-format",    "json",     "run",  "--detach",   "--pid-file",
+		pid_file,          "--bundle", bundle, s->orders.id, NULL
+	};
+
+	return spawn(s, out, errfd, argv);
+}
+
+static int start_runtime(struct shim *s, struct error *err)
+{
 	AUTO_FD int out = open_stream(s, CRILOG_STDOUT);
 	AUTO_FD int errfd = open_stream(s, CRILOG_STDERR);
 	int rc = out < 0 ? out : errfd;
 
 	if (rc >= 0)
-		rc = spawn(s, out, errfd, argv);
+		rc = spawn_runtime(s, out, errfd);
 	if (rc < 0) {
 		s->runtime = NO_PID;
 		return error_sys(err, rc, "cannot start the runtime '%s'", s->orders.runtime);
@@ -369,16 +367,6 @@ static void read_stream(struct stream *st)
 	mask_feed(&st->masked, st->shim->buf, (size_t)n);
 }
 
-/* Without a container, what was written to the streams is the runtime's own talk. */
-static void discard_streams(struct shim *s)
-{
-	for (int i = 0; i < 2; i++) {
-		if (s->stream[i].fd >= 0)
-			(void)close(s->stream[i].fd);
-		s->stream[i].fd = -1;
-	}
-}
-
 /* ---- the end ---- */
 
 static void set_end(struct shim *s, const char *end)
@@ -403,22 +391,46 @@ static void drain(struct shim *s)
 	s->deadline_ms = clock_mono_ms() + DRAIN_MS;
 }
 
+static void add_masked(void *arg, const char *data, size_t len)
+{
+	strbuf_add(arg, data, len);
+}
+
+/*
+ * What the runtime says of its failure: in its log, or before it had one on its error output.
+ * Both streams are the runtime's own when no container ran, and end here.
+ */
+static void read_complaint(struct shim *s, struct strbuf *ret_message)
+{
+	AUTO_STRBUF struct strbuf log = STRBUF_INIT(RECORD_TEXT_MAX);
+	AUTO_STRBUF struct strbuf raw = STRBUF_INIT(RECORD_TEXT_MAX);
+	struct mask_stream masked = MASK_STREAM_INIT(s->mask, add_masked, ret_message);
+	ssize_t n = read(s->stream[CRILOG_STDERR].fd, s->buf, RECORD_ERROR_MAX);
+
+	(void)!io_read_file(AT_FDCWD, BUNDLE_DIR "/" RUNTIME_LOG, &log); /* then it is empty */
+	runtime_log_message(strbuf_str(&log), &raw);
+	if (raw.len == 0 && n > 0) {
+		s->buf[n] = '\0';
+		strbuf_add(&raw, s->buf, strcspn(s->buf, "\n"));
+	}
+	mask_feed(&masked, strbuf_str(&raw), raw.len);
+	mask_end(&masked);
+	end_stream(&s->stream[CRILOG_STDOUT]);
+	end_stream(&s->stream[CRILOG_STDERR]);
+}
+
 /* The runtime refused.  That the job's command is not there is the job's own failure. */
 static void runtime_failed(struct shim *s, int status)
 {
-	AUTO_STRBUF struct strbuf log = STRBUF_INIT(RECORD_TEXT_MAX);
 	AUTO_STRBUF struct strbuf message = STRBUF_INIT(RECORD_TEXT_MAX);
-	const char *name = strrchr(s->orders.runtime, '/');
+	const char *name = strrchr(s->orders.runtime, '/') + 1; /* it is an absolute path */
 	int code;
 
-	(void)!io_read_file(AT_FDCWD, RUNTIME_LOG, &log); /* an empty text says so below */
-	discard_streams(s);
-	runtime_log_message(strbuf_str(&log), &message);
+	read_complaint(s, &message);
 	drain(s);
 	code = runtime_log_exit_code(strbuf_str(&message));
 	if (code == 0) {
-		(void)error_set(&s->error, SLUICE_SYSTEM, "%s cannot start the container: %s",
-		                name ? name + 1 : s->orders.runtime,
+		(void)error_set(&s->error, SLUICE_SYSTEM, "%s cannot start the container: %s", name,
 		                message.len > 0       ? message.buf
 		                : WIFSIGNALED(status) ? "it was killed"
 		                                      : "it does not say why");
@@ -426,12 +438,8 @@ static void runtime_failed(struct shim *s, int status)
 	}
 	set_end(s, "exited");
 	s->record.exit_code = code;
-	crilog_now(&s->log);
 	strbuf_addch(&message, '\n');
-	s->stream[CRILOG_STDERR].masked =
-		MASK_STREAM_INIT(s->mask, on_masked, &s->stream[CRILOG_STDERR]);
-	mask_feed(&s->stream[CRILOG_STDERR].masked, message.buf, message.len);
-	mask_end(&s->stream[CRILOG_STDERR].masked);
+	crilog_add(&s->log, CRILOG_STDERR, message.buf, message.len);
 }
 
 static pid_t read_pid_file(void)
@@ -439,7 +447,7 @@ static pid_t read_pid_file(void)
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(32);
 	uint64_t pid;
 
-	if (io_read_file(AT_FDCWD, PID_FILE, &text) < 0)
+	if (io_read_file(AT_FDCWD, BUNDLE_DIR "/" PID_FILE, &text) < 0)
 		return NO_PID;
 	text.len = strcspn(strbuf_str(&text), "\n");
 	if (text.buf)
