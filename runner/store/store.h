@@ -52,8 +52,9 @@ enum store_add_flags {
  * Takes the content of directory `path` into the store: objects, manifest segments and root.  With
  * STORE_ADOPT the directory is gone afterwards (on failure it may be left partly taken: its files
  * are still whole and still there, and it can be added again; if the process is killed it is
- * either that or gone, and then its tree is there).  Without it nothing below `path` changes.
- * Follows no link; a mount below `path` is SLUICE_INVALID.  A missing `path` is SLUICE_NOT_FOUND.
+ * either that or gone, and then its manifest is in the store).  Without it nothing below `path`
+ * changes. Follows no link; a mount below `path` is SLUICE_INVALID.  A missing `path` is
+ * SLUICE_NOT_FOUND.
  */
 int store_add_tree(struct store *store, const char *path, unsigned flags, store_warn_fn *warn,
                    void *warn_arg, struct store_tree_info *ret_info, struct error *err) MUST_USE;
