@@ -22,7 +22,6 @@ char *strbuf_reserve(struct strbuf *sb, size_t len)
 		while (cap < want)
 			cap *= 2;
 		sb->buf = xreallocarray(sb->buf, cap, 1);
-		sb->buf[sb->len] = '\0'; /* a caller may find that it has nothing to put there */
 		sb->cap = cap;
 		sb->buf[sb->len] = '\0'; /* nothing may come to be added */
 	}
