@@ -134,7 +134,8 @@ static int remove_dir(int dirfd, const char *path, int depth)
 	const struct dirent *e;
 	int fd;
 
-	if (unlinkat(dirfd, path, AT_REMOVEDIR) == 0 || errno == ENOENT)
+	/* A directory with files in it is no cgroup: nothing of a container is left in it. */
+	if (unlinkat(dirfd, path, AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENOTEMPTY)
 		return 0;
 	if (errno != EBUSY || depth == 0)
 		return -errno;

@@ -39,7 +39,9 @@ int rootfs_enter(struct error *err)
 		return error_sys(err, errno, "cannot make a mount namespace");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
 		return error_sys(err, errno, "cannot make the mounts private");
-	(void)umount2(HYBRID_CGROUP2, MNT_DETACH);
+	/* In its place a directory of our own: crun leaves files in what it then finds there. */
+	if (umount2(HYBRID_CGROUP2, MNT_DETACH) == 0)
+		(void)mount("sluice", HYBRID_CGROUP2, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755");
 	if (mkdir(BUNDLE_DIR, 0700) != 0 && errno != EEXIST)
 		return error_sys(err, errno, "cannot make '%s'", BUNDLE_DIR);
 	if (mount("sluice", BUNDLE_DIR, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700") != 0)
