@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include "base/xalloc.h"
 
 static const double max_whole = 9007199254740992.0; /* 2^53 */
+#define DIGITS_SAFE INT64_C(1000000000000000)
 
 static cJSON *must(cJSON *node)
 {
@@ -111,7 +113,15 @@ void json_add_str(cJSON *obj, const char *name, const char *value)
 
 void json_add_int(cJSON *obj, const char *name, int64_t value)
 {
-	json_add(obj, name, cJSON_CreateNumber((double)value));
+	char digits[24];
+
+	/* Up to here cJSON prints every digit; beyond, it may round. */
+	if (value > -DIGITS_SAFE && value < DIGITS_SAFE) {
+		json_add(obj, name, cJSON_CreateNumber((double)value));
+		return;
+	}
+	(void)snprintf(digits, sizeof digits, "%" PRId64, value);
+	json_add(obj, name, cJSON_CreateRaw(digits));
 }
 
 void json_add_bool(cJSON *obj, const char *name, bool value)
