@@ -1,0 +1,204 @@
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "spec/spec.h"
+#include "spec/utf8.h"
+
+enum {
+	SHOWN_MAX = 100,   /* characters of the source line */
+	SHOWN_BEFORE = 60, /* of them before the place, when the line is cut */
+};
+
+struct out {
+	char *text; /* NULL until something is there */
+	size_t len, capacity;
+	bool failed;
+};
+
+static void put(struct out *out, const char *bytes, size_t n)
+{
+	if (out->failed)
+		return;
+	if (n >= out->capacity - out->len) {
+		size_t capacity = 2 * (out->len + n) + 128;
+		char *text = realloc(out->text, capacity);
+
+		if (!text) {
+			out->failed = true;
+			return;
+		}
+		out->text = text;
+		out->capacity = capacity;
+	}
+	memcpy(out->text + out->len, bytes, n);
+	out->len += n;
+	out->text[out->len] = '\0';
+}
+
+static void put_text(struct out *out, const char *text)
+{
+	put(out, text, strlen(text));
+}
+
+static void put_times(struct out *out, char c, size_t n)
+{
+	for (; n > 0; n--)
+		put(out, &c, 1);
+}
+
+struct view {
+	const char *text;
+	size_t len;
+};
+
+static struct view without_mark(const char *text, size_t len)
+{
+	bool has_mark = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
+
+	return has_mark ? (struct view){ text + 3, len - 3 } : (struct view){ text, len };
+}
+
+/* Line breaks begin with one of four bytes; the rest is skipped over fast. */
+static size_t line_end(struct view v, size_t at)
+{
+	for (; at < v.len; at++) {
+		unsigned char c = (unsigned char)v.text[at];
+
+		if ((c == '\n' || c == '\r' || c == 0xc2 || c == 0xe2) &&
+		    utf8_line_break(v.text + at, v.len - at))
+			break;
+	}
+	return at;
+}
+
+static bool find_line(struct view v, uint32_t line, struct view *ret_line)
+{
+	size_t at = 0;
+
+	for (uint32_t i = 1; i < line; i++) {
+		at = line_end(v, at);
+		if (at == v.len)
+			return false;
+		at += utf8_line_break(v.text + at, v.len - at);
+	}
+	*ret_line = (struct view){ v.text + at, line_end(v, at) - at };
+	return true;
+}
+
+/* One character of the source as it is shown. */
+struct cell {
+	char text[16];
+	size_t size;    /* bytes in the source */
+	unsigned width; /* columns on the screen; a tab's is not known */
+	bool is_tab;
+};
+
+static struct cell cell_at(struct view line, size_t at)
+{
+	struct cell cell = { .width = 1 };
+	uint32_t c = utf8_decode(line.text + at, line.len - at, &cell.size);
+
+	cell.is_tab = c == '\t';
+	if (c == UINT32_MAX || (c < 0x20 && !cell.is_tab) || (c >= 0x7f && c < 0xa0)) {
+		unsigned shown = c == UINT32_MAX ? (unsigned char)line.text[at] : c;
+
+		cell.width = (unsigned)snprintf(cell.text, sizeof(cell.text), "\\x%02x", shown);
+		return cell;
+	}
+	memcpy(cell.text, line.text + at, cell.size);
+	if (!cell.is_tab)
+		cell.width = utf8_width(c);
+	return cell;
+}
+
+static size_t count_characters(struct view line)
+{
+	size_t n = 0;
+
+	for (size_t at = 0; at < line.len; n++)
+		at += cell_at(line, at).size;
+	return n;
+}
+
+/* The caret's line, built while the source line is. */
+struct caret {
+	struct out out;
+	size_t begin, end; /* characters of the line, from 0 */
+	bool is_drawn;     /* the '^' is */
+};
+
+static void underline(struct caret *caret, size_t i, const struct cell *cell)
+{
+	if (i < caret->begin) {
+		put_times(&caret->out, cell->is_tab ? '\t' : ' ', cell->width);
+	} else if (i < caret->end) {
+		put_times(&caret->out, caret->is_drawn ? '~' : '^', cell->width > 0);
+		caret->is_drawn = caret->is_drawn || cell->width > 0;
+		put_times(&caret->out, '~', cell->width > 1 ? cell->width - 1 : 0);
+	}
+}
+
+static void put_excerpt(struct out *out, const struct spec_diag *diag, struct view line)
+{
+	size_t n = count_characters(line);
+	size_t column = diag->at.column ? diag->at.column - 1 : 0;
+	struct caret caret = { .begin = column < n ? column : n };
+	size_t first = 0, last = n;
+
+	caret.end = diag->width < n - caret.begin ? caret.begin + diag->width : n;
+	if (n > SHOWN_MAX) {
+		first = caret.begin > SHOWN_BEFORE ? caret.begin - SHOWN_BEFORE : 0;
+		last = n - first > SHOWN_MAX ? first + SHOWN_MAX : n;
+	}
+	if (first > 0) {
+		put_text(out, "...");
+		put_text(&caret.out, "   ");
+	}
+	for (size_t at = 0, i = 0; i < last; i++) {
+		struct cell cell = cell_at(line, at);
+
+		at += cell.size;
+		if (i < first)
+			continue;
+		put_text(out, cell.text);
+		underline(&caret, i, &cell);
+	}
+	put_text(out, last < n ? "...\n" : "\n");
+	put_text(&caret.out, caret.is_drawn ? "\n" : "^\n");
+	if (caret.out.text)
+		put_text(out, caret.out.text);
+	out->failed = out->failed || caret.out.failed;
+	free(caret.out.text);
+}
+
+char *spec_diag_format(const struct spec_diag *diag, const char *file, const char *text, size_t len)
+{
+	static const char *const severities[] = {
+		[SPEC_ERROR] = "error",
+		[SPEC_WARNING] = "warning",
+	};
+	struct out out = { .text = NULL };
+	struct view line;
+	char place[64];
+
+	(void)snprintf(place, sizeof(place), ":%u:%u: %s: ", diag->at.line, diag->at.column,
+	               severities[diag->severity]);
+	put_text(&out, file);
+	put_text(&out, place);
+	put_text(&out, diag->message);
+	put_text(&out, "\n");
+	if (find_line(without_mark(text, len), diag->at.line, &line))
+		put_excerpt(&out, diag, line);
+	if (diag->hint) {
+		put_text(&out, "  hint: ");
+		put_text(&out, diag->hint);
+		put_text(&out, "\n");
+	}
+	if (!out.failed)
+		return out.text;
+	free(out.text);
+	return NULL;
+}

@@ -1,0 +1,262 @@
+#include <string.h>
+
+#include "spec/read.h"
+
+/* A string under a key: TARGET is where it goes. */
+static void on_text(struct reader *r, const struct node *key, const struct node *value,
+                    void *target)
+{
+	const char *text = read_string(r, value, diag_show(r->diags, key->text));
+
+	if (text)
+		*(const char **)target = text;
+}
+
+static void on_url(struct reader *r, const struct node *key, const struct node *value, void *target)
+{
+	on_text(r, key, value, &((struct spec *)target)->event_url);
+}
+
+static void on_ref(struct reader *r, const struct node *key, const struct node *value, void *target)
+{
+	on_text(r, key, value, &((struct spec *)target)->event_ref);
+}
+
+static const struct key event_keys[] = { { "url", on_url }, { "ref", on_ref } };
+static const struct shape event_shape = { "context.event.github", event_keys, 2, NULL, 0 };
+
+static void on_event_github(struct reader *r, const struct node *key, const struct node *value,
+                            void *target)
+{
+	(void)key;
+	read_shape(r, value, &event_shape, target);
+}
+
+static const struct key events_keys[] = { { "github", on_event_github } };
+static const struct shape events_shape = { "context.event", events_keys, 1, NULL, 0 };
+
+static void on_event(struct reader *r, const struct node *key, const struct node *value,
+                     void *target)
+{
+	(void)key;
+	read_shape(r, value, &events_shape, target);
+}
+
+static const struct key context_keys[] = { { "event", on_event } };
+static const struct shape context_shape = { "context", context_keys, 1, NULL, 0 };
+
+static void on_context(struct reader *r, const struct node *key, const struct node *value,
+                       void *target)
+{
+	(void)key;
+	read_shape(r, value, &context_shape, target);
+}
+
+/* Triggers are kept by those who store the text; here only their shape is looked at. */
+static void on_pattern(struct reader *r, const struct node *key, const struct node *value,
+                       void *target)
+{
+	(void)target;
+	(void)read_string(r, value, key->text);
+}
+
+static void on_patterns(struct reader *r, const struct node *key, const struct node *value,
+                        void *target)
+{
+	const char *const *list = NULL;
+	size_t n = 0;
+
+	(void)target;
+	(void)read_strings(r, value, key->text, &list, &n);
+}
+
+static const struct key filter_keys[] = {
+	{ "only", on_pattern },
+	{ "include", on_patterns },
+	{ "ignore", on_patterns },
+};
+
+static const struct shape filter_shape = { "a trigger's filter", filter_keys, 3, NULL, 0 };
+
+static void on_filter(struct reader *r, const struct node *key, const struct node *value,
+                      void *target)
+{
+	if (value->kind == NODE_SCALAR && !node_is_null(value))
+		diag_error(r->diags, node_place(value),
+		           diag_text(r->diags, "write it as %s: {only: %s}", key->text,
+		                     diag_show(r->diags, value->text)),
+		           "%s must be a mapping, not %s", key->text, node_what(value));
+	else
+		read_shape(r, value, &filter_shape, target);
+}
+
+static const struct key github_keys[] = { { "branches", on_filter }, { "tags", on_filter } };
+static const struct shape github_shape = { "on.github", github_keys, 2, NULL, 0 };
+
+static void on_github(struct reader *r, const struct node *key, const struct node *value,
+                      void *target)
+{
+	(void)key;
+	read_shape(r, value, &github_shape, target);
+}
+
+static const char only_github[] = "the only trigger is github: {branches: {only: NAME}}";
+static const struct key on_keys[] = { { "github", on_github } };
+
+static const struct stray on_strays[] = {
+	{ "push", only_github },     { "pull_request", only_github },
+	{ "schedule", only_github }, { "manual", only_github },
+	{ "cron", only_github },     { "workflow_dispatch", only_github },
+	{ "branches", only_github },
+};
+
+static const struct shape on_shape = {
+	"on", on_keys, 1, on_strays, sizeof(on_strays) / sizeof(*on_strays),
+};
+
+static void on_on(struct reader *r, const struct node *key, const struct node *value, void *target)
+{
+	(void)key;
+	((struct spec *)target)->has_trigger = !node_is_null(value);
+	if (value->kind == NODE_MAP || node_is_null(value))
+		read_shape(r, value, &on_shape, target);
+	else
+		diag_error(r->diags, node_place(value), only_github, "on must be a mapping, not %s",
+		           node_what(value));
+}
+
+static void on_cluster(struct reader *r, const struct node *key, const struct node *value,
+                       void *target)
+{
+	on_text(r, key, value, &((struct spec *)target)->cluster_id);
+}
+
+static void on_env(struct reader *r, const struct node *key, const struct node *value, void *target)
+{
+	(void)key;
+	(void)target;
+	read_env(r, value, NULL, 0, &r->env, &r->n_env);
+}
+
+static void on_instance_type(struct reader *r, const struct node *key, const struct node *value,
+                             void *target)
+{
+	(void)target;
+	on_text(r, key, value, &r->instance_type);
+}
+
+static void on_registries(struct reader *r, const struct node *key, const struct node *value,
+                          void *target)
+{
+	struct spec *spec = target;
+
+	if (!node_is_null(value))
+		(void)read_strings(r, value, key->text, &spec->registries, &spec->n_registries);
+}
+
+static const struct key resource_keys[] = {
+	{ "instance-type", on_instance_type },
+	{ "container-registries", on_registries },
+};
+
+static const struct shape resources_shape = { "defaults.resources", resource_keys, 2, NULL, 0 };
+
+static void on_resources(struct reader *r, const struct node *key, const struct node *value,
+                         void *target)
+{
+	(void)key;
+	read_shape(r, value, &resources_shape, target);
+}
+
+static const struct key defaults_keys[] = {
+	{ "clusterId", on_cluster },
+	{ "env", on_env },
+	{ "resources", on_resources },
+};
+
+static const struct stray defaults_strays[] = {
+	{ "image", "each job names its own image, under 'with'" },
+	{ "container", "each job names its own image, under 'with'" },
+	{ "environment", "did you mean 'env'?" },
+	{ "machine", "name a machine with resources: {instance-type: NAME}" },
+	{ "instance-type", "put it under 'resources'" },
+	{ "container-registries", "put it under 'resources'" },
+};
+
+static const struct shape defaults_shape = {
+	"defaults",
+	defaults_keys,
+	3,
+	defaults_strays,
+	sizeof(defaults_strays) / sizeof(*defaults_strays),
+};
+
+static void on_defaults(struct reader *r, const struct node *key, const struct node *value,
+                        void *target)
+{
+	(void)key;
+	read_shape(r, value, &defaults_shape, target);
+}
+
+static void on_inputs(struct reader *r, const struct node *key, const struct node *value,
+                      void *target)
+{
+	(void)key;
+	(void)target;
+	read_workflow_inputs(r, value);
+}
+
+static void on_jobs(struct reader *r, const struct node *key, const struct node *value,
+                    void *target)
+{
+	(void)key;
+	(void)target;
+	r->jobs_at = value;
+}
+
+static void on_timeout(struct reader *r, const struct node *key, const struct node *value,
+                       void *target)
+{
+	struct spec *spec = target;
+
+	(void)key;
+	read_timeout(r, value, &spec->timeout, &spec->timeout_at);
+}
+
+static const struct key top_keys[] = {
+	{ "on", on_on },     { "defaults", on_defaults }, { "inputs", on_inputs },
+	{ "jobs", on_jobs }, { "context", on_context },   { "timeout", on_timeout },
+};
+
+static const struct stray top_strays[] = {
+	{ "name", "a workflow has no name of its own; remove the line" },
+	{ "version", "there is only one version of the language; remove the line" },
+	{ "workflows", "one file is one workflow: its jobs stand under 'jobs'" },
+	{ "steps", "the work stands under 'jobs', one container each" },
+	{ "env", "put it under 'defaults'" },
+	{ "resources", "put it under 'defaults'" },
+	{ "clusterId", "put it under 'defaults'" },
+	{ "outputs", "outputs belong to a job" },
+};
+
+static const struct shape top_shape = {
+	"a workflow",
+	top_keys,
+	sizeof(top_keys) / sizeof(*top_keys),
+	top_strays,
+	sizeof(top_strays) / sizeof(*top_strays),
+};
+
+void read_workflow(struct reader *r, const struct node *root)
+{
+	static const struct place start = { { 1, 1 }, 1 };
+	size_t errors = r->diags->n_errors;
+
+	if (root)
+		read_shape(r, root, &top_shape, r->spec);
+	if (r->jobs_at)
+		read_jobs(r, r->jobs_at);
+	if (r->spec->n_jobs == 0 && (r->diags->n_errors == errors || !r->jobs_at))
+		diag_error(r->diags, root ? node_place(root) : start,
+		           "name at least one job under 'jobs:'", "the workflow has no jobs");
+}
