@@ -82,6 +82,12 @@ static char *normalize(const char *path)
 	return out;
 }
 
+/* A link has no content of its own. */
+static uint64_t size_of(const struct store_entry *entry)
+{
+	return entry->kind == 'l' ? 0 : entry->size;
+}
+
 static void add_file(struct listing *l, const char *name, const struct store_entry *entry)
 {
 	char size[32] = "";
@@ -91,14 +97,14 @@ static void add_file(struct listing *l, const char *name, const struct store_ent
 		out = json_new_obj();
 		json_add_str(out, "name", name);
 		if (entry)
-			json_add_int(out, "size", (int64_t)entry->size);
+			json_add_int(out, "size", (int64_t)size_of(entry));
 		if (entry && entry->target)
 			json_add_str(out, "target", entry->target);
 		json_push(l->array, out);
 		return;
 	}
 	if (entry)
-		(void)snprintf(size, sizeof size, "%" PRIu64, entry->size);
+		(void)snprintf(size, sizeof size, "%" PRIu64, size_of(entry));
 	text_table_row(&l->table, name, size);
 }
 

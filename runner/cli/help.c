@@ -40,9 +40,9 @@ static void add_option(struct strbuf *sb, const struct cli_option *o, size_t wid
 		strbuf_addf(&label, " %s", o->value);
 	strbuf_addstr(&text, o->help);
 	if (o->repeatable)
-		strbuf_addstr(&text, " May be given several times.");
+		strbuf_addstr(&text, " (repeatable)");
 	if (o->required)
-		strbuf_addstr(&text, " Required.");
+		strbuf_addstr(&text, " (required)");
 	add_entry(sb, strbuf_str(&label), strbuf_str(&text), width);
 }
 

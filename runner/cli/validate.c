@@ -65,13 +65,19 @@ static void print_verdict(const struct cli *cli, const struct verdict *v)
 	             v->doc->spec->n_jobs == 1 ? "" : "s");
 }
 
+/* Null for what is said of the file as a whole. */
+static cJSON *place(uint32_t number)
+{
+	return number > 0 ? cJSON_CreateNumber(number) : cJSON_CreateNull();
+}
+
 static cJSON *json_diag(const struct spec_diag *diag)
 {
 	cJSON *out = json_new_obj();
 
 	json_add_str(out, "severity", diag->severity == SPEC_ERROR ? "error" : "warning");
-	json_add_int(out, "line", diag->at.line);
-	json_add_int(out, "column", diag->at.column);
+	json_add(out, "line", place(diag->at.line));
+	json_add(out, "column", place(diag->at.column));
 	json_add_str(out, "message", diag->message);
 	json_add_str(out, "hint", diag->hint);
 	return out;

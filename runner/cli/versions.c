@@ -57,8 +57,14 @@ static int run_create(struct cli *cli, const struct cli_args *args)
 	(void)printf("Created dataset version: %s\n", show_ref(&version, ref));
 	if (n == 0)
 		return CLI_OK;
-	if (put_and_commit(cli, datasets, &version, args, &err) < 0)
-		return cli_fail(&err);
+	if (put_and_commit(cli, datasets, &version, args, &err) < 0) {
+		int status = cli_fail(&err);
+
+		/* If this fails too it stays open, which harms nobody, and is listed. */
+		if (datasets_drop_version(datasets, &version, &err) == 0)
+			cli_note(cli, "dropped dataset version: %s", ref);
+		return status;
+	}
 	(void)printf("Committed dataset version: %s\n", ref);
 	return CLI_OK;
 }
