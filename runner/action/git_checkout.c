@@ -87,8 +87,8 @@ static int build(const struct spec_job *job, const struct action_context *contex
 {
 	static const char *const shell[] = { "/bin/sh", REQUEST_SCRIPT_PATH };
 	const char *dir = destination(job, step);
-	const char *url;
-	const char *ref;
+	const char *url = "";
+	const char *ref = "";
 	size_t n_proxies = 0;
 	size_t n = 0;
 	int rc = parameter(job, "url", context, &url, err);
