@@ -155,7 +155,7 @@ static int link_row(void *arg, const struct catalog_link *link)
 	AUTO_FREE char *version = xasprintf("%s:%s", link->dataset, link->version);
 
 	text_table_row(arg, link->job, link->is_output ? "output" : "input", link->name, version,
-	               link->committed ? "" : "not committed");
+	               link->committed ? "true" : "false");
 	return 0;
 }
 
@@ -169,7 +169,7 @@ static int print_jobs(const struct cli *cli, struct catalog *catalog, const char
 	jobs.may_cut = 1U << 5;
 	links.may_cut = 1U << 0 | 1U << 2;
 	text_table_row(&jobs, "Job", "State", "Attempt", "Exit", "Duration", "Message");
-	text_table_row(&links, "Job", "Kind", "Name", "Dataset version", "");
+	text_table_row(&links, "Job", "Kind", "Name", "Dataset version", "Committed");
 	rc = catalog_each_job(catalog, uuid, job_row, &jobs, err);
 	if (rc == 0)
 		rc = catalog_each_link(catalog, uuid, link_row, &links, err);
