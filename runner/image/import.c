@@ -42,7 +42,7 @@ struct import {
 
 static void blob_name(const char *digest, char ret_name[96])
 {
-	(void)snprintf(ret_name, 96, "blobs/sha256/%s", digest + 7);
+	(void)snprintf(ret_name, 96, "blobs/sha256/%.*s", DIGEST_HEX_LEN, digest + 7);
 }
 
 /* A document of the source, held against its digest: nothing unverified is even looked at. */
