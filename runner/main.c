@@ -8,12 +8,13 @@
 /* A closed one would be taken by the next file that is opened, and written into. */
 static int open_standard_streams(void)
 {
-	int fd;
+	for (;;) {
+		int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	return fd < 0 ? -1 : close(fd);
+		if (fd < 0 || fd > STDERR_FILENO)
+			return fd < 0 ? -1 : close(fd);
+		(void)fcntl(fd, F_SETFD, 0); /* children find them open, too */
+	}
 }
 
 int main(int argc, char **argv)
