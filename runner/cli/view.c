@@ -93,7 +93,7 @@ static void print_end(struct view *v, const struct run_job *job)
 	}
 	if (job->message) {
 		strbuf_addstr(&sb, ": ");
-		strbuf_addprintable(&sb, job->message, 1000);
+		text_add_safe(&sb, job->message, strlen(job->message));
 	}
 	for (size_t i = 0; job->state == JOB_SUCCEEDED && i < job->n_outputs; i++) {
 		strbuf_addstr(&sb, i ? ", " : ", made ");
@@ -164,7 +164,8 @@ static void print_summary(const struct view *v)
 
 		if (is_bad(job)) {
 			strbuf_addf(&sb, "%s: %s: ", job_state_name(job->state), job->spec->id);
-			strbuf_addprintable(&sb, job->message ? job->message : "", 1000);
+			if (job->message)
+				text_add_safe(&sb, job->message, strlen(job->message));
 			strbuf_addch(&sb, '\n');
 		}
 	}
@@ -221,10 +222,15 @@ static void on_job(void *arg, const struct run_job *job)
 
 void view_notice(void *view, const char *text)
 {
-	const struct view *v = view;
+	struct view *v = view;
 
-	if (!v->cli->quiet)
-		(void)fprintf(stderr, "sluice: %s\n", text);
+	if (v->cli->quiet)
+		return;
+	fresh_line(v);
+	(void)fflush(stdout);
+	(void)fputs("sluice: ", stderr);
+	(void)text_put_safe(text, stderr);
+	(void)fputc('\n', stderr);
 }
 
 static void on_run_end(void *arg)

@@ -281,6 +281,26 @@ static int check_strings(const struct run_job *job, struct error *err)
 	return 0;
 }
 
+/* What a job wrote beside its outputs is lost with the run: a name that was mistyped is said. */
+static void notice_undeclared(const struct run_job *job)
+{
+	AUTO_FREE char *path = xasprintf("%s/outputs", job->dir);
+	AUTO_DIR DIR *dir = opendir(path);
+	const struct dirent *e;
+
+	while (dir && (e = readdir(dir)) != NULL) {
+		bool declared = !io_is_component(e->d_name);
+
+		for (size_t i = 0; i < job->spec->n_outputs; i++)
+			declared |= strcmp(job->spec->outputs[i].name, e->d_name) == 0;
+		if (!declared)
+			run_notice(job->run,
+			           "job '%s' wrote to /outputs/%.200s, which is none of its "
+			           "outputs: it is not kept",
+			           job->spec->id, e->d_name);
+	}
+}
+
 static void start_commit(struct run_job *job)
 {
 	struct job_work *live = job->live;
@@ -391,6 +411,7 @@ static void after_running(struct run_job *job)
 	} else if (job->stopping) { /* however it ended: it may not have done all its work */
 		job_end(job, JOB_CANCELED, NULL);
 	} else if (r->end == ATTEMPT_EXITED && r->exit_code == 0) {
+		notice_undeclared(job);
 		if (check_strings(job, &live->error) < 0) {
 			job_end(job, JOB_FAILED, "%s", live->error.msg);
 		} else if (job->n_outputs == 0) {
