@@ -17,7 +17,10 @@
 #include "base/io.h"
 #include "executor/bundle.h"
 
-/* crun refuses a machine that has cgroup2 mounted beside v1 ("hybrid"), and has no use for it. */
+/*
+ * crun refuses a machine that has cgroup2 mounted beside v1 ("hybrid"), and has no use for it.
+ * Covered rather than unmounted, because crun then makes directories there.
+ */
 #define HYBRID_CGROUP2 "/sys/fs/cgroup/unified"
 
 enum {

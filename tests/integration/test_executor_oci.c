@@ -147,7 +147,8 @@ static char *log_of(const struct job *job, const char *stream)
 		char *end = line + strcspn(line, "\n");
 		char *text = line + STAMP + 1 + strlen(stream) + 1;
 
-		assert_true(end > line + STAMP && line[STAMP - 1] == 'Z' && line[STAMP] == ' ');
+		if (end <= line + STAMP || line[STAMP - 1] != 'Z' || line[STAMP] != ' ')
+			fail_msg("not a line of a log: '%.*s'", (int)(end - line), line);
 		if (strncmp(line + STAMP + 1, stream, strlen(stream)) == 0) {
 			strbuf_add(&out, text + 2, (size_t)(end - text - 2));
 			if (text[0] == 'F')

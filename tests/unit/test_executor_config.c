@@ -1,0 +1,333 @@
+/* The texts that go to the runtime and come from it, all pure. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "executor/host_mounts.h"
+#include "executor/launch.h"
+#include "executor/oci_config.h"
+#include "executor/runtime_log.h"
+#include "executor/shim_ops.h"
+
+static char entrypoint0[] = "/entry", cmd0[] = "from-image", env0[] = "A=image", env1[] = "B=image";
+static char *entrypoint[] = { entrypoint0, NULL };
+static char *cmd[] = { cmd0, NULL };
+static char *env[] = { env0, env1, NULL };
+static char user_text[] = "", workdir[] = "";
+
+static const struct user root = { .home = "/root" };
+
+static struct image image(void)
+{
+	return (struct image){
+		.entrypoint = entrypoint,
+		.cmd = cmd,
+		.env = env,
+		.user = user_text,
+		.workdir = workdir,
+	};
+}
+
+static cJSON *config_of(const struct request *r, const struct image *im, const struct user *user)
+{
+	const struct oci_config c = { .request = r, .image = im, .user = user };
+	cJSON *doc = NULL;
+	char *text = NULL;
+	struct error err;
+
+	assert_int_equal(oci_config_format(&c, &text, &err), 0);
+	assert_int_equal(json_parse(text, strlen(text), "config", &doc, &err), 0);
+	free(text);
+	return doc;
+}
+
+static void expect_array(const cJSON *arr, const char *want)
+{
+	struct strbuf got = STRBUF_INIT(1 << 16);
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, arr) strbuf_addf(&got, "%s|", item->valuestring);
+	assert_string_equal(strbuf_str(&got), want);
+	strbuf_release(&got);
+}
+
+static const char *const give_entry[] = { "/own", "-x", NULL };
+static const char *const give_args[] = { "one", NULL };
+static const char *const give_none[] = { NULL };
+
+static void test_command(void **state)
+{
+	static const struct {
+		const char *const *entrypoint, *const *args;
+		const char *want;
+	} rules[] = {
+		{ NULL, NULL, "/entry|from-image|" },
+		{ NULL, give_args, "/entry|one|" },
+		{ NULL, give_none, "/entry|" },
+		{ give_entry, NULL, "/own|-x|" },
+		{ give_entry, give_args, "/own|-x|one|" },
+		{ give_none, give_args, "one|" },
+	};
+	struct image im = image();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+		const struct request r = { .id = "j-1",
+			                   .dir = "/d",
+			                   .entrypoint = rules[i].entrypoint,
+			                   .args = rules[i].args };
+		cJSON *doc = config_of(&r, &im, &root);
+
+		expect_array(json_arr(json_obj(doc, "process"), "args"), rules[i].want);
+		cJSON_Delete(doc);
+	}
+}
+
+static void test_no_command(void **state)
+{
+	const struct request r = { .id = "j-1", .dir = "/d" };
+	struct image im = image();
+	const struct oci_config c = { .request = &r, .image = &im, .user = &root };
+	char *text;
+	struct error err;
+
+	(void)state;
+	im.entrypoint = NULL;
+	im.cmd = NULL;
+	assert_int_equal(oci_config_format(&c, &text, &err), SLUICE_INVALID);
+	assert_string_equal(err.msg, "there is no command to run: the job gives none, and its "
+	                             "image has neither an entrypoint nor a cmd");
+}
+
+static void test_process(void **state)
+{
+	static const char *const more[] = { "B=request", "C=", "B=last", NULL };
+	struct user worker = { .uid = 5, .gid = 6, .groups = { 7 }, .n_groups = 1, .home = "/w" };
+	const struct request r = { .id = "j-1", .dir = "/d", .env = more, .cwd = "/here" };
+	struct image im = image();
+	cJSON *doc = config_of(&r, &im, &worker);
+	const cJSON *process = json_obj(doc, "process");
+	const cJSON *caps = json_obj(process, "capabilities");
+
+	(void)state;
+	expect_array(json_arr(process, "env"),
+	             "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin|"
+	             "HOSTNAME=j-1|HOME=/w|A=image|B=last|C=|");
+	assert_string_equal(json_str(process, "cwd"), "/here");
+	assert_int_equal(json_int(json_obj(process, "user"), "uid", -1), 5);
+	assert_int_equal(json_int(json_obj(process, "user"), "gid", -1), 6);
+	assert_int_equal(json_int(json_obj(process, "user"), "umask", -1), 022);
+	assert_int_equal(cJSON_GetArraySize(json_arr(caps, "bounding")), 14);
+	assert_int_equal(cJSON_GetArraySize(json_arr(caps, "effective")), 0);
+	assert_false(json_bool(process, "noNewPrivileges", true));
+	assert_string_equal(json_str(json_obj(doc, "linux"), "cgroupsPath"), "/sluice/j-1");
+	assert_string_equal(json_str(doc, "hostname"), "j-1");
+	cJSON_Delete(doc);
+}
+
+static const cJSON *mount_at(const cJSON *doc, const char *target)
+{
+	const cJSON *found = NULL, *m;
+
+	cJSON_ArrayForEach(m, json_arr(doc, "mounts"))
+	{
+		if (strcmp(json_str(m, "destination"), target) == 0)
+			found = m;
+	}
+	return found;
+}
+
+static bool has_option(const cJSON *m, const char *option)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, json_arr(m, "options"))
+	{
+		if (strcmp(item->valuestring, option) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void test_mounts(void **state)
+{
+	const struct request_mount mounts[] = {
+		{ MOUNT_VIEW, "/t0", "/inputs/a" },     { MOUNT_TEXT, "text", "/etc/x" },
+		{ MOUNT_READONLY, "/ro", "/inputs/b" }, { MOUNT_VIEW, "/t1", "/inputs/c" },
+		{ MOUNT_WRITE, "/out", "/outputs" },
+	};
+	const struct request r = {
+		.id = "j-1", .dir = "/d", .script = "true", .mounts = mounts, .n_mounts = 5
+	};
+	struct image im = image();
+	cJSON *doc = config_of(&r, &im, &root);
+
+	(void)state;
+	assert_string_equal(json_str(mount_at(doc, "/inputs/a"), "source"), "/d/bundle/view0");
+	assert_string_equal(json_str(mount_at(doc, "/inputs/c"), "source"), "/d/bundle/view1");
+	assert_string_equal(json_str(mount_at(doc, "/etc/x"), "source"), "/d/bundle/text0");
+	assert_string_equal(json_str(mount_at(doc, "/inputs/b"), "source"), "/ro");
+	assert_true(has_option(mount_at(doc, "/inputs/b"), "ro"));
+	assert_true(has_option(mount_at(doc, "/outputs"), "rw"));
+	assert_true(has_option(mount_at(doc, REQUEST_SCRIPT_PATH), "ro"));
+	assert_string_equal(json_str(json_obj(doc, "root"), "path"), "/d/bundle/rootfs");
+	cJSON_Delete(doc);
+}
+
+static void test_relative_paths(void **state)
+{
+	const struct request_mount mounts[] = { { MOUNT_READONLY, "/ro", "inputs" } };
+	struct request r = { .id = "j-1", .dir = "/d", .mounts = mounts, .n_mounts = 1 };
+	struct image im = image();
+	const struct oci_config c = { .request = &r, .image = &im, .user = &root };
+	char *text;
+	struct error err;
+
+	(void)state;
+	assert_int_equal(oci_config_format(&c, &text, &err), SLUICE_INVALID);
+	r.n_mounts = 0;
+	r.cwd = "here";
+	assert_int_equal(oci_config_format(&c, &text, &err), SLUICE_INVALID);
+}
+
+static void test_host_root(void **state)
+{
+	static const char *const host[] = { "/data", NULL };
+	const struct request r = { .id = "j-1",
+		                   .dir = "/d",
+		                   .root = ROOT_HOST,
+		                   .args = give_args,
+		                   .network = NETWORK_NONE };
+	const struct oci_config c = {
+		.request = &r, .user = &root, .host_mounts = host, .hide = "/home/sluice"
+	};
+	cJSON *doc = NULL;
+	const cJSON *process;
+	char *text;
+	struct error err;
+
+	(void)state;
+	assert_int_equal(oci_config_format(&c, &text, &err), 0);
+	assert_int_equal(json_parse(text, strlen(text), "config", &doc, &err), 0);
+	process = json_obj(doc, "process");
+	assert_true(json_bool(json_obj(doc, "root"), "readonly", false));
+	assert_true(json_bool(process, "noNewPrivileges", false));
+	assert_int_equal(
+		cJSON_GetArraySize(json_arr(json_obj(process, "capabilities"), "bounding")), 0);
+	assert_true(has_option(mount_at(doc, "/data"), "ro"));
+	assert_string_equal(json_str(mount_at(doc, "/home/sluice"), "type"), "tmpfs");
+	assert_int_equal(cJSON_GetArraySize(json_arr(json_obj(doc, "linux"), "namespaces")), 5);
+	cJSON_Delete(doc);
+	free(text);
+}
+
+static void test_stop_signal(void **state)
+{
+	(void)state;
+	assert_int_equal(launch_stop_signal(NULL), SIGTERM);
+	assert_int_equal(launch_stop_signal("SIGQUIT"), SIGQUIT);
+	assert_int_equal(launch_stop_signal("INT"), SIGINT);
+	assert_int_equal(launch_stop_signal("10"), 10);
+	assert_int_equal(launch_stop_signal("SIGRTMIN+3"), SIGRTMIN + 3);
+	assert_int_equal(launch_stop_signal("0"), SIGTERM);
+	assert_int_equal(launch_stop_signal("nonsense"), SIGTERM);
+	assert_int_equal(launch_stop_signal("SIGRTMIN+99"), SIGTERM);
+}
+
+static void test_host_mounts(void **state)
+{
+	static const char text[] =
+		"1 0 8:1 / / rw - ext4 /dev/sda rw\n"
+		"2 1 0:5 / /proc rw - proc proc rw\n"
+		"3 1 0:6 / /dev rw - devtmpfs d rw\n"
+		"4 1 8:2 / /data\\040set rw,relatime shared:1 - xfs /dev/sdb rw\n"
+		"5 4 8:3 / /data\\040set/in rw - ext4 /dev/sdc rw\n"
+		"6 1 8:2 / /data\\040set rw - xfs /dev/sdb rw\n"
+		"7 1 0:7 / /run/user/0 rw - tmpfs t rw\n"
+		"8 1 0:8 / /tmp rw - tmpfs t rw\n"
+		"9 1 0:9 / /var/lib/x/merged rw - overlay o rw\n"
+		"10 9 8:1 / /var/lib/x/merged/etc/hosts rw - ext4 /dev/sda rw\n"
+		"a line that is none\n"
+		"11 1 8:4 / /process rw - ext4 /dev/sdd rw";
+	char **list = host_mounts_find(text);
+
+	(void)state;
+	assert_string_equal(list[0], "/data set");
+	assert_string_equal(list[1], "/data set/in");
+	assert_string_equal(list[2], "/tmp");
+	assert_string_equal(list[3], "/process");
+	assert_null(list[4]);
+	host_mounts_free(list);
+	list = host_mounts_find("");
+	assert_null(list[0]);
+	host_mounts_free(list);
+}
+
+static void expect_log(const char *log, const char *message, int code)
+{
+	struct strbuf sb = STRBUF_INIT(1 << 16);
+
+	runtime_log_message(log, &sb);
+	assert_string_equal(strbuf_str(&sb), message);
+	assert_int_equal(runtime_log_exit_code(strbuf_str(&sb)), code);
+	strbuf_release(&sb);
+}
+
+static void test_runtime_log(void **state)
+{
+	(void)state;
+	expect_log("", "", 0);
+	expect_log("{\"msg\":\"unknown\",\"level\":\"warning\"}\n", "", 0);
+	expect_log("{\"level\":\"warning\",\"msg\":\"w\"}\n{\"level\":\"error\",\"msg\":\"runc run "
+	           "failed: exec: \\\"x\\\": executable file not found in $PATH\"}\n",
+	           "runc run failed: exec: \"x\": executable file not found in $PATH", 127);
+	expect_log("{\"msg\":\"executable file `x` not found in $PATH: No such file or directory\","
+	           "\"level\":\"error\"}",
+	           "executable file `x` not found in $PATH: No such file or directory", 127);
+	expect_log("{\"msg\":\"open executable: Permission denied\",\"level\":\"error\"}",
+	           "open executable: Permission denied", 126);
+	expect_log("{\"level\":\"error\",\"msg\":\"mount: no space\\nleft\"}",
+	           "mount: no space left", 0);
+	expect_log("{\"level\":\"error\",\"msg\":\"cut off\\", "cut off", 0);
+}
+
+static void test_orders(void **state)
+{
+	struct strbuf sb = STRBUF_INIT(1 << 16);
+	const char *p, *key, *value;
+
+	(void)state;
+	shim_ops_add(&sb, SHIM_ID, "x");
+	shim_ops_add(&sb, SHIM_SECRET, "");
+	p = sb.buf;
+	assert_true(shim_ops_next(&p, sb.buf + sb.len, &key, &value));
+	assert_string_equal(key, SHIM_ID);
+	assert_string_equal(value, "x");
+	assert_true(shim_ops_next(&p, sb.buf + sb.len, &key, &value));
+	assert_string_equal(value, "");
+	assert_false(shim_ops_next(&p, sb.buf + sb.len, &key, &value));
+	p = sb.buf;
+	assert_false(shim_ops_next(&p, sb.buf + 4, &key, &value)); /* cut off */
+	strbuf_release(&sb);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_command),        cmocka_unit_test(test_no_command),
+		cmocka_unit_test(test_process),        cmocka_unit_test(test_mounts),
+		cmocka_unit_test(test_relative_paths), cmocka_unit_test(test_host_root),
+		cmocka_unit_test(test_stop_signal),    cmocka_unit_test(test_host_mounts),
+		cmocka_unit_test(test_runtime_log),    cmocka_unit_test(test_orders),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
