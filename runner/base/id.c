@@ -46,6 +46,7 @@ void id_new_version(char ret_id[VERSION_ID_LEN + 1])
 
 void id_new_uuid(char ret_id[UUID_LEN + 1])
 {
+	static const char hex[] = "0123456789abcdef";
 	uint8_t b[16];
 	char *p = ret_id;
 
@@ -55,8 +56,10 @@ void id_new_uuid(char ret_id[UUID_LEN + 1])
 	for (size_t i = 0; i < sizeof b; i++) {
 		if (i == 4 || i == 6 || i == 8 || i == 10)
 			*p++ = '-';
-		p += sprintf(p, "%02x", b[i]);
+		*p++ = hex[b[i] >> 4];
+		*p++ = hex[b[i] & 15];
 	}
+	*p = '\0';
 }
 
 static bool is_plain(char c)

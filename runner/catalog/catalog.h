@@ -132,8 +132,7 @@ struct catalog_job {
 	int64_t started_ms, finished_ms;
 };
 
-/* What a job read or wrote: `version` is DS:VER for datasets; strings and volumes are not listed.
- */
+/* The version that a job reads or makes; strings and volumes are not listed. */
 struct catalog_link {
 	char run[UUID_LEN + 1];
 	const char *job;

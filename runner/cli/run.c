@@ -492,7 +492,7 @@ static int run(struct cli *cli, const struct cli_args *args)
 const struct cli_command cmd_run = {
 	.words = "run",
 	.arguments = "FILE",
-	.summary = "run a workflow",
+	.summary = "Run a workflow.",
 	.help = "Runs the jobs of a Gradient workflow file in containers: datasets are mounted at "
 		"/inputs/NAME, and what a job writes to /outputs/NAME becomes a new version.\n"
 		"\n"

@@ -50,6 +50,19 @@ static void print_prefix(struct view *v, const struct run_job *job)
 	             colour(v, "\x1b[0m"));
 }
 
+/* A terminal gets what it can show without harm, a file or a pipe every byte. */
+static void put_text(const struct view *v, const struct tail_line *line)
+{
+	AUTO_STRBUF struct strbuf sb = STRBUF_INIT(1 << 20);
+
+	if (!v->cli->out_tty) {
+		(void)fwrite(line->text, 1, line->len, stdout);
+		return;
+	}
+	text_add_log(&sb, line->text, line->len);
+	(void)fputs(strbuf_str(&sb), stdout);
+}
+
 static void on_line(void *arg, const struct tail_line *line)
 {
 	struct view_job *vj = arg;
@@ -59,7 +72,7 @@ static void on_line(void *arg, const struct tail_line *line)
 		fresh_line(v);
 		print_prefix(v, vj->job);
 	}
-	(void)fwrite(line->text, 1, line->len, stdout);
+	put_text(v, line);
 	v->unfinished = line->partial ? vj->job : NULL;
 	if (!line->partial)
 		(void)putchar('\n');
