@@ -8,6 +8,7 @@ enum {
 	ANCESTOR_STEPS = 256, /* edges looked at per reference, so that all of them stay linear */
 	CYCLE_NAMES = 8,      /* spelled out in a message */
 	FEW_OUTPUTS = 8,      /* up to here no table is made */
+	REFERENCE_MAX = 2 * NAME_MAX_BYTES + 16,
 };
 
 /* Working memory for all jobs; a mark is stale if it is not of this round. */
@@ -227,7 +228,8 @@ static void resolve_input(struct check *c, struct job_draft *draft, const struct
 		resolve_workflow_input(r, p, p->text + strlen(prefix));
 		return;
 	}
-	job = split(r, p->text, &name);
+	if (strnlen(p->text, REFERENCE_MAX + 1) <= REFERENCE_MAX)
+		job = split(r, p->text, &name);
 	if (!name) {
 		say_no_reference(r, p);
 		return;
@@ -273,7 +275,7 @@ struct step {
 static struct place need_place(struct reader *r, const struct job_draft *draft,
                                const struct spec_job *need)
 {
-	for (size_t i = 0; i < draft->n_pending; i++) {
+	for (size_t i = 0; i < draft->n_pending && diags_has_room(r->diags); i++) {
 		const struct pending *p = &r->pendings.list[draft->first_pending + i];
 
 		if (p->input ? p->input->job == need : strcmp(p->text, need->id) == 0)
@@ -282,35 +284,37 @@ static struct place need_place(struct reader *r, const struct job_draft *draft,
 	return node_place(draft->key);
 }
 
-static void say_cycle(struct reader *r, const struct step *steps, size_t n)
-{
-	const struct job_draft *first = &r->jobs[steps[0].job];
-	const struct job_draft *last = &r->jobs[steps[n - 1].job];
-	const char *path = "";
-
-	if (!diags_has_room(r->diags)) {
-		diag_error(r->diags, node_place(first->key), NULL, "cycle");
-		return;
-	}
-	for (size_t i = 0; i < n && i < CYCLE_NAMES; i++)
-		path = diag_text(r->diags, "%s%s -> ", path,
-		                 diag_show(r->diags, r->jobs[steps[i].job].job->id));
-	if (n > CYCLE_NAMES)
-		path = diag_text(r->diags, "%s(%zu more) -> ", path, n - CYCLE_NAMES);
-	diag_error(r->diags, need_place(r, last, first->job),
-	           "take one of these needs out: none of these jobs could ever begin",
-	           "jobs need each other in a circle: %s%s", path,
-	           diag_show(r->diags, first->job->id));
-}
-
-enum colour { WHITE, GREY, BLACK };
-
 static size_t find_step(const struct step *steps, size_t n, uint32_t job)
 {
 	while (n > 0 && steps[n - 1].job != job)
 		n--;
 	return n - 1;
 }
+
+/* The last of the N steps needs JOB, which is one of them. */
+static void say_cycle(struct reader *r, const struct step *steps, size_t n, uint32_t job)
+{
+	const struct job_draft *last = &r->jobs[steps[n - 1].job];
+	const char *name = r->jobs[job].job->id;
+	const char *path = "";
+
+	if (diags_has_room(r->diags)) { /* else nobody reads it, and the search is not free */
+		size_t from = find_step(steps, n, job);
+
+		steps += from;
+		n -= from;
+	}
+	for (size_t i = 0; i < n && i < CYCLE_NAMES; i++)
+		path = diag_text(r->diags, "%s%s -> ", path,
+		                 diag_show(r->diags, r->jobs[steps[i].job].job->id));
+	if (n > CYCLE_NAMES)
+		path = diag_text(r->diags, "%s(%zu more) -> ", path, n - CYCLE_NAMES);
+	diag_error(r->diags, need_place(r, last, r->jobs[job].job),
+	           "take one of these needs out: none of these jobs could ever begin",
+	           "jobs need each other in a circle: %s%s", path, diag_show(r->diags, name));
+}
+
+enum colour { WHITE, GREY, BLACK };
 
 /* Depth first from START; a need that is on the way already closes a circle. */
 static void walk(struct reader *r, uint8_t *colours, struct step *steps, uint32_t start)
@@ -331,9 +335,7 @@ static void walk(struct reader *r, uint8_t *colours, struct step *steps, uint32_
 		}
 		need = (uint32_t)job->needs[top->next++]->index;
 		if (colours[need] == GREY) {
-			size_t from = find_step(steps, n, need);
-
-			say_cycle(r, steps + from, n - from);
+			say_cycle(r, steps, n, need);
 		} else if (colours[need] == WHITE) {
 			colours[need] = GREY;
 			steps[n++] = (struct step){ need, 0 };

@@ -61,30 +61,17 @@ static struct view without_mark(const char *text, size_t len)
 	return has_mark ? (struct view){ text + 3, len - 3 } : (struct view){ text, len };
 }
 
-/* Line breaks begin with one of four bytes; the rest is skipped over fast. */
-static size_t line_end(struct view v, size_t at)
-{
-	for (; at < v.len; at++) {
-		unsigned char c = (unsigned char)v.text[at];
-
-		if ((c == '\n' || c == '\r' || c == 0xc2 || c == 0xe2) &&
-		    utf8_line_break(v.text + at, v.len - at))
-			break;
-	}
-	return at;
-}
-
 static bool find_line(struct view v, uint32_t line, struct view *ret_line)
 {
 	size_t at = 0;
 
 	for (uint32_t i = 1; i < line; i++) {
-		at = line_end(v, at);
+		at = utf8_line_end(v.text, v.len, at);
 		if (at == v.len)
 			return false;
 		at += utf8_line_break(v.text + at, v.len - at);
 	}
-	*ret_line = (struct view){ v.text + at, line_end(v, at) - at };
+	*ret_line = (struct view){ v.text + at, utf8_line_end(v.text, v.len, at) - at };
 	return true;
 }
 
@@ -190,7 +177,7 @@ char *spec_diag_format(const struct spec_diag *diag, const char *file, const cha
 	put_text(&out, place);
 	put_text(&out, diag->message);
 	put_text(&out, "\n");
-	if (find_line(without_mark(text, len), diag->at.line, &line))
+	if (find_line(without_mark(text, len), diag->at.line, &line) && line.len > 0)
 		put_excerpt(&out, diag, line);
 	if (diag->hint) {
 		put_text(&out, "  hint: ");

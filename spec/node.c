@@ -134,7 +134,7 @@ static struct spec_mark mark_of(yaml_mark_t mark)
 	return (struct spec_mark){ (uint32_t)mark.line + 1, (uint32_t)mark.column + 1 };
 }
 
-static struct node node_of(const yaml_event_t *event, enum node_kind kind)
+static struct node node_of(struct composer *c, const yaml_event_t *event, enum node_kind kind)
 {
 	struct node node = { .at = mark_of(event->start_mark), .kind = kind & 3 };
 	bool one_line = event->start_mark.line == event->end_mark.line;
@@ -143,6 +143,7 @@ static struct node node_of(const yaml_event_t *event, enum node_kind kind)
 		node.width = (event->end_mark.column - event->start_mark.column) & 0x3ffffff;
 	else
 		node.width = kind == NODE_SCALAR && !one_line ? 2 : 1;
+	c->n_source++;
 	return node;
 }
 
@@ -173,7 +174,7 @@ static enum node_style style_of(const yaml_event_t *event)
 
 static bool on_scalar(struct composer *c, const yaml_event_t *event)
 {
-	struct node node = node_of(event, NODE_SCALAR);
+	struct node node = node_of(c, event, NODE_SCALAR);
 	const char *value = (const char *)event->data.scalar.value;
 	size_t len = event->data.scalar.length;
 	uint32_t index = 0;
@@ -208,7 +209,7 @@ static bool too_deep(struct composer *c, struct place at)
 static bool open_collection(struct composer *c, const yaml_event_t *event, enum node_kind kind,
                             const yaml_char_t *anchor, const yaml_char_t *tag)
 {
-	struct frame frame = { .node = node_of(event, kind), .first = c->n_pile, .expanded = 1 };
+	struct frame frame = { .node = node_of(c, event, kind), .first = c->n_pile, .expanded = 1 };
 
 	if (c->depth == NODE_DEPTH_MAX)
 		return too_deep(c, node_place(&frame.node));
@@ -300,7 +301,7 @@ static bool close_collection(struct composer *c)
 static bool on_alias(struct composer *c, const yaml_event_t *event)
 {
 	const char *name = (const char *)event->data.alias.anchor;
-	struct node here = node_of(event, NODE_SCALAR);
+	struct node here = node_of(c, event, NODE_SCALAR);
 	const uint32_t *index = table_find(&c->anchor_names, name);
 	const struct anchor *anchor = index ? &c->anchors[*index - 1] : NULL;
 	struct place at = { here.at, (uint32_t)strlen(name) + 1 };
@@ -341,7 +342,6 @@ static bool on_document(struct composer *c, const yaml_event_t *event)
 
 static bool on_event(struct composer *c, const yaml_event_t *event)
 {
-	c->n_source++;
 	switch (event->type) {
 	case YAML_DOCUMENT_START_EVENT:
 		return on_document(c, event);

@@ -79,24 +79,29 @@ struct line {
 	size_t len;
 };
 
+static struct line line_from(const struct syntax *s, size_t at)
+{
+	return (struct line){ s->text + at, utf8_line_end(s->text, s->len, at) - at };
+}
+
+/* The line after LINE; without text at the end. */
+static struct line line_after(const struct syntax *s, struct line line)
+{
+	size_t at = (size_t)(line.text - s->text) + line.len;
+
+	if (at == s->len)
+		return (struct line){ NULL, 0 };
+	return line_from(s, at + utf8_line_break(s->text + at, s->len - at));
+}
+
 /* LINE counts from 0, as libyaml does. */
 static struct line line_at(const struct syntax *s, size_t line)
 {
-	size_t begin = 0, end = 0;
+	struct line found = line_from(s, 0);
 
-	for (; line > 0 && begin < s->len; line--) {
-		size_t skip = 0;
-
-		while (begin < s->len &&
-		       (skip = utf8_line_break(s->text + begin, s->len - begin)) == 0)
-			begin++;
-		begin += skip;
-	}
-	if (line > 0)
-		return (struct line){ NULL, 0 };
-	for (end = begin; end < s->len && !utf8_line_break(s->text + end, s->len - end);)
-		end++;
-	return (struct line){ s->text + begin, end - begin };
+	for (; line > 0 && found.text; line--)
+		found = line_after(s, found);
+	return found;
 }
 
 static size_t indent_of(struct line line)
@@ -123,17 +128,19 @@ static uint32_t tab_in_indent(struct line line)
 static bool is_after_comment(const struct syntax *s, size_t line)
 {
 	size_t text_indent = indent_of(line_at(s, line));
+	struct line between = line_at(s, s->block_end_line);
 	bool comment = false;
 
-	if (s->block_end_line == 0 || line < s->block_end_line || line - s->block_end_line > 50)
+	if (s->block_end_line == 0)
 		return false;
-	for (size_t i = s->block_end_line; i < line; i++) {
-		struct line between = line_at(s, i);
+	for (size_t i = s->block_end_line; i < line && between.text; i++) {
 		size_t indent = indent_of(between);
+		struct line here = between;
 
-		if (indent == between.len)
+		between = line_after(s, between);
+		if (indent == here.len)
 			continue;
-		if (between.text[indent] != '#' || indent >= text_indent)
+		if (here.text[indent] != '#' || indent >= text_indent)
 			return false;
 		comment = true;
 	}
@@ -200,6 +207,10 @@ void syntax_explain(const struct syntax *s, const yaml_parser_t *parser)
 		           "a comment left of it ended the block of text before this line");
 		return;
 	}
+	/* Something open at the end of the text: where it was opened tells more. */
+	if (parser->context && !line_after(s, line_at(s, line)).text)
+		at.at = (struct spec_mark){ (uint32_t)parser->context_mark.line + 1,
+			                    (uint32_t)parser->context_mark.column + 1 };
 	if (known)
 		diag_error(s->diags, at, known->hint, "%s", known->message);
 	else

@@ -79,3 +79,16 @@ size_t utf8_line_break(const char *text, size_t len)
 		return 2;
 	return a == 0xe2 && b == 0x80 && (c == 0xa8 || c == 0xa9) ? 3 : 0;
 }
+
+/* Line breaks begin with one of four bytes; the rest is skipped over fast. */
+size_t utf8_line_end(const char *text, size_t len, size_t at)
+{
+	for (; at < len; at++) {
+		unsigned char c = (unsigned char)text[at];
+
+		if ((c == '\n' || c == '\r' || c == 0xc2 || c == 0xe2) &&
+		    utf8_line_break(text + at, len - at))
+			break;
+	}
+	return at;
+}

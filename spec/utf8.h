@@ -20,4 +20,7 @@ unsigned utf8_width(uint32_t c);
  */
 size_t utf8_line_break(const char *text, size_t len);
 
+/* Where the line that AT stands in ends: at its break, or at LEN. */
+size_t utf8_line_end(const char *text, size_t len, size_t at);
+
 #endif
