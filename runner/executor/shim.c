@@ -36,9 +36,9 @@
 #include "executor/cgroup.h"
 #include "executor/crilog.h"
 #include "executor/exit_record.h"
+#include "executor/orders.h"
 #include "executor/rootfs.h"
 #include "executor/runtime_log.h"
-#include "executor/shim_ops.h"
 
 #define LOG_NAME    "log"
 /* In the bundle. */
@@ -59,20 +59,6 @@ enum shim_state {
 	SHIM_STOPPING, /* asked politely; killed when the deadline comes */
 	SHIM_KILLING,
 	SHIM_DRAINING, /* reaped; waiting for the streams' ends, not beyond the deadline */
-};
-
-struct list {
-	const char **item; /* borrowed from the orders' text */
-	size_t len, cap;
-};
-
-struct orders {
-	struct strbuf text; /* holds everything below */
-	const char *id, *runtime, *cgroup;
-	uint64_t stop_signal, grace_ms, uid, gid;
-	bool upper_in_memory;
-	struct list layers, views, owned, secrets;
-	struct list files, texts; /* name and text of each */
 };
 
 struct stream {
@@ -96,70 +82,6 @@ struct shim {
 	struct exit_record record;
 	struct error error; /* class 0: none */
 };
-
-/* ---- orders ---- */
-
-static void list_add(struct list *list, const char *item)
-{
-	list->item = xgrow(list->item, list->len, &list->cap, sizeof *list->item);
-	list->item[list->len++] = item;
-}
-
-static void take_order(struct orders *o, const char *key, const char *value)
-{
-	const struct {
-		const char *key;
-		const char **str;
-		uint64_t *number;
-		struct list *list;
-	} known[] = {
-		{ SHIM_ID, .str = &o->id },
-		{ SHIM_RUNTIME, .str = &o->runtime },
-		{ SHIM_CGROUP, .str = &o->cgroup },
-		{ SHIM_STOP_SIGNAL, .number = &o->stop_signal },
-		{ SHIM_GRACE_MS, .number = &o->grace_ms },
-		{ SHIM_UID, .number = &o->uid },
-		{ SHIM_GID, .number = &o->gid },
-		{ SHIM_LAYER, .list = &o->layers },
-		{ SHIM_VIEW, .list = &o->views },
-		{ SHIM_OWN, .list = &o->owned },
-		{ SHIM_SECRET, .list = &o->secrets },
-		{ SHIM_FILE, .list = &o->files },
-		{ SHIM_TEXT, .list = &o->texts },
-	};
-
-	if (strcmp(key, SHIM_UPPER) == 0)
-		o->upper_in_memory = strcmp(value, "memory") == 0;
-	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-		if (strcmp(known[i].key, key) != 0)
-			continue;
-		if (known[i].str)
-			*known[i].str = value;
-		else if (known[i].number)
-			(void)parse_u64(value, INT64_MAX, known[i].number);
-		else
-			list_add(known[i].list, value);
-	}
-}
-
-static int orders_read(struct orders *o, struct error *err)
-{
-	const char *p, *key, *value;
-	int rc;
-
-	*o = (struct orders){ .text = STRBUF_INIT(SHIM_ORDERS_MAX), .stop_signal = SIGTERM };
-	rc = io_read_all(SHIM_ORDERS_FD, &o->text);
-	(void)close(SHIM_ORDERS_FD);
-	if (rc < 0)
-		return error_sys(err, rc, "the shim cannot read its orders");
-	p = strbuf_str(&o->text);
-	while (shim_ops_next(&p, o->text.buf + o->text.len, &key, &value))
-		take_order(o, key, value);
-	list_add(&o->secrets, NULL);
-	if (!o->id || !o->runtime || !o->cgroup || o->files.len != o->texts.len)
-		return error_set(err, SLUICE_INVALID, "the shim's orders are not whole");
-	return 0;
-}
 
 /* ---- start ---- */
 

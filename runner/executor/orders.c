@@ -1,0 +1,72 @@
+#include "executor/orders.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/parse.h"
+#include "base/xalloc.h"
+#include "executor/shim_ops.h"
+
+static void list_add(struct orders_list *list, const char *item)
+{
+	list->item = xgrow(list->item, list->len, &list->cap, sizeof *list->item);
+	list->item[list->len++] = item;
+}
+
+static void take_order(struct orders *o, const char *key, const char *value)
+{
+	const struct {
+		const char *key;
+		const char **str;
+		uint64_t *number;
+		struct orders_list *list;
+	} known[] = {
+		{ SHIM_ID, .str = &o->id },
+		{ SHIM_RUNTIME, .str = &o->runtime },
+		{ SHIM_CGROUP, .str = &o->cgroup },
+		{ SHIM_STOP_SIGNAL, .number = &o->stop_signal },
+		{ SHIM_GRACE_MS, .number = &o->grace_ms },
+		{ SHIM_UID, .number = &o->uid },
+		{ SHIM_GID, .number = &o->gid },
+		{ SHIM_LAYER, .list = &o->layers },
+		{ SHIM_VIEW, .list = &o->views },
+		{ SHIM_OWN, .list = &o->owned },
+		{ SHIM_SECRET, .list = &o->secrets },
+		{ SHIM_FILE, .list = &o->files },
+		{ SHIM_TEXT, .list = &o->texts },
+	};
+
+	if (strcmp(key, SHIM_UPPER) == 0)
+		o->upper_in_memory = strcmp(value, "memory") == 0;
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+		if (strcmp(known[i].key, key) != 0)
+			continue;
+		if (known[i].str)
+			*known[i].str = value;
+		else if (known[i].number)
+			(void)parse_u64(value, INT64_MAX, known[i].number);
+		else
+			list_add(known[i].list, value);
+	}
+}
+
+int orders_read(struct orders *o, struct error *err)
+{
+	const char *p, *key, *value;
+	int rc;
+
+	*o = (struct orders){ .text = STRBUF_INIT(SHIM_ORDERS_MAX), .stop_signal = SIGTERM };
+	rc = io_read_all(SHIM_ORDERS_FD, &o->text);
+	(void)close(SHIM_ORDERS_FD);
+	if (rc < 0)
+		return error_sys(err, rc, "the shim cannot read its orders");
+	p = strbuf_str(&o->text);
+	while (shim_ops_next(&p, o->text.buf + o->text.len, &key, &value))
+		take_order(o, key, value);
+	list_add(&o->secrets, NULL);
+	if (!o->id || !o->runtime || !o->cgroup || o->files.len != o->texts.len)
+		return error_set(err, SLUICE_INVALID, "the shim's orders are not whole");
+	return 0;
+}
