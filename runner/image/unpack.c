@@ -1,10 +1,4 @@
 /*
- * Where entries may go.  The directory that an entry goes into is opened with RESOLVE_IN_ROOT:
- * the kernel follows links that the layer itself brought as if the layer were the root directory,
- * which is what a container would see, and nothing leads out of it.  The last component is never
- * followed: it is looked at and made relative to the parent's descriptor.  So no name is ever
- * checked as a string and then opened as a path.
- *
  * Modes and times of directories come last: a directory of mode 0555 still has to be filled, and
  * filling it moves its time.
  */
@@ -16,7 +10,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <locale.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,8 +19,8 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "base/strbuf.h"
 #include "base/xalloc.h"
+#include "image/place.h"
 
 /* A directory whose mode and time are still to be set. */
 struct later {
@@ -38,214 +31,14 @@ struct later {
 };
 
 struct unpack {
-	int root;
-	bool privileged;
+	struct tree tree;
 	const struct unpack_limits *limits;
 	struct stream *stream;
 	struct archive *tar;
-	char *parent; /* where `parent_fd` is, NULL at first: entries come directory by directory */
-	int parent_fd;
 	uint64_t entries, bytes;
 	struct later *later;
 	size_t n_later, cap_later;
 };
-
-/* One entry on its way: parent and name are where it goes. */
-struct place {
-	char path[PATH_MAX]; /* clean, relative; "" is the root */
-	int parent;          /* borrowed from struct unpack */
-	const char *name;
-};
-
-static int refuse(const char *path, const char *why, struct error *err)
-{
-	AUTO_STRBUF struct strbuf shown = STRBUF_INIT(4096);
-
-	strbuf_addprintable(&shown, path, 200);
-	return error_set(err, SLUICE_INVALID, "entry '%s': %s", strbuf_str(&shown), why);
-}
-
-static int failed(int sys, const char *path, struct error *err)
-{
-	AUTO_STRBUF struct strbuf shown = STRBUF_INIT(4096);
-
-	strbuf_addprintable(&shown, path, 200);
-	return error_sys(err, sys, "cannot unpack '%s'", strbuf_str(&shown));
-}
-
-/* "./a//b/" and "/a/b" are "a/b".  ".." is refused: no program writes it into a layer. */
-static int path_clean(const char *raw, const struct unpack_limits *limits, char clean[PATH_MAX],
-                      struct error *err)
-{
-	size_t len = 0;
-	unsigned depth = 0;
-
-	for (const char *p = raw; *p;) {
-		size_t n = strcspn(p, "/");
-
-		if (n == 2 && p[0] == '.' && p[1] == '.')
-			return refuse(raw, "'..' in its path", err);
-		if (n > 0 && !(n == 1 && *p == '.')) {
-			if (n > NAME_MAX || len + n + 2 > PATH_MAX)
-				return refuse(raw, "its path is too long", err);
-			if (++depth > limits->depth)
-				return error_set(err, SLUICE_LIMIT,
-				                 "a path has more than %u components",
-				                 limits->depth);
-			if (len > 0)
-				clean[len++] = '/';
-			memcpy(clean + len, p, n);
-			len += n;
-		}
-		p += n;
-		p += *p == '/';
-	}
-	clean[len] = '\0';
-	return 0;
-}
-
-static bool is_whiteout(const struct stat *st)
-{
-	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
-}
-
-static int make_opaque(const struct unpack *u, int fd)
-{
-	if (fsetxattr(fd, u->privileged ? "trusted.overlay.opaque" : "user.overlay.opaque", "y", 1,
-	              0) != 0)
-		return -errno;
-	return 0;
-}
-
-/* Opens PARENT/NAME as a directory, making it.  Over a whiteout it hides the lower one whole. */
-static int make_dir(const struct unpack *u, int parent, const char *name, int *ret_fd)
-{
-	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	AUTO_FD int fd = -1;
-	struct stat st;
-	bool was_whiteout = false;
-
-	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode)) {
-		was_whiteout = is_whiteout(&st);
-		if (unlinkat(parent, name, 0) != 0)
-			return -errno;
-	}
-	if (mkdirat(parent, name, 0755) != 0) {
-		if (errno != EEXIST)
-			return -errno;
-		fd = openat(parent, name, flags);
-	} else {
-		fd = openat(parent, name, flags);
-		if (fd >= 0 && fchmod(fd, 0755) != 0)
-			return -errno;
-	}
-	if (fd < 0)
-		return -errno;
-	if (was_whiteout) {
-		int rc = make_opaque(u, fd);
-
-		if (rc < 0)
-			return rc;
-	}
-	*ret_fd = take_fd(&fd);
-	return 0;
-}
-
-/* The directory above was opened; NAME below it could not be: is it something to make? */
-static int step_into(const struct unpack *u, int above, const char *name, int *ret_fd)
-{
-	struct stat st;
-
-	if (fstatat(above, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT ? make_dir(u, above, name, ret_fd) : -errno;
-	return is_whiteout(&st) ? make_dir(u, above, name, ret_fd) : -ENOTDIR;
-}
-
-/* Layers may leave out the directories above an entry. */
-static int make_parents(const struct unpack *u, const char *path, int *ret_fd)
-{
-	AUTO_FREE char *prefix = xstrdup(path);
-	AUTO_FD int above = io_open_in_root(u->root, ".", O_RDONLY | O_DIRECTORY);
-	char *name = prefix;
-
-	while (above >= 0) {
-		char *end = name + strcspn(name, "/");
-		bool last = *end == '\0';
-		int fd;
-
-		*end = '\0';
-		fd = io_open_in_root(u->root, prefix, O_RDONLY | O_DIRECTORY);
-		if (fd == -ENOENT || fd == -ENOTDIR) {
-			int rc = step_into(u, above, name, &fd);
-
-			if (rc < 0)
-				return rc;
-		}
-		(void)close(above);
-		above = fd;
-		if (last || above < 0)
-			break;
-		*end = '/';
-		name = end + 1;
-	}
-	if (above < 0)
-		return above;
-	*ret_fd = take_fd(&above);
-	return 0;
-}
-
-static int enter_parent(struct unpack *u, const char *parent, bool make)
-{
-	int fd;
-	int rc;
-
-	if (u->parent && strcmp(u->parent, parent) == 0)
-		return 0;
-	fd = io_open_in_root(u->root, *parent ? parent : ".", O_RDONLY | O_DIRECTORY);
-	if ((fd == -ENOENT || fd == -ENOTDIR) && make) {
-		rc = make_parents(u, parent, &fd);
-		if (rc < 0)
-			return rc;
-	}
-	if (fd < 0)
-		return fd;
-	if (u->parent_fd >= 0)
-		(void)close(u->parent_fd);
-	free(u->parent);
-	u->parent_fd = fd;
-	u->parent = xstrdup(parent);
-	return 0;
-}
-
-/* Finds the directory that place->path goes into.  The path is not "". */
-static int place_enter(struct unpack *u, struct place *place, bool make, struct error *err)
-{
-	char *slash = strrchr(place->path, '/');
-	int rc;
-
-	if (slash)
-		*slash = '\0';
-	rc = enter_parent(u, slash ? place->path : "", make);
-	if (slash)
-		*slash = '/';
-	if (rc == -ENOTDIR)
-		return refuse(place->path, "something above it is no directory", err);
-	if (rc == -ELOOP || rc == -EXDEV)
-		return refuse(place->path, "a link above it leads nowhere", err);
-	if (rc < 0)
-		return failed(rc, place->path, err);
-	place->parent = u->parent_fd;
-	place->name = slash ? slash + 1 : place->path;
-	return 0;
-}
-
-/* The later entry of a name wins. */
-static int place_clear(const struct place *place, struct error *err)
-{
-	int rc = io_remove_tree(place->parent, place->name);
-
-	return rc < 0 ? failed(rc, place->path, err) : 0;
-}
 
 static struct timespec entry_mtime(struct archive_entry *e)
 {
@@ -277,13 +70,13 @@ static bool is_owner(int64_t id)
 static int check_owner(const char *path, struct archive_entry *e, struct error *err)
 {
 	if (!is_owner(archive_entry_uid(e)) || !is_owner(archive_entry_gid(e)))
-		return refuse(path, "its owner is no user or group id", err);
+		return place_refuse(path, "its owner is no user or group id", err);
 	return 0;
 }
 
 static int set_owner_at(const struct unpack *u, const struct place *place, struct archive_entry *e)
 {
-	if (!u->privileged)
+	if (!u->tree.privileged)
 		return 0;
 	return fchownat(place->parent, place->name, (uid_t)archive_entry_uid(e),
 	                (gid_t)archive_entry_gid(e), AT_SYMLINK_NOFOLLOW) != 0
@@ -293,7 +86,7 @@ static int set_owner_at(const struct unpack *u, const struct place *place, struc
 
 static int set_owner(const struct unpack *u, int fd, struct archive_entry *e)
 {
-	if (!u->privileged)
+	if (!u->tree.privileged)
 		return 0;
 	return fchown(fd, (uid_t)archive_entry_uid(e), (gid_t)archive_entry_gid(e)) != 0 ? -errno
 	                                                                                 : 0;
@@ -345,13 +138,16 @@ static int tar_failed(const struct unpack *u, const char *path, struct error *er
 		return err->class;
 	}
 	if (path)
-		return refuse(path, why ? why : "bad data", err);
+		return place_refuse(path, why ? why : "bad data", err);
 	return error_set(err, SLUICE_INVALID, "it is no tar: %s", why ? why : "bad data");
 }
 
+/* Between its blocks, and behind the last, a sparse file has holes. */
 static int copy_data(const struct unpack *u, int fd, const struct place *place, int64_t size,
                      struct error *err)
 {
+	int64_t at = 0;
+
 	for (;;) {
 		const void *data;
 		size_t len = 0;
@@ -362,14 +158,14 @@ static int copy_data(const struct unpack *u, int fd, const struct place *place, 
 			break;
 		if (got < ARCHIVE_WARN)
 			return tar_failed(u, place->path, err);
-		if (len > 0 && lseek(fd, offset, SEEK_SET) < 0)
-			return failed(errno, place->path, err);
+		if (offset != at && lseek(fd, offset, SEEK_SET) < 0)
+			return place_failed(errno, place->path, err);
 		got = io_write_all(fd, data, len);
 		if (got < 0)
-			return failed(got, place->path, err);
+			return place_failed(got, place->path, err);
+		at = offset + (int64_t)len;
 	}
-	/* The end of a sparse file may be a hole. */
-	return ftruncate(fd, size) != 0 ? failed(errno, place->path, err) : 0;
+	return at != size && ftruncate(fd, size) != 0 ? place_failed(errno, place->path, err) : 0;
 }
 
 static int put_file(struct unpack *u, struct place *place, struct archive_entry *e,
@@ -383,7 +179,7 @@ static int put_file(struct unpack *u, struct place *place, struct archive_entry 
 	if (rc != 0)
 		return rc;
 	if (fd < 0)
-		return failed(errno, place->path, err);
+		return place_failed(errno, place->path, err);
 	if (size < 0 || (uint64_t)size > u->limits->bytes - u->bytes)
 		return error_set(err, SLUICE_LIMIT, "its files are larger than %" PRIu64 " bytes",
 		                 u->limits->bytes);
@@ -392,7 +188,7 @@ static int put_file(struct unpack *u, struct place *place, struct archive_entry 
 	if (rc != 0)
 		return rc;
 	rc = set_file_meta(u, fd, e);
-	return rc < 0 ? failed(rc, place->path, err) : 0;
+	return rc < 0 ? place_failed(rc, place->path, err) : 0;
 }
 
 static int put_dir(struct unpack *u, struct place *place, struct archive_entry *e,
@@ -402,9 +198,9 @@ static int put_dir(struct unpack *u, struct place *place, struct archive_entry *
 	int rc = 0;
 
 	if (place->path[0])
-		rc = make_dir(u, place->parent, place->name, &fd);
+		rc = tree_make_dir(&u->tree, place->parent, place->name, &fd);
 	else
-		fd = io_open_in_root(u->root, ".", O_RDONLY | O_DIRECTORY);
+		fd = io_open_in_root(u->tree.root, ".", O_RDONLY | O_DIRECTORY);
 	if (rc == 0 && fd < 0)
 		rc = fd;
 	if (rc == 0)
@@ -412,7 +208,7 @@ static int put_dir(struct unpack *u, struct place *place, struct archive_entry *
 	if (rc == 0)
 		rc = set_xattrs(fd, e);
 	if (rc < 0)
-		return failed(rc, place->path, err);
+		return place_failed(rc, place->path, err);
 	u->later = xgrow(u->later, u->n_later, &u->cap_later, sizeof *u->later);
 	u->later[u->n_later] = (struct later){
 		.path = xstrdup(place->path),
@@ -433,14 +229,14 @@ static int put_symlink(struct unpack *u, struct place *place, struct archive_ent
 	if (rc != 0)
 		return rc;
 	if (!target || !*target || strlen(target) >= PATH_MAX)
-		return refuse(place->path, "a symbolic link without a target, or too long a one",
-		              err);
+		return place_refuse(place->path,
+		                    "a symbolic link without a target, or too long a one", err);
 	if (symlinkat(target, place->parent, place->name) != 0)
-		return failed(errno, place->path, err);
+		return place_failed(errno, place->path, err);
 	rc = set_owner_at(u, place, e);
 	if (rc == 0)
 		rc = set_times_at(place, e);
-	return rc < 0 ? failed(rc, place->path, err) : 0;
+	return rc < 0 ? place_failed(rc, place->path, err) : 0;
 }
 
 /* Where it may not be made (in a user namespace), a device is left out: the runtime gives a
@@ -452,36 +248,37 @@ static int put_node(struct unpack *u, struct place *place, struct archive_entry 
 	mode_t mode = archive_entry_perm(e) & 07777;
 	int rc = place_clear(place, err);
 
-	if (rc != 0 || (type != AE_IFIFO && !u->privileged))
+	if (rc != 0 || (type != AE_IFIFO && !u->tree.privileged))
 		return rc;
 	if (mknodat(place->parent, place->name, type | 0600, archive_entry_rdev(e)) != 0)
-		return errno == EPERM && type != AE_IFIFO ? 0 : failed(errno, place->path, err);
+		return errno == EPERM && type != AE_IFIFO ? 0
+		                                          : place_failed(errno, place->path, err);
 	rc = set_owner_at(u, place, e);
 	if (rc == 0 && fchmodat(place->parent, place->name, mode, 0) != 0)
 		rc = -errno;
 	if (rc == 0)
 		rc = set_times_at(place, e);
-	return rc < 0 ? failed(rc, place->path, err) : 0;
+	return rc < 0 ? place_failed(rc, place->path, err) : 0;
 }
 
 /* Opens what a hard link shares, without following it. */
 static int link_target(struct unpack *u, struct place *target, const char *from, struct error *err)
 {
 	AUTO_FD int fd = -1;
-	int rc = target->path[0] ? place_enter(u, target, false, err) : -ENOENT;
+	int rc = target->path[0] ? place_enter(&u->tree, target, false, err) : -ENOENT;
 	struct stat st;
 
 	if (rc == 0 && fstatat(target->parent, target->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		rc = -errno;
 	if (rc != 0)
-		return refuse(from,
-		              "a hard link to a file that this layer does not bring; rebuild "
-		              "the image so that it does",
-		              err);
+		return place_refuse(from,
+		                    "a hard link to a file that this layer does not bring; rebuild "
+		                    "the image so that it does",
+		                    err);
 	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
-		return refuse(from, "a hard link to something that is no file", err);
+		return place_refuse(from, "a hard link to something that is no file", err);
 	fd = fcntl(target->parent, F_DUPFD_CLOEXEC, 3);
-	return fd < 0 ? failed(errno, from, err) : take_fd(&fd);
+	return fd < 0 ? place_failed(errno, from, err) : take_fd(&fd);
 }
 
 static bool same_file(int a_dir, const char *a, int b_dir, const char *b)
@@ -499,19 +296,19 @@ static int put_hardlink(struct unpack *u, struct place *place, struct archive_en
 {
 	struct place target = { .parent = -1 };
 	AUTO_FD int dir = -1;
-	int rc = path_clean(archive_entry_hardlink(e), u->limits, target.path, err);
+	int rc = place_clean(archive_entry_hardlink(e), u->limits->depth, target.path, err);
 
 	if (rc != 0)
 		return error_wrap(err, "hard link '%s'", place->path);
 	dir = link_target(u, &target, place->path, err);
 	if (dir < 0)
 		return dir;
-	rc = place_enter(u, place, true, err);
+	rc = place_enter(&u->tree, place, true, err);
 	if (rc != 0 || same_file(dir, target.name, place->parent, place->name))
 		return rc;
 	rc = place_clear(place, err);
 	if (rc == 0 && linkat(dir, target.name, place->parent, place->name, 0) != 0)
-		rc = failed(errno, place->path, err);
+		rc = place_failed(errno, place->path, err);
 	return rc;
 }
 
@@ -526,11 +323,11 @@ static int put_whiteout(struct unpack *u, struct place *place, struct error *err
 		if (mknodat(place->parent, place->name, S_IFCHR, makedev(0, 0)) != 0)
 			rc = -errno;
 	} else if (S_ISDIR(st.st_mode)) {
-		rc = make_dir(u, place->parent, place->name, &fd);
+		rc = tree_make_dir(&u->tree, place->parent, place->name, &fd);
 		if (rc == 0)
-			rc = make_opaque(u, fd);
+			rc = tree_make_opaque(&u->tree, fd);
 	}
-	return rc < 0 ? failed(rc, place->path, err) : 0;
+	return rc < 0 ? place_failed(rc, place->path, err) : 0;
 }
 
 /* ".wh.NAME" hides NAME, ".wh..wh..opq" all that lower layers have here; other ".wh..wh." names
@@ -541,13 +338,13 @@ static int put_marker(struct unpack *u, struct place *place, struct error *err)
 	int rc;
 
 	if (strcmp(hidden, ".wh..opq") == 0) {
-		rc = make_opaque(u, place->parent);
-		return rc < 0 ? failed(rc, place->path, err) : 0;
+		rc = tree_make_opaque(&u->tree, place->parent);
+		return rc < 0 ? place_failed(rc, place->path, err) : 0;
 	}
 	if (strncmp(hidden, ".wh.", 4) == 0)
 		return 0;
 	if (!io_is_component(hidden))
-		return refuse(place->path, "a whiteout of nothing", err);
+		return place_refuse(place->path, "a whiteout of nothing", err);
 	place->name = hidden;
 	return put_whiteout(u, place, err);
 }
@@ -566,14 +363,14 @@ static int put_by_type(struct unpack *u, struct place *place, struct archive_ent
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if (kinds[i].type == archive_entry_filetype(e))
 			return kinds[i].put(u, place, e, err);
-	return refuse(place->path, "neither file, directory, link, device nor FIFO", err);
+	return place_refuse(place->path, "neither file, directory, link, device nor FIFO", err);
 }
 
 static int put_entry(struct unpack *u, struct archive_entry *e, struct error *err)
 {
 	struct place place = { .parent = -1 };
 	const char *raw = archive_entry_pathname(e);
-	int rc = raw ? path_clean(raw, u->limits, place.path, err)
+	int rc = raw ? place_clean(raw, u->limits->depth, place.path, err)
 	             : error_set(err, SLUICE_INVALID, "an entry has no name");
 
 	if (rc == 0 && ++u->entries > u->limits->entries)
@@ -586,10 +383,10 @@ static int put_entry(struct unpack *u, struct archive_entry *e, struct error *er
 	if (!place.path[0])
 		return archive_entry_filetype(e) == AE_IFDIR
 		               ? put_dir(u, &place, e, err)
-		               : refuse(raw, "the root is no directory", err);
+		               : place_refuse(raw, "the root is no directory", err);
 	if (archive_entry_hardlink(e))
 		return put_hardlink(u, &place, e, err);
-	rc = place_enter(u, &place, true, err);
+	rc = place_enter(&u->tree, &place, true, err);
 	if (rc != 0)
 		return rc;
 	if (strncmp(place.name, ".wh.", 4) == 0)
@@ -609,7 +406,7 @@ static int later_cmp(const void *a, const void *b)
 
 static int later_apply(const struct unpack *u, const struct later *l, struct error *err)
 {
-	AUTO_FD int fd = io_open_in_root(u->root, l->path[0] ? l->path : ".",
+	AUTO_FD int fd = io_open_in_root(u->tree.root, l->path[0] ? l->path : ".",
 	                                 O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 	int rc = 0;
 
@@ -621,7 +418,7 @@ static int later_apply(const struct unpack *u, const struct later *l, struct err
 		rc = -errno;
 	if (rc == 0)
 		rc = set_times(fd, l->mtime);
-	return rc < 0 ? failed(rc, l->path, err) : 0;
+	return rc < 0 ? place_failed(rc, l->path, err) : 0;
 }
 
 static int finish_dirs(struct unpack *u, struct error *err)
@@ -689,12 +486,10 @@ int unpack_layer(int blob_fd, const struct digest *blob, const struct digest *ta
                  const struct unpack_limits *limits, struct error *err)
 {
 	struct unpack u = {
-		.root = root_fd,
-		.privileged = geteuid() == 0,
+		.tree = { .root = root_fd, .parent_fd = -1, .privileged = geteuid() == 0 },
 		.limits = limits,
 		.stream = stream_new(blob_fd, limits),
 		.tar = archive_read_new(),
-		.parent_fd = -1,
 	};
 	/* In a UTF-8 locale libarchive would change names to their composed form. */
 	locale_t plain = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
@@ -705,8 +500,7 @@ int unpack_layer(int blob_fd, const struct digest *blob, const struct digest *ta
 	freelocale(plain);
 	(void)archive_read_free(u.tar);
 	stream_free(u.stream);
-	cleanup_fd(&u.parent_fd);
-	free(u.parent);
+	tree_release(&u.tree);
 	for (size_t i = 0; i < u.n_later; i++)
 		free(u.later[i].path);
 	free(u.later);
