@@ -1,7 +1,7 @@
 /*
  * What the jobs of a run wrote, from the files that their shims keep:
- * HOME/runs/UUID/JOB/ATTEMPT/log. The lines of several jobs are merged by their times; following
- * goes on where reading stopped.
+ * HOME/runs/UUID/jobs/JOB/ATTEMPT/log. The lines of several jobs are merged by their times;
+ * following goes on where reading stopped.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -177,7 +177,8 @@ static int add_job(void *arg, const struct catalog_job *job)
 		all->prefix = (int)strlen(job->name);
 	if (job->attempt == 0 || has_log(all, job))
 		return 0;
-	path = xasprintf("%s/runs/%s/%s/%d/log", all->home, all->uuid, job->name, job->attempt);
+	path = xasprintf("%s/runs/%s/jobs/%s/%d/log", all->home, all->uuid, job->name,
+	                 job->attempt);
 	log.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (log.fd < 0)
 		return 0; /* not begun, or removed */

@@ -39,7 +39,8 @@ struct run {
 	struct run_hooks hooks;
 	char uuid[UUID_LEN + 1];
 	int64_t number;
-	char *dir; /* HOME/runs/UUID */
+	char *dir; /* HOME/runs/UUID: lock, workflow.yaml and jobs/JOB/ATTEMPT; a job may be
+	            * called as it likes */
 	int lock;  /* held while this runner owns the run; -1 */
 	struct run_job *jobs;
 	struct sched sched;

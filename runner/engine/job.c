@@ -112,11 +112,12 @@ int job_open_outputs(struct run_job *job, struct error *err)
 	job->outputs = n ? xcalloc(n, sizeof *job->outputs) : NULL;
 	for (size_t i = 0; i < job->spec->n_outputs; i++) {
 		const struct spec_output *spec = &job->spec->outputs[i];
-		struct run_output *o = &job->outputs[job->n_outputs];
 		const struct target *target;
+		struct run_output *o;
 
 		if (spec->type != SPEC_DATASET)
 			continue;
+		o = &job->outputs[job->n_outputs];
 		target = map_find(&run->targets, spec->ref.text);
 		history_flush(run);
 		if (datasets_open_version(run->datasets, &target->dataset, "", &maker, &o->version,
@@ -182,7 +183,7 @@ static int begin_attempt(struct run_job *job, struct error *err)
 	int rc;
 
 	free(job->dir);
-	job->dir = xasprintf("%s/%s/%d", job->run->dir, job->spec->id, job->attempt);
+	job->dir = xasprintf("%s/jobs/%s/%d", job->run->dir, job->spec->id, job->attempt);
 	rc = io_mkdirs(job->dir, 0755);
 	if (rc < 0)
 		return error_sys(err, rc, "cannot make '%s'", job->dir);

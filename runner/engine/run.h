@@ -56,7 +56,8 @@ struct run_job {
 	int attempt;         /* from 1; 0: it has not started */
 	bool stopping;       /* it was asked to stop */
 	const char *message; /* why it ended as it did, or NULL */
-	char *dir;           /* HOME/runs/RUN/JOB/ATTEMPT once it has started: `log` lies in it */
+	char *dir;           /* HOME/runs/RUN/jobs/JOB/ATTEMPT once it has started: `log` lies
+	                      * in it */
 	int64_t started_ms, finished_ms; /* monotonic */
 	struct job_work *live;           /* while it is between waiting and its end */
 	struct run_output *outputs;      /* its dataset outputs, once the run has started */

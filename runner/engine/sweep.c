@@ -33,14 +33,15 @@ static int collect(void *arg, const struct catalog_run *run)
 	return 0;
 }
 
-/* Walks RUN/JOB/ATTEMPT; the directory's own files (lock, workflow.yaml) are no directories. */
+/* Walks RUN/jobs/JOB/ATTEMPT. */
 static void sweep_attempts(struct sweep *s, const char *run_dir)
 {
-	AUTO_DIR DIR *jobs = opendir(run_dir);
+	AUTO_FREE char *jobs_dir = xasprintf("%s/jobs", run_dir);
+	AUTO_DIR DIR *jobs = opendir(jobs_dir);
 	const struct dirent *job;
 
 	while (jobs && (job = readdir(jobs)) != NULL) {
-		AUTO_FREE char *job_dir = xasprintf("%s/%s", run_dir, job->d_name);
+		AUTO_FREE char *job_dir = xasprintf("%s/%s", jobs_dir, job->d_name);
 		AUTO_DIR DIR *attempts = io_is_component(job->d_name) && job->d_type == DT_DIR
 		                                 ? opendir(job_dir)
 		                                 : NULL;
