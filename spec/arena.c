@@ -75,7 +75,9 @@ static size_t next_size(const struct arena *a)
 
 	if (size < BLOCK_MIN)
 		size = BLOCK_MIN;
-	return size < BLOCK_MAX ? size : BLOCK_MAX;
+	if (size > BLOCK_MAX)
+		size = BLOCK_MAX;
+	return size < a->room ? size : a->room;
 }
 
 static void *take(struct arena *a, size_t size)
@@ -107,11 +109,11 @@ void *arena_alloc(struct arena *a, size_t size)
 	size_t skip = (size_t)(-(uintptr_t)a->next & (ALIGN - 1));
 	void *p = NULL;
 
-	if (skip <= a->left) {
+	if (skip > a->left) {
+		a->left = 0;
+	} else if (skip > 0) { /* `next` may be NULL else */
 		a->next += skip;
 		a->left -= skip;
-	} else {
-		a->left = 0;
 	}
 	p = take(a, size ? size : 1);
 	return p ? memset(p, 0, size) : NULL;

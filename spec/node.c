@@ -20,9 +20,9 @@ struct frame {
 	struct node node;
 	size_t first;      /* of its items on the pile */
 	uint64_t expanded; /* nodes, aliases written out */
-	unsigned height;
-	uint32_t anchor; /* index + 1 in `anchors`, or 0 */
-	bool merges;     /* a map with a key `<<` */
+	unsigned height;   /* levels, its own among them */
+	uint32_t anchor;   /* index + 1 in `anchors`, or 0 */
+	bool merges;       /* a map with a key `<<` */
 };
 
 struct anchor {
@@ -209,7 +209,9 @@ static bool too_deep(struct composer *c, struct place at)
 static bool open_collection(struct composer *c, const yaml_event_t *event, enum node_kind kind,
                             const yaml_char_t *anchor, const yaml_char_t *tag)
 {
-	struct frame frame = { .node = node_of(c, event, kind), .first = c->n_pile, .expanded = 1 };
+	struct frame frame = {
+		.node = node_of(c, event, kind), .first = c->n_pile, .expanded = 1, .height = 1
+	};
 
 	if (c->depth == NODE_DEPTH_MAX)
 		return too_deep(c, node_place(&frame.node));

@@ -87,11 +87,14 @@ static struct line line_from(const struct syntax *s, size_t at)
 /* The line after LINE; without text at the end. */
 static struct line line_after(const struct syntax *s, struct line line)
 {
-	size_t at = (size_t)(line.text - s->text) + line.len;
+	size_t end = 0;
 
-	if (at == s->len)
+	if (!line.text)
+		return line;
+	end = (size_t)(line.text - s->text) + line.len;
+	if (end == s->len)
 		return (struct line){ NULL, 0 };
-	return line_from(s, at + utf8_line_break(s->text + at, s->len - at));
+	return line_from(s, end + utf8_line_break(s->text + end, s->len - end));
 }
 
 /* LINE counts from 0, as libyaml does. */
@@ -163,6 +166,8 @@ static const struct explanation explanations[] = {
 	{ "found character that cannot start any token", "no value can begin with this character",
 	  "quote the value" },
 	{ "found unexpected end of stream", "a quote is opened and never closed", NULL },
+	{ "found unexpected ':'", "a ':' stands inside a value",
+	  "put a blank after the ':', or quote the value" },
 	{ "did not find expected ',' or ']'", "a ',' or ']' is missing in a list", NULL },
 	{ "did not find expected ',' or '}'", "a ',' or '}' is missing in a mapping", NULL },
 	{ "did not find expected <document start>", "the text goes on after the document's end",

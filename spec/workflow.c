@@ -252,6 +252,10 @@ void read_workflow(struct reader *r, const struct node *root)
 	static const struct place start = { { 1, 1 }, 1 };
 	size_t errors = r->diags->n_errors;
 
+	if (root && !node_is_null(root) && root->kind != NODE_MAP) {
+		(void)read_is_map(r, root, top_shape.what);
+		return;
+	}
 	if (root)
 		read_shape(r, root, &top_shape, r->spec);
 	if (r->jobs_at)
