@@ -107,8 +107,10 @@ void job_request_free(struct job_request *jr); /* takes NULL */
  * optional one that was not given. */
 struct pin *job_input_pin(const struct run_job *job, const struct spec_input *input);
 
-/* A string output must be a small plain file of text. */
-int job_check_string(const struct run_job *job, const struct spec_output *output,
+/* The job may have put anything in its outputs' places: a string must be a small plain file of
+ * text, all else the directory that stood there.  A link would lead whoever reads it to the host's
+ * files. */
+int job_check_output(const struct run_job *job, const struct spec_output *output,
                      struct error *err) MUST_USE;
 
 /* --- job.c --------------------------------------------------------------------------------- */

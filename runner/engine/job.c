@@ -273,11 +273,10 @@ static void commit_output(struct work *work)
 	                              on_warning, p, &p->info, &p->lock, &p->error);
 }
 
-static int check_strings(const struct run_job *job, struct error *err)
+static int check_outputs(const struct run_job *job, struct error *err)
 {
 	for (size_t i = 0; i < job->spec->n_outputs; i++)
-		if (job->spec->outputs[i].type == SPEC_STRING &&
-		    job_check_string(job, &job->spec->outputs[i], err) < 0)
+		if (job_check_output(job, &job->spec->outputs[i], err) < 0)
 			return err->class;
 	return 0;
 }
@@ -413,7 +412,7 @@ static void after_running(struct run_job *job)
 		job_end(job, JOB_CANCELED, NULL);
 	} else if (r->end == ATTEMPT_EXITED && r->exit_code == 0) {
 		notice_undeclared(job);
-		if (check_strings(job, &live->error) < 0) {
+		if (check_outputs(job, &live->error) < 0) {
 			job_end(job, JOB_FAILED, "%s", live->error.msg);
 		} else if (job->n_outputs == 0) {
 			job_end(job, JOB_SUCCEEDED, NULL);

@@ -166,10 +166,28 @@ static int read_string(const struct run_job *from, const struct spec_output *out
 	return 0;
 }
 
-int job_check_string(const struct run_job *job, const struct spec_output *output, struct error *err)
+static int check_directory(const struct run_job *job, const struct spec_output *output,
+                           struct error *err)
+{
+	AUTO_FREE char *path = xasprintf("%s/outputs/%s", job->dir, output->name);
+	struct stat st;
+
+	if (lstat(path, &st) != 0)
+		return error_set(err, SLUICE_NOT_FOUND, "it removed /outputs/%s: write into it",
+		                 output->name);
+	if (!S_ISDIR(st.st_mode))
+		return error_set(err, SLUICE_INVALID,
+		                 "/outputs/%s is no longer a directory: write into it",
+		                 output->name);
+	return 0;
+}
+
+int job_check_output(const struct run_job *job, const struct spec_output *output, struct error *err)
 {
 	AUTO_STRBUF struct strbuf sb = STRBUF_INIT(STRING_MAX);
 
+	if (output->type != SPEC_STRING)
+		return check_directory(job, output, err);
 	return read_string(job, output, &sb, err);
 }
 

@@ -20,7 +20,8 @@
 
 /* --- an executor that runs nothing ---------------------------------------------------------- */
 
-/* What a job does stands in its variable DO: "ok", "fail", "error", "hang", "write". */
+/* What a job does stands in its variable DO: "ok", "fail", "error", "hang", "write", "link" (puts a
+ * link to /etc in its output's place), "remove". */
 struct fake {
 	struct executor base;
 	uv_loop_t *loop;
@@ -94,6 +95,20 @@ static void write_outputs(const struct request *request, const char *text)
 	}
 }
 
+static void replace_output(const struct request *request, const char *with)
+{
+	for (size_t i = 0; i < request->n_mounts; i++) {
+		char path[4096];
+
+		if (strcmp(request->mounts[i].target, "/outputs") != 0)
+			continue;
+		(void)snprintf(path, sizeof path, "%s/out", request->mounts[i].source);
+		assert_int_equal(rmdir(path), 0);
+		if (with)
+			assert_int_equal(symlink(with, path), 0);
+	}
+}
+
 static int fake_start(struct executor *e, const struct request *request,
                       const struct attempt_hooks *hooks, struct attempt **ret_attempt,
                       struct error *err)
@@ -116,6 +131,8 @@ static int fake_start(struct executor *e, const struct request *request,
 	}
 	if (strncmp(what, "write", 5) == 0)
 		write_outputs(request, what);
+	if (strcmp(what, "link") == 0 || strcmp(what, "remove") == 0)
+		replace_output(request, what[0] == 'l' ? "/etc" : NULL);
 	if (strcmp(what, "writefail") == 0)
 		a->result.exit_code = 1;
 	if (f->started < 200)
@@ -406,6 +423,44 @@ static void a_job_that_succeeds_commits_and_one_that_fails_does_not(void **state
 	assert_int_equal(run_number(f->run), 3);
 }
 
+static void an_output_that_is_no_directory_any_more_fails_its_job(void **state)
+{
+	static const char volume[] = "jobs:\n"
+				     "  lock:\n"
+				     "    uses: container@v1\n"
+				     "    with: {image: 'a:1'}\n"
+				     "    env: {DO: %s}\n"
+				     "    outputs: {out: {type: volume}}\n"
+				     "  reader:\n"
+				     "    uses: container@v1\n"
+				     "    needs: [lock]\n"
+				     "    with: {image: 'a:1'}\n"
+				     "    inputs: {in: lock.outputs.out}\n";
+	static const struct {
+		bool is_volume;
+		const char *what, *message;
+	} cases[] = {
+		{ true, "link", "/outputs/out is no longer a directory: write into it" },
+		{ true, "remove", "it removed /outputs/out: write into it" },
+		{ false, "link", "/outputs/out is no longer a directory: write into it" },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char text[1024];
+
+		if (cases[i].is_volume)
+			(void)snprintf(text, sizeof text, volume, cases[i].what);
+		else
+			(void)snprintf(text, sizeof text, writer, cases[i].what);
+		do_run(f, text);
+		assert_int_equal(run_job(f->run, 0)->state, JOB_FAILED);
+		assert_string_equal(run_job(f->run, 0)->message, cases[i].message);
+		assert_int_equal(f->fake.started, 1);
+		assert_int_equal(run_exit_status(f->run), 1);
+	}
+}
+
 static void cancel_stops_what_runs_and_commits_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -492,6 +547,8 @@ int main(void)
 		                                teardown),
 		cmocka_unit_test_setup_teardown(
 			a_job_that_succeeds_commits_and_one_that_fails_does_not, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_output_that_is_no_directory_any_more_fails_its_job, setup, teardown),
 		cmocka_unit_test_setup_teardown(cancel_stops_what_runs_and_commits_nothing, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(fail_fast_cancels_the_rest, setup, teardown),
