@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/map.h"
 #include "base/strbuf.h"
 #include "base/xalloc.h"
 #include "executor/attempt.h"
@@ -21,6 +22,13 @@ struct oci {
 	uv_loop_t *loop;
 	struct images *images;
 	char *home, *runtime, *shim;
+	struct map ready; /* digest -> struct ready; loop thread only */
+};
+
+/* An image that jobs of this run have started from. */
+struct ready {
+	struct image *image;
+	struct strbuf passwd, group;
 };
 
 static struct oci *to_oci(struct executor *e)
@@ -55,28 +63,55 @@ static int read_optional(const struct image *image, const char *path, struct str
 	return rc == SLUICE_NOT_FOUND ? 0 : rc;
 }
 
+static void free_ready(void *value)
+{
+	struct ready *r = value;
+
+	image_free(r->image);
+	strbuf_release(&r->passwd);
+	strbuf_release(&r->group);
+	free(r);
+}
+
+/* Held until the end of the run: nobody can delete the layers under a job. */
+static int find_ready(struct oci *oci, const char *digest, struct ready **ret_ready,
+                      struct error *err)
+{
+	struct ready *r = map_find(&oci->ready, digest);
+	int rc;
+
+	if (!r) {
+		r = xcalloc(1, sizeof *r);
+		r->passwd = r->group = STRBUF_INIT(PASSWD_MAX);
+		rc = images_load(oci->images, digest, &r->image, err);
+		if (rc == 0)
+			rc = read_optional(r->image, "/etc/passwd", &r->passwd, err);
+		if (rc == 0)
+			rc = read_optional(r->image, "/etc/group", &r->group, err);
+		if (rc < 0) {
+			free_ready(r);
+			return rc;
+		}
+		(void)map_set(&oci->ready, digest, r);
+	}
+	*ret_ready = r;
+	return 0;
+}
+
 static int start_image(struct oci *oci, const struct launch *base,
                        const struct attempt_hooks *hooks, struct attempt **ret_attempt,
                        struct error *err)
 {
-	AUTO_STRBUF struct strbuf passwd = STRBUF_INIT(PASSWD_MAX);
-	AUTO_STRBUF struct strbuf group = STRBUF_INIT(PASSWD_MAX);
 	struct launch launch = *base;
-	struct image *image;
-	int rc = images_load(oci->images, base->request->image, &image, err);
+	struct ready *r;
+	int rc = find_ready(oci, base->request->image, &r, err);
 
 	if (rc < 0)
 		return rc;
-	rc = read_optional(image, "/etc/passwd", &passwd, err);
-	if (rc == 0)
-		rc = read_optional(image, "/etc/group", &group, err);
-	launch.image = image;
-	launch.passwd = strbuf_str(&passwd);
-	launch.group = strbuf_str(&group);
-	if (rc == 0)
-		rc = attempt_start(oci->loop, oci->shim, &launch, hooks, ret_attempt, err);
-	image_free(image);
-	return rc;
+	launch.image = r->image;
+	launch.passwd = strbuf_str(&r->passwd);
+	launch.group = strbuf_str(&r->group);
+	return attempt_start(oci->loop, oci->shim, &launch, hooks, ret_attempt, err);
 }
 
 static int start(struct executor *e, const struct request *request,
@@ -104,6 +139,7 @@ static void oci_free(struct executor *e)
 {
 	struct oci *oci = to_oci(e);
 
+	map_release(&oci->ready, free_ready);
 	free(oci->home);
 	free(oci->runtime);
 	free(oci->shim);
