@@ -5,7 +5,11 @@ set -Eeuo pipefail
 trap 'echo "stopped at ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND"' ERR
 
 export SLUICE_HOME=$PWD/home
-cp -a --reflink=auto "$BASE_HOME" "$SLUICE_HOME"
+mkdir -m "$(stat -c %a "$BASE_HOME")" "$SLUICE_HOME"
+for part in "$BASE_HOME"/*; do
+	# Unpacked layers never change, so links do.
+	if [ "${part##*/}" = layers ]; then cp -al "$part" "$SLUICE_HOME/"; else cp -a "$part" "$SLUICE_HOME/"; fi
+done
 mkdir work
 cd work
 
@@ -24,8 +28,8 @@ sluice() {
 	"$SLUICE" "$@" >out 2>err || status=$?
 	# Job names are padded to the longest one.
 	sed -E -i 's/^([A-Za-z0-9_.-]+) +([|:]) /\1 \2 /' out
-	sed 's/^/  out: /' out | head -n 60
-	sed 's/^/  err: /' err | head -n 60
+	sed -n '1,60s/^/  out: /p' out
+	sed -n '1,60s/^/  err: /p' err
 	echo "  status: $status"
 }
 
@@ -93,28 +97,26 @@ wait_for() {
 
 # What the program may leave nowhere when it has ended: processes, mounts and cgroups of this home.
 processes_here() {
-	local pid
-	for pid in /proc/[0-9]*; do
-		[ "${pid#/proc/}" != $$ ] || continue
-		if tr '\0' ' ' 2>/dev/null <"$pid/cmdline" | grep -qF "$SLUICE_HOME/" ||
-			[[ $(readlink "$pid/cwd" 2>/dev/null) == "$SLUICE_HOME"/* ]]; then
-			echo "${pid#/proc/} $(tr '\0' ' ' 2>/dev/null <"$pid/cmdline")"
-		fi
+	local file
+	# The pattern comes from a file, so that grep does not find itself.
+	for file in $(grep -laF -f <(echo "$SLUICE_HOME/") /proc/[0-9]*/cmdline 2>/dev/null); do
+		file=${file%/cmdline}
+		echo "${file#/proc/} $(tr '\0' ' ' 2>/dev/null <"$file/cmdline")"
 	done
 }
 
 mounts_here() { grep -F "$SLUICE_HOME/" /proc/self/mountinfo || true; }
 
-cgroups_here() { # those of this home's runs
+cgroups_here() { # those of this home's attempts are named after the run's first eight digits
 	local run
 	for run in "$SLUICE_HOME"/runs/*/; do
-		[ -d "$run" ] || continue
-		find /sys/fs/cgroup -maxdepth 5 -path '*sluice*' -name "*$(basename "$run")*" 2>/dev/null
+		run=$(basename "$run")
+		find /sys/fs/cgroup -maxdepth 5 -path "*/sluice/${run:0:8}-*" 2>/dev/null
 	done
 }
 
 scratch_here() { # overlay work directories and unfinished things
-	find "$SLUICE_HOME/tmp" -mindepth 1 -maxdepth 1 2>/dev/null || true
+	find "$SLUICE_HOME/tmp" -mindepth 1 -maxdepth 1 ! -name runtime-works 2>/dev/null || true
 	find "$SLUICE_HOME/runs" -mindepth 3 \( -name scratch -o -name work -o -name upper -o -name views \) \
 		-type d 2>/dev/null || true
 }

@@ -31,7 +31,7 @@ start() {
 	"$SLUICE" run sleep.yaml "$@" >out 2>err &
 	runner=$!
 	set +m
-	wait_for 30 grep -qE '^sleep +[|] started' out
+	wait_for 30 grep -rq started "$SLUICE_HOME/runs" --include=log
 }
 
 ended() { # STATUS

@@ -60,14 +60,6 @@ test_no_create_datasets() {
 	same "$(versions brand-new)" 1
 }
 
-test_near_name_is_pointed_out() {
-	ok datasets create --name measurements
-	writer measurments
-	ok run writer.yaml
-	cat out err >both
-	says both measurements
-}
-
 test_missing_input_is_an_error() {
 	writer grown
 	ok run writer.yaml
@@ -302,7 +294,7 @@ test_weird_file_names() {
 		echo 'jobs:'
 		script_job a 'outputs: {d: {type: dataset, with: {ref: weird}}}' <<'END'
 cd /outputs/d
-touch ' leading' 'trailing ' 'a b%20c' $'new\nline' $'tab\there' $'bytes\xff\xfe' 'ümläut' '-dash' '*' "it's" '"quoted"' '\back'
+touch -- ' leading' 'trailing ' 'a b%20c' $'new\nline' $'tab\there' $'bytes\xff\xfe' 'ümläut' '-dash' '*' "it's" '"quoted"' '\back'
 mkdir $'dir\nname' && echo deep > $'dir\nname/.hidden'
 END
 		script_job b 'needs: [a]' 'inputs: {d: a.outputs.d}' <<'END'

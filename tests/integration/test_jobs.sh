@@ -40,11 +40,11 @@ test_fail_fast() {
 test_exit_status_of_signals() {
 	{
 		echo 'jobs:'
-		script_job killed <<<'kill -9 $$'
+		script_job killed <<<'bash -c "kill -9 \$\$"'
 	} >kill.yaml
 	expect 1 sluice run kill.yaml
 	cat out err >both
-	matches both '137|signal 9|SIGKILL|[Kk]illed'
+	says both 137
 }
 
 test_order_and_jobs() {
@@ -114,7 +114,7 @@ test_long_script() {
 		echo 'jobs:'
 		{
 			local i
-			for i in $(seq 5000); do
+			for i in $(seq 8000); do
 				echo "x=$i # a line that makes this script longer than one argument may be"
 			done
 			echo 'echo "x is $x"'
@@ -122,7 +122,7 @@ test_long_script() {
 	} >long.yaml
 	[ "$(wc -c <long.yaml)" -gt 400000 ] || fail 'too short for this test'
 	ok run long.yaml
-	says out 'long | x is 5000'
+	says out 'long | x is 8000'
 }
 
 test_script_stops_where_bash_would() {
@@ -181,7 +181,7 @@ test_string_not_written() {
 	sluice run string.yaml
 	[ "$status" -ne 0 ] || fail 'a string that was not written is an error'
 	cat out err >both
-	says both "'s'"
+	says both /outputs/s
 }
 
 test_long_lines_and_binary_output() {
@@ -189,14 +189,26 @@ test_long_lines_and_binary_output() {
 		echo 'jobs:'
 		script_job a <<'END'
 head -c 200000 /dev/zero | tr '\0' x; echo
-printf 'bell \a escape \033[31m nul \0 end\n'
+printf 'nul \0 and a byte \377 that is no UTF-8\n'
 printf 'no newline at the end'
 END
 	} >lines.yaml
 	ok run lines.yaml
 	same "$(tr -cd x <out | head -c 300000 | wc -c | awk '{ print ($1 >= 200000) }')" 1
-	! grep -q $'\033\[31m' out || fail 'an escape sequence reaches the terminal'
-	says out 'no newline at the end'
+	says out 'that is no UTF-8'
+	says out 'a | no newline at the end'
+}
+
+test_lines_are_shown_while_the_job_runs() {
+	{
+		echo 'jobs:'
+		script_job a <<<'echo early; sleep 5; echo late'
+	} >slow.yaml
+	"$SLUICE" run slow.yaml >out 2>err &
+	wait_for 4 grep -q 'a | early' out
+	silent out late
+	wait $!
+	says out 'a | late'
 }
 
 test_heavy_output() {
