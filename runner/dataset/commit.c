@@ -2,26 +2,19 @@
  * The commit.  A version exists when versions/VER.json does; that file is created without
  * replacing, so of two that commit one version one wins.  Everything it rests on is durable before:
  *
- *	1  bytes: objects, manifest, tree    store_add_tree
- *	2  one sync                          store_sync
- *	3  the record                        under the dataset's lock, with the next number: the
- *commit 4  the row                           a killed writer's is made from its intent 5
- *open/VER.json and open/VER.data go
+ *	1  objects, manifest                  store_add_tree
+ *	2  one sync                           store_sync
+ *	3  the digest, in the open record     where the directory is ours to take
+ *	4  the directory becomes the tree     store_take_tree
+ *	5  the record                         under the dataset's lock, with the next number
+ *	6  the row                            a killed writer's is made from its intent
+ *	7  open/VER.json and open/VER.data go
  *
- * Killed before 1: nothing happened.  Killed in 1 without adoption, or before 3: the files are
- * where they were; what got into the store is garbage until the next try finds it there.  Killed
- * after 3: it is committed, and who looks at the intent does 4 and 5.
- *
- * Adoption needs more, because it moves the directory away: store_add_tree renames it to be the
- * tree, and only then do we learn the digest that finds it again.  So its identity (inode number
- * and time of birth, which a rename keeps) is written to the open record before.  The next try
- * that misses the directory looks for that identity among the trees.  Once store_add_tree has
- * returned, and what it wrote is durable, the digest is written there too, and holds from then on.
- *
- * One gap is left: where an equal tree was there already, the directory is removed, and a kill
- * after that and before the digest is written leaves a version of which no one knows what it
- * held.  Its content is in the store all the same, but the commit says clearly that it cannot go
- * on.  Nothing that was reported committed is touched by that.
+ * Killed before 3: the files are where they were; what got into the store is garbage until the next
+ * try finds it there.  Killed after 3: the digest stands for the files, and the next try goes on
+ * with 5; that the directory may lie there still, or the tree may not, is harmless, because
+ * store_tree makes a tree from its objects.  Killed after 5: it is committed, and who looks at the
+ * intent does 6 and 7.
  *
  * Two that commit one version at once must not take one directory together: the bytes are behind
  * a lock of that version, and the second finds the digest that the first has written.
@@ -33,7 +26,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -49,23 +41,8 @@ struct bytes {
 	struct open_record open;
 };
 
-/* A rename keeps it, and no other directory ever has it: inode numbers alone are used again. */
-static int identify(int dirfd, const char *path, char ret_identity[TAKING_SIZE])
-{
-	struct statx st;
-
-	ret_identity[0] = '\0';
-	if (statx(dirfd, path, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME, &st) != 0)
-		return -errno;
-	if ((st.stx_mask & STATX_BTIME) && S_ISDIR(st.stx_mode) &&
-	    snprintf(ret_identity, TAKING_SIZE, "%llu-%lld.%09u", (unsigned long long)st.stx_ino,
-	             (long long)st.stx_btime.tv_sec, st.stx_btime.tv_nsec) < 0)
-		ret_identity[0] = '\0';
-	return 0;
-}
-
-/* Changes the open record, unless it was dropped or handed over meanwhile. */
-static int note(struct bytes *b, struct error *err)
+/* Writes the digest to the open record, unless that was dropped or handed over meanwhile. */
+static int note_taken(struct bytes *b, const struct store_tree_info *info, struct error *err)
 {
 	AUTO_FD int lock = store_lock_dataset(b->d->store, b->v->dataset, err);
 	const struct dataset_maker maker = {
@@ -76,60 +53,18 @@ static int note(struct bytes *b, struct error *err)
 	struct open_record now;
 	int rc = lock < 0 ? lock : record_get_open(b->d->store, b->v, &now, err);
 
-	if (rc == 0 && !open_is_made_by(&now, &maker))
-		rc = error_set(err, SLUICE_INVALID, "version '%s:%s' was given to another attempt",
-		               b->v->dataset, b->v->id);
-	return rc < 0 ? rc : record_put_open(b->d->store, &b->open, true, err);
-}
-
-static int note_taken(struct bytes *b, const struct store_tree_info *info, struct error *err)
-{
-	int rc = store_sync(b->d->store, err);
-
 	if (rc < 0)
 		return rc;
-	b->open.taken = true;
-	b->open.v.manifest = info->manifest;
-	b->open.v.files = info->files;
-	b->open.v.bytes = info->bytes;
-	return note(b, err);
+	if (!open_is_made_by(&now, &maker))
+		return error_set(err, SLUICE_INVALID,
+		                 "version '%s:%s' was given to another attempt", b->v->dataset,
+		                 b->v->id);
+	now.taken = true;
+	now.v.manifest = info->manifest;
+	now.v.files = info->files;
+	now.v.bytes = info->bytes;
+	return record_put_open(b->d->store, &now, true, err);
 }
-
-/* --- what a killed commit took --------------------------------------------------------------- */
-
-/* Finds the tree that was the noted directory. */
-static int find_taken(const struct bytes *b, struct digest *ret_manifest, struct error *err)
-{
-	AUTO_FREE char *path = xasprintf("%s/trees", store_path(b->d->store));
-	AUTO_DIR DIR *dir = opendir(path);
-	const struct dirent *e;
-	char identity[TAKING_SIZE];
-
-	while (dir && (e = readdir(dir)) != NULL) {
-		if (strlen(e->d_name) != DIGEST_HEX_LEN || !digest_parse(e->d_name, ret_manifest) ||
-		    identify(dirfd(dir), e->d_name, identity) < 0)
-			continue;
-		if (strcmp(identity, b->open.taking) == 0)
-			return 0;
-	}
-	return error_set(err, SLUICE_CORRUPT,
-	                 "the files of version '%s:%s' went into the store with a commit that was "
-	                 "killed, and cannot be told from those of an equal version; drop it, and "
-	                 "put them into a new version",
-	                 b->v->dataset, b->v->id);
-}
-
-static int recover(struct bytes *b, struct store_tree_info *ret_info, struct error *err)
-{
-	struct digest manifest;
-	int rc = find_taken(b, &manifest, err);
-
-	if (rc == 0)
-		rc = store_tree_stat(b->d->store, &manifest, ret_info, err);
-	return rc < 0 ? rc : note_taken(b, ret_info, err);
-}
-
-/* --- the bytes -------------------------------------------------------------------------------- */
 
 /* Ours to take are what datasets_put collected and what attempts left; all else is somebody's. */
 static bool is_ours(const struct datasets *d, const char *path)
@@ -142,47 +77,30 @@ static bool is_ours(const struct datasets *d, const char *path)
 	return real && real_runs && strncmp(real, real_runs, len) == 0 && real[len] == '/';
 }
 
-static int take(struct bytes *b, const char *path, struct store_tree_info *ret_info,
-                struct error *err)
-{
-	int rc = identify(AT_FDCWD, path, b->open.taking);
-
-	if (rc < 0)
-		return error_sys(err, rc, "cannot look at '%s'", path);
-	rc = note(b, err);
-	if (rc == 0)
-		rc = store_add_tree(b->d->store, path, STORE_ADOPT, b->warn, b->warn_arg, ret_info,
-		                    err);
-	return rc < 0 ? rc : note_taken(b, ret_info, err);
-}
-
-static int copy_in(struct bytes *b, struct store_tree_info *ret_info, struct error *err)
-{
-	int rc = store_add_tree(b->d->store, b->path, 0, b->warn, b->warn_arg, ret_info, err);
-
-	return rc < 0 ? rc : store_sync(b->d->store, err);
-}
-
 static int add_bytes(struct bytes *b, struct store_tree_info *ret_info, struct error *err)
 {
+	struct store *store = b->d->store;
 	AUTO_FREE char *data = open_data_path(b->d, b->v->dataset, b->v->id);
 	const char *path = b->path ? b->path : data;
-	int rc;
+	bool ours = !b->path || is_ours(b->d, path);
+	int rc = 0;
 
 	if (b->open.taken)
-		return store_tree_stat(b->d->store, &b->open.v.manifest, ret_info, err);
-	if (access(path, F_OK) == 0)
-		return path == data || is_ours(b->d, path) ? take(b, path, ret_info, err)
-		                                           : copy_in(b, ret_info, err);
-	if (b->open.taking[0])
-		return recover(b, ret_info, err);
-	if (b->path)
-		return error_set(err, SLUICE_NOT_FOUND, "there is no directory '%s'", path);
-	/* Nothing was put into it: an empty version. */
-	rc = io_mkdirs(data, 0755);
+		return store_tree_stat(store, &b->open.v.manifest, ret_info, err);
+	/* If nothing was put into it, this is an empty version. */
+	if (!b->path)
+		rc = io_mkdirs(data, 0755);
 	if (rc < 0)
 		return error_sys(err, rc, "cannot make directory '%s'", data);
-	return take(b, data, ret_info, err);
+	rc = store_add_tree(store, path, ours ? STORE_ADOPT : 0, b->warn, b->warn_arg, ret_info,
+	                    err);
+	if (rc == 0)
+		rc = store_sync(store, err);
+	if (rc == 0 && ours)
+		rc = note_taken(b, ret_info, err);
+	if (rc == 0 && ours)
+		rc = store_take_tree(store, path, ret_info, err);
+	return rc;
 }
 
 int datasets_commit_bytes(struct datasets *d, const struct dataset_version *v, const char *path,

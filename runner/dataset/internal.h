@@ -41,13 +41,10 @@ int record_put_version(struct store *store, const struct dataset_version *v,
 int record_get_version(struct store *store, const char *ds, const char *ver,
                        struct dataset_version *ret_version, struct error *err) MUST_USE;
 
-enum { TAKING_SIZE = 64 };
-
 /* An open version, and how far its commit has come; see commit.c. */
 struct open_record {
 	struct dataset_version v;
-	char taking[TAKING_SIZE]; /* the directory that is being taken into the store, or "" */
-	bool taken;               /* it was: v.manifest names its content */
+	bool taken; /* its files are in the store for good: v.manifest names them */
 };
 
 int record_put_open(struct store *store, const struct open_record *open, bool replace,

@@ -224,8 +224,6 @@ int record_put_open(struct store *store, const struct open_record *open, bool re
 	AUTO_JSON cJSON *doc = new_version_doc(&open->v, NULL);
 	char path[RECORD_PATH_SIZE];
 
-	if (open->taking[0])
-		json_add_str(doc, "taking", open->taking);
 	if (open->taken)
 		add_manifest(doc, &open->v);
 	return put(store, record_open_path(open->v.dataset, open->v.id, path), doc, replace, err);
@@ -243,7 +241,6 @@ int record_read_open(struct store *store, const char *ds, const char *ver,
 		rc = read_version_doc(store, path, ds, ver, doc, &open.v, err);
 	if (rc < 0)
 		return rc;
-	text_copy(open.taking, sizeof open.taking, json_str(doc, "taking"));
 	open.taken = read_manifest(doc, &open.v);
 	*ret_open = open;
 	return 0;

@@ -116,7 +116,7 @@ int datasets_open_version(struct datasets *d, const struct dataset *dataset, con
 	return 0;
 }
 
-/* The files that a killed commit took are not in the directory, and new ones would hide them. */
+/* The files that a killed commit took may not be in the directory, and new ones would be lost. */
 int datasets_open_path(struct datasets *d, const struct dataset_version *v, char **ret_path,
                        struct error *err)
 {
@@ -126,7 +126,7 @@ int datasets_open_path(struct datasets *d, const struct dataset_version *v, char
 
 	if (rc < 0)
 		return rc;
-	if (open.taken || (open.taking[0] && access(path, F_OK) != 0))
+	if (open.taken)
 		return error_set(err, SLUICE_INVALID,
 		                 "version '%s:%s' is in the middle of its commit; commit it, or "
 		                 "drop it",
@@ -177,7 +177,6 @@ int datasets_hand_over(struct datasets *d, const struct dataset_version *v,
 		return rc;
 	/* What the attempt before had taken into the store is not the next one's. */
 	open.taken = false;
-	open.taking[0] = '\0';
 	rc = record_put_open(d->store, &open, true, err);
 	index_settle(d, what);
 	return rc;

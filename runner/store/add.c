@@ -7,8 +7,8 @@
  * syncfs that the caller (store_sync) makes before the record.  A power cut in between leaves
  * objects that nobody names, some of them shorter than they should be; object.c does not trust a
  * taken name whose size is wrong.  A killed process leaves complete objects, which the next commit
- * finds.  Only a tree is different: nobody looks into it again once it has its name, so this file
- * syncs before it gives a tree its name; then there is little left for the caller's sync to do.
+ * finds.  Only a tree is different: nobody looks into it again once it has its name, so it gets it
+ * after that sync, by store_take_tree().
  *
  * Adoption.  To take a file without copying it, its inode must be ours alone for ever:
  *
@@ -21,8 +21,8 @@
  * Where any of it fails the file is copied, what was copied is hashed, and a link to the copy takes
  * the file's place.  The same happens when an equal object is there already, so that a tree never
  * holds content twice.  These replacements come after the manifest is known: if its tree exists
- * they are needless.  At each instant each file of the directory is whole, so a commit that was
- * killed can be started again.
+ * they are needless.  At each instant each file of the directory is whole and in its place, so a
+ * commit that was killed can be started again.
  *
  * The owner becomes us (root: 0:0), the mode 0444 or 0555; setuid and setgid bits are dropped with
  * a warning, and with a change of owner, which executables always get, the kernel drops file
@@ -410,7 +410,7 @@ static int write_manifest(struct add *add, struct store_tree_info *info, struct 
 	return rc;
 }
 
-/* --- the directory becomes the tree ---------------------------------------------------------- */
+/* --- the directory becomes what the tree is -------------------------------------------------- */
 
 static int replace_file(struct add *add, const struct store_entry *e)
 {
@@ -444,24 +444,14 @@ static int replace_item(void *arg, void *state, size_t i)
 	return fail_file(add, i, &err);
 }
 
-static int make_tree(struct add *add, const char *path, const struct digest *manifest,
-                     struct error *err)
+static int lay_out(struct add *add, struct error *err)
 {
 	static const struct parallel_ops ops = { .item = replace_item };
-	int rc;
+	int rc = parallel_run(add->n, 0, &ops, add);
 
-	if (!tree_exists(add->store, manifest)) {
-		rc = parallel_run(add->n, 0, &ops, add);
-		if (rc != 0) {
-			*err = add->failed.err;
-			return rc;
-		}
-		rc = store_sync(add->store, err);
-		if (rc < 0)
-			return rc;
-	}
-	rc = tree_install(add->store, AT_FDCWD, path, manifest);
-	return rc < 0 ? error_sys(err, rc, "cannot move it into '%s'", add->store->path) : 0;
+	if (rc != 0)
+		*err = add->failed.err;
+	return rc;
 }
 
 /* --- the whole ----------------------------------------------------------------------------- */
@@ -504,23 +494,6 @@ static bool is_same_mount(int a, int b)
 	       x.stx_dev_major == y.stx_dev_major && x.stx_dev_minor == y.stx_dev_minor;
 }
 
-/* Its content is in the store, the directory itself cannot get there. */
-static int remove_source(struct add *add, const char *path, struct error *err)
-{
-	char id[DATASET_ID_LEN + 1];
-	int rc = store_sync(add->store, err);
-
-	if (rc < 0)
-		return rc;
-	/* In one step first: half a directory must not be taken for a whole one. */
-	id_new_dataset(id);
-	AUTO_FREE char *away = xasprintf("%s.%s", path, id);
-	if (rename(path, away) != 0)
-		return error_sys(err, errno, "cannot remove it");
-	rc = io_remove_tree(AT_FDCWD, away);
-	return rc < 0 ? error_sys(err, rc, "cannot remove it") : 0;
-}
-
 static int add_content(struct add *add, struct walk *walk, const struct walk_how *how,
                        struct store_tree_info *info, struct error *err)
 {
@@ -536,17 +509,16 @@ static int add_content(struct add *add, struct walk *walk, const struct walk_how
 	return write_manifest(add, info, err);
 }
 
-static int add_tree(struct add *add, const char *path, const struct walk_how *how,
-                    struct store_tree_info *ret_info, struct error *err)
+static int add_tree(struct add *add, const struct walk_how *how, struct store_tree_info *ret_info,
+                    struct error *err)
 {
 	AUTO_WALK struct walk walk = { 0 };
 	struct store_tree_info info = { 0 };
 	int rc = add_content(add, &walk, how, &info, err);
 
-	if (rc == 0 && add->adopt)
-		rc = make_tree(add, path, &info.manifest, err);
-	else if (rc == 0 && add->ours)
-		rc = remove_source(add, path, err);
+	info.laid_out = rc == 0 && add->adopt && !tree_exists(add->store, &info.manifest);
+	if (info.laid_out)
+		rc = lay_out(add, err);
 	if (rc == 0)
 		*ret_info = info;
 	return rc;
@@ -573,7 +545,7 @@ int store_add_tree(struct store *store, const char *path, unsigned flags, store_
 		                 quote(path, quoted));
 	if (root < 0)
 		return error_sys(err, errno, "cannot open directory '%s'", quote(path, quoted));
-	rc = add_tree(&add, path, &how, ret_info, err);
+	rc = add_tree(&add, &how, ret_info, err);
 	free(add.file);
 	free(add.later);
 	free(add.group);

@@ -134,9 +134,4 @@ enum { TREE_PATH_SIZE = 80 };
 const char *tree_path(const struct digest *manifest, char path[TREE_PATH_SIZE]);
 bool tree_exists(struct store *store, const struct digest *manifest);
 
-/* Moves a finished directory to its place among the trees; where it cannot go because the tree is
- * there already, it is removed.  Leaf. */
-int tree_install(struct store *store, int dirfd, const char *name,
-                 const struct digest *manifest) MUST_USE;
-
 #endif

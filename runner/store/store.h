@@ -9,8 +9,10 @@
  * bytes are durable):
  *
  *	fd = store_lock(store, LOCK_SHARED)        from the first look-up to the record
- *	store_add_tree(...)                        objects, manifest, tree
+ *	store_add_tree(...)                        objects, manifest
  *	store_sync(...)                            one syncfs
+ *	(note the manifest, durably)               with STORE_ADOPT, so that a kill loses nothing
+ *	store_take_tree(...)                       with STORE_ADOPT: the directory is the tree
  *	store_put_record(..., replace = false)     this is the commit
  *	close(fd)
  */
@@ -40,27 +42,36 @@ struct store_tree_info {
 	uint64_t files;         /* regular files and links */
 	uint64_t bytes;         /* their sizes added up */
 	uint64_t new_bytes;     /* of objects that were not there before */
+	bool laid_out;          /* the added directory is what the tree is: see store_take_tree */
 };
 
 enum store_add_flags {
 	/* The directory is ours to take: its files become objects without a copy where a read lease
-	 * succeeds and all their links lie inside it, and the directory itself becomes the tree. */
+	 * succeeds and all their links lie inside it, and it can become the tree. */
 	STORE_ADOPT = 1 << 0,
 };
 
 /*
  * Takes the content of directory `path` into the store: objects, manifest segments and root.  With
- * STORE_ADOPT the directory is gone afterwards (on failure it may be left partly taken: its files
- * are still whole and still there, and it can be added again; if the process is killed it is
- * either that or gone, and then its manifest is in the store).  Without it nothing below `path`
- * changes. Follows no link; a mount below `path` is SLUICE_INVALID.  A missing `path` is
- * SLUICE_NOT_FOUND.
+ * STORE_ADOPT the directory belongs to the store from then on: its files may have become objects,
+ * which nobody must change.  After a failure or a kill each file is still whole and in its place,
+ * and the directory can be added again.  Without it nothing below `path` changes.  Follows no
+ * link; a mount below `path` is SLUICE_INVALID.  A missing `path` is SLUICE_NOT_FOUND.
  */
 int store_add_tree(struct store *store, const char *path, unsigned flags, store_warn_fn *warn,
                    void *warn_arg, struct store_tree_info *ret_info, struct error *err) MUST_USE;
 
 /* Makes everything written so far durable (one syncfs). */
 int store_sync(struct store *store, struct error *err) MUST_USE;
+
+/*
+ * Moves a directory that was added with STORE_ADOPT to its place as the tree, or removes it where
+ * there is one already or it could not become one.  `info` is store_add_tree's, after store_sync
+ * and under the same shared lock: what gets the name of a tree is never looked at again.  Killed in
+ * here, a directory is where it was, or the tree, or gone, and the manifest must be known.
+ */
+int store_take_tree(struct store *store, const char *path, const struct store_tree_info *info,
+                    struct error *err) MUST_USE;
 
 /*
  * Makes sure that the manifest is laid out as a read-only directory of hard links, and returns its

@@ -2,9 +2,9 @@
  * Trees: a manifest laid out as a directory of links to its objects, below HOME/store/trees.
  *
  * A tree is trusted for ever once it has its name, so it gets it when it is complete and its
- * objects are durable.  Here they are, because the version was committed; add.c, which makes a
- * tree of a new version, syncs first.  That the links precede the name is the work of the
- * file system: directory changes reach the disk in order.
+ * objects are durable: because the version was committed, or by the sync that precedes
+ * store_take_tree().  That the links precede the name is the work of the file system: directory
+ * changes reach the disk in order.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,21 +40,43 @@ static int discard(struct store *store, int dirfd, const char *name)
 	char trash[DATASET_ID_LEN + 1];
 
 	id_new_dataset(trash);
-	if (renameat(dirfd, name, store->tmp, trash) != 0)
+	if (renameat(dirfd, name, store->tmp, trash) == 0)
+		return io_remove_tree(store->tmp, trash);
+	if (errno != EXDEV)
 		return -errno;
-	return io_remove_tree(store->tmp, trash);
+	/* It lies on another mount. */
+	AUTO_FREE char *beside = xasprintf("%s.%s", name, trash);
+	if (renameat(dirfd, name, dirfd, beside) != 0)
+		return -errno;
+	return io_remove_tree(dirfd, beside);
 }
 
-int tree_install(struct store *store, int dirfd, const char *name, const struct digest *manifest)
+/* Moves a finished directory to its place among the trees; where it cannot go because the tree is
+ * there already, it is removed. */
+static int install(struct store *store, int dirfd, const char *name, const struct digest *manifest)
 {
 	char path[TREE_PATH_SIZE];
 
+	/* Asked before too: a rename would replace an empty tree, in which somebody may be. */
 	if (!tree_exists(store, manifest) &&
 	    renameat(dirfd, name, store->fd, tree_path(manifest, path)) == 0)
 		return 0;
 	if (!tree_exists(store, manifest))
 		return -errno;
 	return discard(store, dirfd, name);
+}
+
+int store_take_tree(struct store *store, const char *path, const struct store_tree_info *info,
+                    struct error *err)
+{
+	char quoted[QUOTE_SIZE];
+	int rc = info->laid_out ? install(store, AT_FDCWD, path, &info->manifest)
+	                        : discard(store, AT_FDCWD, path);
+
+	if (rc < 0)
+		return error_sys(err, rc, "cannot take '%s' into '%s'", quote(path, quoted),
+		                 store->path);
+	return 0;
 }
 
 struct layout {
@@ -170,7 +192,7 @@ static int build(struct store *store, const struct digest *manifest, struct erro
 	else
 		rc = lay_out(store, root, manifest, err);
 	if (rc == 0) {
-		rc = tree_install(store, store->tmp, name, manifest);
+		rc = install(store, store->tmp, name, manifest);
 		if (rc < 0)
 			rc = error_sys(err, rc, "cannot move a tree into '%s'", store->path);
 	}

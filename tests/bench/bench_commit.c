@@ -87,6 +87,8 @@ static int commit(const char *home, const char *path)
 	if (rc == 0)
 		rc = store_sync(store, &err);
 	if (rc == 0)
+		rc = store_take_tree(store, path, &info, &err);
+	if (rc == 0)
 		printf("%.3f\n", now() - start);
 	else
 		fprintf(stderr, "%s\n", err.msg);

@@ -61,7 +61,7 @@ static inline void store_home_write(struct store_home *h, const char *path, cons
 		*slash = '\0';
 		assert_int_equal(io_mkdirs_beneath(h->dir, dir, 0755), 0);
 	}
-	(void)fchmodat(h->dir, path, 0600, 0); /* objects are read-only; absent is fine */
+	(void)!fchmodat(h->dir, path, 0600, 0); /* objects are read-only; absent is fine */
 	fd = openat(h->dir, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	assert_int_equal(io_write_all(fd, data, len), 0);
@@ -96,7 +96,8 @@ static inline void store_home_warn(void *arg, const char *text)
 	snprintf(h->warnings + used, sizeof h->warnings - used, "%s\n", text);
 }
 
-/* Adds directory `name` of the home; fails the test if that fails. */
+/* Adds directory `name` of the home, and with STORE_ADOPT takes it; fails the test if that fails.
+ */
 static inline struct store_tree_info store_home_add(struct store_home *h, const char *name,
                                                     unsigned flags)
 {
@@ -105,7 +106,10 @@ static inline struct store_tree_info store_home_add(struct store_home *h, const 
 	char path[128];
 
 	snprintf(path, sizeof path, "%s/%s", h->path, name);
-	if (store_add_tree(h->store, path, flags, store_home_warn, h, &info, &err) != 0)
+	if (store_add_tree(h->store, path, flags, store_home_warn, h, &info, &err) != 0 ||
+	    store_sync(h->store, &err) != 0)
+		fail_msg("%s", err.msg);
+	if ((flags & STORE_ADOPT) && store_take_tree(h->store, path, &info, &err) != 0)
 		fail_msg("%s", err.msg);
 	return info;
 }
