@@ -61,7 +61,9 @@ static struct view without_mark(const char *text, size_t len)
 	return has_mark ? (struct view){ text + 3, len - 3 } : (struct view){ text, len };
 }
 
-static bool find_line(struct view v, uint32_t line, struct view *ret_line)
+/* From the line's first character to the text's end: one line may be nearly all of the text, and
+ * only what is shown of it gets looked at. */
+static bool find_line(struct view v, uint32_t line, struct view *ret_rest)
 {
 	size_t at = 0;
 
@@ -71,14 +73,38 @@ static bool find_line(struct view v, uint32_t line, struct view *ret_line)
 			return false;
 		at += utf8_line_break(v.text + at, v.len - at);
 	}
-	*ret_line = (struct view){ v.text + at, utf8_line_end(v.text, v.len, at) - at };
+	*ret_rest = (struct view){ v.text + at, v.len - at };
 	return true;
+}
+
+/* The size of the character at AT, or 0 at the line's end. */
+static size_t character_size(struct view rest, size_t at)
+{
+	unsigned char c = at < rest.len ? (unsigned char)rest.text[at] : '\n';
+	size_t size = 1;
+
+	if (c >= 0x20 && c < 0x7f)
+		return 1;
+	if (at == rest.len || utf8_line_break(rest.text + at, rest.len - at))
+		return 0;
+	(void)utf8_decode(rest.text + at, rest.len - at, &size);
+	return size;
+}
+
+/* Steps over at most N characters of the line and says over how many. */
+static size_t skip_characters(struct view rest, size_t n, size_t *ret_skipped)
+{
+	size_t at = 0, i = 0;
+
+	for (size_t size = 0; i < n && (size = character_size(rest, at)) > 0; i++)
+		at += size;
+	*ret_skipped = i;
+	return at;
 }
 
 /* One character of the source as it is shown. */
 struct cell {
 	char text[16];
-	size_t size;    /* bytes in the source */
 	unsigned width; /* columns on the screen; a tab's is not known */
 	bool is_tab;
 };
@@ -86,7 +112,8 @@ struct cell {
 static struct cell cell_at(struct view line, size_t at)
 {
 	struct cell cell = { .width = 1 };
-	uint32_t c = utf8_decode(line.text + at, line.len - at, &cell.size);
+	size_t size = 0;
+	uint32_t c = utf8_decode(line.text + at, line.len - at, &size);
 
 	cell.is_tab = c == '\t';
 	if (c == UINT32_MAX || (c < 0x20 && !cell.is_tab) || (c >= 0x7f && c < 0xa0)) {
@@ -95,19 +122,10 @@ static struct cell cell_at(struct view line, size_t at)
 		cell.width = (unsigned)snprintf(cell.text, sizeof(cell.text), "\\x%02x", shown);
 		return cell;
 	}
-	memcpy(cell.text, line.text + at, cell.size);
+	memcpy(cell.text, line.text + at, size);
 	if (!cell.is_tab)
 		cell.width = utf8_width(c);
 	return cell;
-}
-
-static size_t count_characters(struct view line)
-{
-	size_t n = 0;
-
-	for (size_t at = 0; at < line.len; n++)
-		at += cell_at(line, at).size;
-	return n;
 }
 
 /* The caret's line, built while the source line is. */
@@ -130,30 +148,30 @@ static void underline(struct caret *caret, size_t i, const struct cell *cell)
 
 static void put_excerpt(struct out *out, const struct spec_diag *diag, struct view line)
 {
-	size_t n = count_characters(line);
-	size_t column = diag->at.column ? diag->at.column - 1 : 0;
-	struct caret caret = { .begin = column < n ? column : n };
-	size_t first = 0, last = n;
+	struct caret caret = { .begin = diag->at.column ? diag->at.column - 1 : 0 };
+	size_t first = 0, at = 0, size = 0;
 
-	caret.end = diag->width < n - caret.begin ? caret.begin + diag->width : n;
-	if (n > SHOWN_MAX) {
-		first = caret.begin > SHOWN_BEFORE ? caret.begin - SHOWN_BEFORE : 0;
-		last = n - first > SHOWN_MAX ? first + SHOWN_MAX : n;
-	}
+	caret.end = caret.begin + diag->width;
+	(void)skip_characters(line, SHOWN_MAX + 1, &first);
+	if (first > SHOWN_MAX && caret.begin > SHOWN_BEFORE)
+		at = skip_characters(line, caret.begin - SHOWN_BEFORE, &first);
+	else
+		first = 0;
 	if (first > 0) {
 		put_text(out, "...");
 		put_text(&caret.out, "   ");
 	}
-	for (size_t at = 0, i = 0; i < last; i++) {
-		struct cell cell = cell_at(line, at);
+	for (size_t i = first; i < first + SHOWN_MAX; i++, at += size) {
+		struct cell cell;
 
-		at += cell.size;
-		if (i < first)
-			continue;
+		size = character_size(line, at);
+		if (size == 0)
+			break;
+		cell = cell_at(line, at);
 		put_text(out, cell.text);
 		underline(&caret, i, &cell);
 	}
-	put_text(out, last < n ? "...\n" : "\n");
+	put_text(out, character_size(line, at) > 0 ? "...\n" : "\n");
 	put_text(&caret.out, caret.is_drawn ? "\n" : "^\n");
 	if (caret.out.text)
 		put_text(out, caret.out.text);
@@ -177,7 +195,7 @@ char *spec_diag_format(const struct spec_diag *diag, const char *file, const cha
 	put_text(&out, place);
 	put_text(&out, diag->message);
 	put_text(&out, "\n");
-	if (find_line(without_mark(text, len), diag->at.line, &line) && line.len > 0)
+	if (find_line(without_mark(text, len), diag->at.line, &line) && character_size(line, 0) > 0)
 		put_excerpt(&out, diag, line);
 	if (diag->hint) {
 		put_text(&out, "  hint: ");
