@@ -2,7 +2,7 @@
 # lib.sh FILE FUNCTION: one test, in the current directory.  Started by tests/integration/run.
 # Here stand the words that the tests are written in.
 set -Eeuo pipefail
-trap 'echo "stopped at ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND"' ERR
+trap 'echo "stopped at ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND" >&2' ERR
 
 export SLUICE_HOME=$PWD/home
 mkdir -m "$(stat -c %a "$BASE_HOME")" "$SLUICE_HOME"
@@ -95,14 +95,10 @@ wait_for() {
 	done
 }
 
-# What the program may leave nowhere when it has ended: processes, mounts and cgroups of this home.
+# What the program may leave nowhere when it has ended: processes that have files of this home
+# open, its mounts, its cgroups (which live as long as a process in them) and its scratch.
 processes_here() {
-	local file
-	# The pattern comes from a file, so that grep does not find itself.
-	for file in $(grep -laF -f <(echo "$SLUICE_HOME/") /proc/[0-9]*/cmdline 2>/dev/null); do
-		file=${file%/cmdline}
-		echo "${file#/proc/} $(tr '\0' ' ' 2>/dev/null <"$file/cmdline")"
-	done
+	find /proc/[0-9]*/fd -lname "$SLUICE_HOME/*" -printf '%p -> %l\n' 2>/dev/null || true
 }
 
 mounts_here() { grep -F "$SLUICE_HOME/" /proc/self/mountinfo || true; }
@@ -135,6 +131,15 @@ nothing_left() {
 		sleep 0.1
 	done
 }
+
+# A test that fails half way must not leave its runner behind.
+runner=
+end() {
+	if [ -n "$runner" ] && kill -TERM "$runner" 2>/dev/null; then
+		wait "$runner" || true
+	fi
+}
+trap end EXIT
 
 # shellcheck source=/dev/null
 . "$1"

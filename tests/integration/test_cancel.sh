@@ -44,6 +44,8 @@ ended() { # STATUS
 canceled_by() { # SIGNAL NUMBER
 	sleeper
 	start --grace 5
+	# So that nothing_left is known to look in the right places.
+	[ -n "$(processes_here)" ] && [ -n "$(cgroups_here)" ] || fail 'a running job shows nowhere'
 	kill "-$1" "$runner"
 	ended $((128 + $2))
 	silent out 'after | after'
@@ -110,10 +112,7 @@ test_next_run_sweeps_after_kill() {
 test_shim_killed() {
 	sleeper
 	start
-	local shim
-	shim=$(processes_here | grep -F sluice-shim | head -n 1 | cut -d' ' -f1)
-	[ -n "$shim" ] || fail "no shim among: $(processes_here)"
-	kill -KILL "$shim"
+	kill -KILL "$(jq .pid "$SLUICE_HOME"/runs/*/sleep/1/shim.json)"
 	local got=0
 	wait "$runner" || got=$?
 	cat out err
