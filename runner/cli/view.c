@@ -20,6 +20,7 @@ struct view_job {
 
 struct view {
 	uv_loop_t *loop;
+	uv_prepare_t turn; /* what a turn of the loop printed is seen before it waits again */
 	const struct cli *cli;
 	struct run *run;
 	const char *workflow;
@@ -254,12 +255,21 @@ static void on_run_end(void *arg)
 	maybe_finish(v);
 }
 
+static void on_turn(uv_prepare_t *turn)
+{
+	(void)turn;
+	(void)fflush(stdout);
+}
+
 struct view *view_new(uv_loop_t *loop, const struct cli *cli)
 {
 	struct view *v = xcalloc(1, sizeof *v);
 
 	v->loop = loop;
 	v->cli = cli;
+	(void)uv_prepare_init(loop, &v->turn);
+	(void)uv_prepare_start(&v->turn, on_turn);
+	uv_unref((uv_handle_t *)&v->turn);
 	return v;
 }
 
