@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/home.h"
+#include "base/io.h"
 #include "base/near.h"
 #include "base/strbuf.h"
 #include "base/xalloc.h"
@@ -84,6 +86,23 @@ void cli_note(const struct cli *cli, const char *fmt, ...)
 	(void)vsnprintf(note.msg, sizeof note.msg, fmt, ap);
 	va_end(ap);
 	put_message(note.msg);
+}
+
+int cli_read_input(const char *path, struct strbuf *ret_text, struct error *err)
+{
+	AUTO_FD int fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+	                                        : open(path, O_RDONLY | O_CLOEXEC);
+	int rc = fd < 0 ? -errno : io_read_all(fd, ret_text);
+
+	if (rc == 0)
+		return 0;
+	if (rc == -EFBIG)
+		(void)error_set(err, SLUICE_INVALID, "'%s' is larger than %zu MiB", path,
+		                ret_text->max >> 20);
+	else
+		(void)error_sys(err, rc, "cannot read '%s'", path);
+	err->class = SLUICE_INVALID;
+	return err->class;
 }
 
 void cli_print_json(cJSON *doc)

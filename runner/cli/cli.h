@@ -23,6 +23,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/strbuf.h"
 
 struct datasets;
 struct images;
@@ -116,6 +117,10 @@ int cli_usage(const struct cli_args *args, const char *fmt, ...) SLUICE_PRINTF(2
 
 /* A note on standard error, unless --quiet. */
 void cli_note(const struct cli *cli, const char *fmt, ...) SLUICE_PRINTF(2, 3);
+
+/* Reads a file that the user named, "-" for standard input.  Whatever is wrong with it is the
+ * user's to mend: SLUICE_INVALID. */
+int cli_read_input(const char *path, struct strbuf *ret_text, struct error *err) MUST_USE;
 
 /* Prints a document, indented, on standard output. */
 void cli_print_json(cJSON *doc /* takes */);

@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/xalloc.h"
+#include "cli/cli.h"
 
 enum { EVENT_MAX = 16 << 20, GIT_OUTPUT_MAX = 1 << 20 };
 
@@ -26,10 +27,9 @@ int event_read(const char *path, struct event *ret_event, struct error *err)
 	AUTO_JSON cJSON *doc = NULL;
 	const cJSON *at;
 	const cJSON *github;
-	int rc = io_read_file(AT_FDCWD, path, &text);
 
-	if (rc < 0)
-		return error_sys(err, rc, "cannot read '%s'", path);
+	if (cli_read_input(path, &text, err) < 0)
+		return err->class;
 	if (json_parse(strbuf_str(&text), text.len, what, &doc, err) < 0)
 		return err->class;
 	at = json_obj(doc, "context") ? json_obj(doc, "context") : doc;

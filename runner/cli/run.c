@@ -1,5 +1,4 @@
 /* sluice run: from a file to committed versions. */
-#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,7 +8,6 @@
 #include <uv.h>
 
 #include "base/cleanup.h"
-#include "base/io.h"
 #include "base/parallel.h"
 #include "base/parse.h"
 #include "base/xalloc.h"
@@ -108,14 +106,6 @@ fail_with(struct session *s, enum sluice_err class, const char *fmt, ...)
 
 /* --- what is read --------------------------------------------------------------------------- */
 
-static int read_input(const char *path, struct strbuf *text, struct error *err)
-{
-	int rc = strcmp(path, "-") == 0 ? io_read_all(STDIN_FILENO, text)
-	                                : io_read_file(AT_FDCWD, path, text);
-
-	return rc < 0 ? error_sys(err, rc, "cannot read '%s'", path) : 0;
-}
-
 static void print_diags(const struct session *s, const struct spec_diag *diags, size_t n,
                         const char *file, const struct strbuf *text)
 {
@@ -138,7 +128,7 @@ static int invalid(struct session *s)
 
 static int read_workflow(struct session *s)
 {
-	if (read_input(s->file, &s->text, &s->err) < 0)
+	if (cli_read_input(s->file, &s->text, &s->err) < 0)
 		return fail(s);
 	s->doc = spec_parse(strbuf_str(&s->text), s->text.len);
 	if (!s->doc)
@@ -153,7 +143,7 @@ static int read_inputs(struct session *s)
 
 	if (!path)
 		return 0;
-	if (read_input(path, &s->inputs_text, &s->err) < 0)
+	if (cli_read_input(path, &s->inputs_text, &s->err) < 0)
 		return fail(s);
 	s->inputs = spec_parse_inputs(strbuf_str(&s->inputs_text), s->inputs_text.len);
 	if (!s->inputs)

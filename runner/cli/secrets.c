@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/io.h"
 #include "base/xalloc.h"
+#include "cli/cli.h"
 
 enum { ENV_FILE_MAX = 1 << 20 };
 
@@ -83,10 +83,8 @@ int secrets_add_file(struct map *secrets, const char *path, struct error *err)
 	struct strbuf text = STRBUF_INIT(ENV_FILE_MAX);
 	size_t number = 0;
 	char *next;
-	int rc = io_read_file(AT_FDCWD, path, &text);
+	int rc = cli_read_input(path, &text, err);
 
-	if (rc < 0)
-		rc = error_sys(err, rc, "cannot read '%s'", path);
 	for (char *line = text.buf; rc == 0 && line; line = next) {
 		next = strchr(line, '\n');
 		if (next)

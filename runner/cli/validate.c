@@ -1,12 +1,8 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/io.h"
 #include "cli/commands.h"
 #include "cli/text.h"
 #include "spec/spec.h"
@@ -21,24 +17,6 @@ struct verdict {
 	size_t len;
 	const struct error *error; /* why not */
 };
-
-static int read_text(const char *file, struct strbuf *text, struct error *err)
-{
-	bool is_stdin = strcmp(file, "-") == 0;
-	AUTO_FD int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-	                          : open(file, O_RDONLY | O_CLOEXEC);
-	int rc = fd < 0 ? -errno : io_read_all(fd, text);
-
-	if (rc == -EFBIG)
-		return error_set(err, SLUICE_LIMIT, "'%s' is larger than 64 MiB", file);
-	/* The file is the user's input: whatever is wrong with it, the machine is well. */
-	if (rc < 0) {
-		(void)error_sys(err, rc, "cannot read '%s'", file);
-		err->class = SLUICE_INVALID;
-		return err->class;
-	}
-	return 0;
-}
 
 static void print_diags(const struct verdict *v)
 {
@@ -114,7 +92,7 @@ static int validate_file(const struct cli *cli, const char *file, cJSON *files)
 	struct error err;
 	struct verdict v = { .file = file, .error = &err };
 	struct spec_doc *doc = NULL;
-	int rc = read_text(file, &text, &err);
+	int rc = cli_read_input(file, &text, &err);
 
 	if (rc == 0) {
 		doc = spec_parse(strbuf_str(&text), text.len);

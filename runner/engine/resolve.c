@@ -2,8 +2,10 @@
  * What names stand for in this run: every dataset reference, image and secret is looked up once,
  * before anything starts, and all jobs see the same answer.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/near.h"
 #include "base/xalloc.h"
@@ -37,17 +39,28 @@ static int pin_ref(struct run *run, const char *ref, struct pin **ret_pin, struc
 	return 0;
 }
 
-/* A directory goes into the dataset that the input's ref names, else one named after the input. */
-static struct pin *pin_dir(struct run *run, const struct spec_input *input, const char *dir)
+/* A directory goes into the dataset that the input's ref names, else one named after the input.  It
+ * is looked at now, so that one that is not there leaves no dataset behind. */
+static int pin_dir(struct run *run, const struct spec_input *input, const char *dir,
+                   struct pin **ret_pin, struct error *err)
 {
-	struct pin *pin = xcalloc(1, sizeof *pin);
-	char *key = xasprintf("%s\n%s", input->name, dir); /* no reference holds a newline */
+	struct pin *pin;
+	struct stat st;
+	char *key;
 
+	if (stat(dir, &st) != 0)
+		return error_sys(err, errno, "input '%s': cannot read '%s'", input->name, dir);
+	if (!S_ISDIR(st.st_mode))
+		return error_set(err, SLUICE_INVALID, "input '%s': '%s' is not a directory",
+		                 input->name, dir);
+	pin = xcalloc(1, sizeof *pin);
+	key = xasprintf("%s\n%s", input->name, dir); /* no reference holds a newline */
 	pin->dir = dir;
 	pin->target = input->given ? input->ref.dataset : input->name;
 	(void)map_set(&run->pins, key, pin);
 	free(key);
-	return pin;
+	*ret_pin = pin;
+	return 0;
 }
 
 static int bind_dataset(struct run *run, const struct spec_input *input,
@@ -57,10 +70,8 @@ static int bind_dataset(struct run *run, const struct spec_input *input,
 		return error_set(err, SLUICE_INVALID,
 		                 "input '%s' is a dataset: give `id` or `ref`, not `value`",
 		                 input->name);
-	if (given && given->any && is_path(given->any)) {
-		*ret_pin = pin_dir(run, input, given->any);
-		return 0;
-	}
+	if (given && given->any && is_path(given->any))
+		return pin_dir(run, input, given->any, ret_pin, err);
 	if (pin_ref(run,
 	            !given       ? input->ref.text
 	            : given->any ? given->any
@@ -116,12 +127,28 @@ static int unknown_input(const struct spec *spec, const char *name, struct error
 	return rc;
 }
 
+/* First of all: a name that was mistyped is why another one seems to be missing. */
+static int check_given(const struct run *run, struct error *err)
+{
+	const struct spec *spec = run->options->spec;
+
+	for (size_t i = 0; i < run->options->n_given; i++) {
+		const char *name = run->options->given[i].name;
+		bool known = false;
+
+		for (size_t k = 0; k < spec->n_inputs; k++)
+			known |= strcmp(spec->inputs[k].name, name) == 0;
+		if (!known)
+			return unknown_input(spec, name, err);
+	}
+	return 0;
+}
+
 static int bind_inputs(struct run *run, struct error *err)
 {
 	const struct spec *spec = run->options->spec;
 	struct map given = MAP_INIT;
-	size_t used = 0;
-	int rc = 0;
+	int rc = check_given(run, err);
 
 	run->bindings = xcalloc(spec->n_inputs, sizeof *run->bindings);
 	for (size_t i = 0; i < run->options->n_given; i++) /* the last one wins */
@@ -129,17 +156,7 @@ static int bind_inputs(struct run *run, struct error *err)
 	for (size_t i = 0; rc == 0 && i < spec->n_inputs; i++) {
 		size_t at = (size_t)(uintptr_t)map_find(&given, spec->inputs[i].name);
 
-		used += at > 0;
 		rc = bind_input(run, i, at ? &run->options->given[at - 1] : NULL, err);
-	}
-	for (size_t i = 0; rc == 0 && used < given.len && i < run->options->n_given; i++) {
-		const char *name = run->options->given[i].name;
-		bool known = false;
-
-		for (size_t k = 0; k < spec->n_inputs; k++)
-			known |= strcmp(spec->inputs[k].name, name) == 0;
-		if (!known)
-			rc = unknown_input(spec, name, err);
 	}
 	map_release(&given, NULL);
 	return rc;

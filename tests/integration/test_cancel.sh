@@ -112,7 +112,7 @@ test_next_run_sweeps_after_kill() {
 test_shim_killed() {
 	sleeper
 	start
-	kill -KILL "$(jq .pid "$SLUICE_HOME"/runs/*/sleep/1/shim.json)"
+	kill -KILL "$(jq .pid "$SLUICE_HOME"/runs/*/jobs/sleep/1/shim.json)"
 	local got=0
 	wait "$runner" || got=$?
 	cat out err
