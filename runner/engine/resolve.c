@@ -49,7 +49,8 @@ static int pin_dir(struct run *run, const struct spec_input *input, const char *
 	char *key;
 
 	if (stat(dir, &st) != 0)
-		return error_sys(err, errno, "input '%s': cannot read '%s'", input->name, dir);
+		return error_set(err, SLUICE_INVALID, "input '%s': cannot read '%s': %s",
+		                 input->name, dir, strerrordesc_np(errno));
 	if (!S_ISDIR(st.st_mode))
 		return error_set(err, SLUICE_INVALID, "input '%s': '%s' is not a directory",
 		                 input->name, dir);
