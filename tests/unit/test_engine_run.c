@@ -423,6 +423,30 @@ static void a_job_that_succeeds_commits_and_one_that_fails_does_not(void **state
 	assert_int_equal(run_number(f->run), 3);
 }
 
+static void a_directory_that_is_not_there_leaves_no_dataset(void **state)
+{
+	static const char text[] = "inputs: {d: {type: dataset, with: {ref: fresh}}}\n"
+				   "jobs:\n"
+				   "  a:\n"
+				   "    uses: container@v1\n"
+				   "    with: {image: 'a:1'}\n"
+				   "    inputs: {d: workflow.inputs.d}\n";
+	static const struct run_given nowhere = { .name = "d", .any = "./nowhere" };
+	static const struct run_given file = { .name = "d", .any = "/etc/passwd" };
+	struct fixture *f = *state;
+	struct dataset dataset;
+	struct error err;
+
+	f->options.given = &nowhere;
+	f->options.n_given = 1;
+	assert_int_equal(make_run(f, text, &err), SLUICE_NOT_FOUND);
+	assert_string_equal(err.msg, "input 'd': there is no directory './nowhere'");
+	f->options.given = &file;
+	assert_int_equal(make_run(f, text, &err), SLUICE_INVALID);
+	assert_string_equal(err.msg, "input 'd': '/etc/passwd' is not a directory");
+	assert_int_equal(datasets_find(f->datasets, "fresh", &dataset, &err), SLUICE_NOT_FOUND);
+}
+
 static void an_output_that_is_no_directory_any_more_fails_its_job(void **state)
 {
 	static const char volume[] = "jobs:\n"
@@ -547,6 +571,8 @@ int main(void)
 		                                teardown),
 		cmocka_unit_test_setup_teardown(
 			a_job_that_succeeds_commits_and_one_that_fails_does_not, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_directory_that_is_not_there_leaves_no_dataset,
+		                                setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			an_output_that_is_no_directory_any_more_fails_its_job, setup, teardown),
 		cmocka_unit_test_setup_teardown(cancel_stops_what_runs_and_commits_nothing, setup,
