@@ -13,7 +13,7 @@ median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
 # The data is on disk before the clock starts, so that its writing hides nothing.
 fresh() {
-	rm -rf "$work/data" "$work/home" "$work/links"
+	rm -rf "${work:?}/data" "${work:?}/home" "${work:?}/links"
 	mkdir "$work/home"
 	"$bench" make "$work/data" "$count" "$size"
 	sync -f "$work"
