@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/xalloc.h"
+#include "executor/bundle.h"
 #include "executor/cgroup.h"
 #include "executor/exit_record.h"
 #include "executor/rootfs.h"
@@ -21,8 +22,16 @@
 
 enum { SHIM_DEATH_MS = 5000 };
 
+/*
+ * Two things tell of the end.  The shim closes its standard output once exit.json is there: then
+ * the result is passed on, and the next job may start while the shim still cleans up.  Its own exit
+ * is the end of the attempt, and the word of a shim that was killed.
+ */
 struct attempt {
 	uv_process_t process;
+	uv_pipe_t told;        /* reads nothing but the end of the shim's standard output */
+	unsigned open_handles; /* it is freed when this is 0 */
+	bool ended;            /* on_end was called */
 	struct attempt_hooks hooks;
 	struct attempt_result result;
 	char *dir, *id;
@@ -179,36 +188,77 @@ static void on_close(uv_handle_t *handle)
 {
 	struct attempt *a = handle->data;
 
-	a->hooks.on_end(a->hooks.arg, &a->result);
+	if (--a->open_handles > 0)
+		return;
 	free(a->dir);
 	free(a->id);
 	free(a);
+}
+
+static void end(struct attempt *a)
+{
+	if (a->ended)
+		return;
+	a->ended = true;
+	a->hooks.on_end(a->hooks.arg, &a->result);
+}
+
+/* Keeps what is known from the start where there is no record. */
+static bool has_result(struct attempt *a)
+{
+	struct attempt_result result;
+	struct error err;
+
+	if (attempt_read_result(a->dir, &result, &err) < 0)
+		return false;
+	a->result = result;
+	return true;
+}
+
+static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
+{
+	static char nothing[1];
+
+	(void)handle;
+	(void)hint;
+	*buf = uv_buf_init(nothing, sizeof nothing);
+}
+
+static void on_told(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	struct attempt *a = stream->data;
+
+	(void)buf;
+	if (n >= 0)
+		return;
+	uv_close((uv_handle_t *)&a->told, on_close);
+	if (has_result(a))
+		end(a);
+}
+
+/* Its mounts went with the shim. */
+static void remove_mount_point(const struct attempt *a)
+{
+	AUTO_FD int dirfd = open(a->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	(void)unlinkat(dirfd, BUNDLE_DIR, AT_REMOVEDIR); /* what stays is swept */
 }
 
 static void on_exit_cb(uv_process_t *process, int64_t status, int sig)
 {
 	struct attempt *a = process->data;
-	int64_t started_ms = a->result.started_ms;
-	struct error err;
 
 	a->exited = true;
-	if (attempt_read_result(a->dir, &a->result, &err) < 0) {
-		a->result = (struct attempt_result){ .started_ms = started_ms };
+	remove_mount_point(a);
+	if (!a->ended && !has_result(a))
 		shim_lost(a, status, sig);
-	}
+	if (!uv_is_closing((uv_handle_t *)&a->told))
+		uv_close((uv_handle_t *)&a->told, on_close);
 	uv_close((uv_handle_t *)process, on_close);
+	end(a);
 }
 
 /* ---- the start ---- */
-
-static void free_unstarted(uv_handle_t *handle)
-{
-	struct attempt *a = handle->data;
-
-	free(a->dir);
-	free(a->id);
-	free(a);
-}
 
 static int spawn(struct attempt *a, uv_loop_t *loop, const char *shim, int orders)
 {
@@ -231,6 +281,8 @@ static int spawn(struct attempt *a, uv_loop_t *loop, const char *shim, int order
 
 	for (int i = 0; i < SHIM_ORDERS_FD; i++)
 		stdio[i].flags = UV_IGNORE;
+	stdio[SHIM_TOLD_FD].flags = (uv_stdio_flags)(UV_CREATE_PIPE | UV_WRITABLE_PIPE);
+	stdio[SHIM_TOLD_FD].data.stream = (uv_stream_t *)&a->told;
 	/* Libraries open descriptors that would be inherited. */
 	(void)close_range(SHIM_ORDERS_FD, ~0U, CLOSE_RANGE_CLOEXEC);
 	rc = uv_spawn(loop, &a->process, &options);
@@ -252,13 +304,17 @@ int attempt_start(uv_loop_t *loop, const char *shim, const struct launch *launch
 	a->hooks = *hooks;
 	a->dir = xstrdup(launch->request->dir);
 	a->id = xstrdup(launch->request->id);
-	a->process.data = a;
+	a->process.data = a->told.data = a;
+	a->open_handles = 2;
 	a->result.started_ms = clock_wall_ms();
+	(void)uv_pipe_init(loop, &a->told, 0);
 	rc = spawn(a, loop, shim, orders);
 	if (rc < 0) {
-		uv_close((uv_handle_t *)&a->process, free_unstarted);
+		uv_close((uv_handle_t *)&a->told, on_close);
+		uv_close((uv_handle_t *)&a->process, on_close);
 		return error_sys(err, rc, "cannot start the shim '%s'", shim);
 	}
+	(void)uv_read_start((uv_stream_t *)&a->told, on_alloc, on_told);
 	*ret_attempt = a;
 	return 0;
 }

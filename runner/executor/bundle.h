@@ -13,6 +13,7 @@
 /* Inside the bundle. */
 #define BUNDLE_CONFIG      "config.json"
 #define BUNDLE_ROOTFS      "rootfs"
+#define BUNDLE_STATE       "state" /* of the runtime: its --root */
 #define BUNDLE_SCRIPT      "script"
 #define BUNDLE_RESOLV_CONF "resolv.conf"
 #define BUNDLE_HOSTS       "hosts"

@@ -118,7 +118,8 @@ static inline int executor_prepare(struct executor *e, const struct request *req
 /*
  * Loop thread.  Writes DIR/log (the line format of the Kubernetes CRI: time, stream, P or F, text)
  * and DIR/exit.json.  On failure no hook is called.  The attempt is borrowed; it is gone after
- * on_end.
+ * on_end.  By then nothing of the job runs any more; its scratch directories are gone when the
+ * loop has nothing left to do.
  */
 static inline int executor_start(struct executor *e, const struct request *request,
                                  const struct attempt_hooks *hooks, struct attempt **ret_attempt,

@@ -257,20 +257,37 @@ int rootfs_mount(const struct rootfs *r, struct error *err)
 	return rc;
 }
 
-void rootfs_detach(void)
+void rootfs_forget(void)
 {
-	(void)umount2(BUNDLE_DIR, MNT_DETACH);
+	static const char *const names[] = { BUNDLE_CONFIG, BUNDLE_STATE };
+	AUTO_FD int dir = open(BUNDLE_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	for (size_t i = 0; dir >= 0 && i < sizeof names / sizeof names[0]; i++)
+		(void)!io_remove_tree(dir,
+		                      names[i]); /* in memory, and gone with the shim at last */
 }
 
-int rootfs_remove(int dirfd, struct error *err)
+static int remove_all(int dirfd, const char *const *names, size_t n, struct error *err)
 {
-	static const char *const names[] = { BUNDLE_DIR, ROOTFS_DIR, VIEWS_DIR };
-
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+	for (size_t i = 0; i < n; i++) {
 		int rc = io_remove_tree(dirfd, names[i]);
 
 		if (rc < 0)
 			return error_sys(err, rc, "cannot remove '%s'", names[i]);
 	}
 	return 0;
+}
+
+int rootfs_remove_layers(int dirfd, struct error *err)
+{
+	static const char *const names[] = { ROOTFS_DIR, VIEWS_DIR };
+
+	return remove_all(dirfd, names, sizeof names / sizeof names[0], err);
+}
+
+int rootfs_remove(int dirfd, struct error *err)
+{
+	static const char *const names[] = { BUNDLE_DIR, ROOTFS_DIR, VIEWS_DIR };
+
+	return remove_all(dirfd, names, sizeof names / sizeof names[0], err);
 }

@@ -27,10 +27,15 @@ int rootfs_enter(struct error *err) MUST_USE;
 /* The overlays, in the bundle. */
 int rootfs_mount(const struct rootfs *r, struct error *err) MUST_USE;
 
-/* Lets go of all mounts; what a container still uses lives on for it alone. */
-void rootfs_detach(void);
+/* Removes what a container that runs needs no more: its configuration, with every secret in it, and
+ * the runtime's copy of that. */
+void rootfs_forget(void);
 
-/* Removes the directories of the writable layers and the bundle's mount point. */
+/* Removes the writable layers, once nothing runs.  The mounts are left to vanish with the shim:
+ * unmounting them would cost each job milliseconds. */
+int rootfs_remove_layers(int dirfd, struct error *err) MUST_USE;
+
+/* Removes everything, when the shim has gone: the bundle's mount point too. */
 int rootfs_remove(int dirfd, struct error *err) MUST_USE;
 
 #endif

@@ -39,11 +39,11 @@
 #include "executor/orders.h"
 #include "executor/rootfs.h"
 #include "executor/runtime_log.h"
+#include "executor/shim_ops.h"
 
 #define LOG_NAME    "log"
 /* In the bundle. */
 #define PID_FILE    "pid"
-#define STATE_DIR   "state"
 #define RUNTIME_LOG "runtime.log"
 
 enum {
@@ -228,7 +228,7 @@ static int spawn_runtime(struct shim *s, int out, int errfd)
 {
 	AUTO_FREE char *dir = getcwd(NULL, 0);
 	AUTO_FREE char *bundle = xasprintf("%s/" BUNDLE_DIR, dir ? dir : ".");
-	AUTO_FREE char *state = xasprintf("%s/" STATE_DIR, bundle);
+	AUTO_FREE char *state = xasprintf("%s/" BUNDLE_STATE, bundle);
 	AUTO_FREE char *log = xasprintf("%s/" RUNTIME_LOG, bundle);
 	AUTO_FREE char *pid_file = xasprintf("%s/" PID_FILE, bundle);
 	const char *const argv[] = {
@@ -410,7 +410,7 @@ static void runtime_exited(struct shim *s, int status)
 		return;
 	}
 	s->state = SHIM_RUNNING;
-	rootfs_detach();
+	rootfs_forget();
 	apply_stops(s);
 }
 
@@ -557,10 +557,10 @@ static void finish(struct shim *s)
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
 	write_exit_record(s);
+	(void)close(SHIM_TOLD_FD); /* the runner goes on while we clean up */
 	if (s->orders.cgroup)
 		(void)cgroup_remove(s->orders.cgroup);
-	rootfs_detach();
-	(void)!rootfs_remove(s->dirfd, &ignored);
+	(void)!rootfs_remove_layers(s->dirfd, &ignored);
 }
 
 static int open_all(struct shim *s, struct error *err)

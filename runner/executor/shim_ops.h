@@ -12,7 +12,11 @@
 
 #include "base/strbuf.h"
 
-enum { SHIM_ORDERS_FD = 3, SHIM_ORDERS_MAX = 64 << 20 };
+enum {
+	SHIM_TOLD_FD = 1,   /* closed by the shim once exit.json is there */
+	SHIM_ORDERS_FD = 3, /* where the orders are read */
+	SHIM_ORDERS_MAX = 64 << 20,
+};
 
 #define SHIM_ID          "id"
 #define SHIM_RUNTIME     "runtime"     /* absolute path */
