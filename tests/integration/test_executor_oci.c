@@ -661,10 +661,10 @@ static void test_oom(void **state)
 	const char *limit = access(limits[0], F_OK) == 0 ? limits[0] : limits[1];
 	struct job job;
 
-	if (!write_limit(limit, "33554432"))
+	if (!write_limit(limit, "134217728"))
 		skip(); /* no memory controller for us */
 	/* The killed one is a child, so that the exit code does not tell. */
-	job_init(&job, state, "head -c 200000000 /dev/zero | tail >/dev/null; exit 0");
+	job_init(&job, state, "head -c 600000000 /dev/zero | tail >/dev/null; exit 0");
 	job_start(&job);
 	job_wait(&job);
 	(void)write_limit(limit, limit == limits[0] ? "-1" : "max");
