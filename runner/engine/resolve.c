@@ -48,9 +48,6 @@ static int pin_dir(struct run *run, const struct spec_input *input, const char *
 	struct stat st;
 	char *key;
 
-	if (stat(dir, &st) != 0 && errno == ENOENT)
-		return error_set(err, SLUICE_NOT_FOUND, "input '%s': there is no directory '%s'",
-		                 input->name, dir);
 	if (stat(dir, &st) != 0)
 		return error_set(err, SLUICE_INVALID, "input '%s': cannot read '%s': %s",
 		                 input->name, dir, strerrordesc_np(errno));

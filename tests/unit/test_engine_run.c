@@ -439,8 +439,9 @@ static void a_directory_that_is_not_there_leaves_no_dataset(void **state)
 
 	f->options.given = &nowhere;
 	f->options.n_given = 1;
-	assert_int_equal(make_run(f, text, &err), SLUICE_NOT_FOUND);
-	assert_string_equal(err.msg, "input 'd': there is no directory './nowhere'");
+	assert_int_equal(make_run(f, text, &err), SLUICE_INVALID);
+	assert_string_equal(err.msg,
+	                    "input 'd': cannot read './nowhere': No such file or directory");
 	f->options.given = &file;
 	assert_int_equal(make_run(f, text, &err), SLUICE_INVALID);
 	assert_string_equal(err.msg, "input 'd': '/etc/passwd' is not a directory");
