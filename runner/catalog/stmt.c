@@ -65,6 +65,8 @@ struct stmt stmt_begin(struct catalog *c, const char *sql)
 
 void stmt_end(struct stmt *st)
 {
+	if (!st->prepared) /* that failed, and SQLite takes no NULL here */
+		return;
 	for (size_t i = 0; i < st->c->slots; i++)
 		if (st->c->slot[i].prepared == st->prepared)
 			st->c->slot[i].lent = false;

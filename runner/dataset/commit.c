@@ -21,7 +21,6 @@
  */
 #include "dataset/internal.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -378,6 +378,17 @@ static void a_missing_home_is_named(void **state)
 	assert_null(c);
 }
 
+static void a_statement_that_cannot_be_prepared_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+
+	sql(f, "DROP TABLE intent");
+	/* This step learns of the new schema. */
+	assert_int_equal(catalog_is_stale(f->c, &f->stale, &f->err), 0);
+	assert_int_equal(catalog_delete_intent(f->c, "what", &f->err), SLUICE_SYSTEM);
+	assert_non_null(strstr(f->err.msg, "no such table: intent"));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -391,6 +402,7 @@ int main(void)
 		T(only_the_outermost_transaction_counts),
 		T(closing_commits_what_is_pending),
 		T(stale_until_marked_and_after_another_boot),
+		T(a_statement_that_cannot_be_prepared_is_an_error),
 		T(a_kill_loses_nothing_that_was_committed),
 		T(a_damaged_file_is_an_error_with_a_way_out),
 		T(damage_inside_is_an_error_too),
