@@ -22,7 +22,6 @@
 #include "dataset/internal.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
