@@ -224,29 +224,33 @@ static void many_files_make_several_segments(void **state)
 	struct error err;
 	char *list;
 	size_t lines = 0;
+	char root[160];
 
-	for (int i = 0; i < 10000; i++) {
+	for (int i = 0; i < 4000; i++) {
 		char path[64];
 
-		snprintf(path, sizeof path, "in/d%d/f%d", i / 1000, i);
+		snprintf(path, sizeof path, "in/d%d/f%d", i / 400, i);
 		store_home_text(h, path, "x");
 	}
 	info = store_home_add(h, "in", STORE_ADOPT);
 	assert_int_equal(store_tree_stat(h->store, &info.manifest, &stat, &err), 0);
-	assert_int_equal(stat.files, 10000);
-	assert_int_equal(stat.bytes, 10000);
+	assert_int_equal(stat.files, 4000);
+	assert_int_equal(stat.bytes, 4000);
 	assert_int_equal(stat.new_bytes, 0);
+	/* More than the header and one part, which have less than 128 bytes. */
+	store_home_object("manifests", &info.manifest, "", root);
+	assert_true(store_home_stat(h, root).st_size > 2 * 128);
 	list = store_home_list(h, &info.manifest, "");
 	for (const char *p = list; *p; p++)
 		lines += *p == '\n';
-	assert_int_equal(lines, 10000);
+	assert_int_equal(lines, 4000);
 	free(list);
 	list = store_home_list(h, &info.manifest, "d7");
-	assert_memory_equal(list, "f d7/f7000\n", 11);
+	assert_memory_equal(list, "f d7/f2800\n", 11);
 	lines = 0;
 	for (const char *p = list; *p; p++)
 		lines += *p == '\n';
-	assert_int_equal(lines, 1000);
+	assert_int_equal(lines, 400);
 	free(list);
 	assert_int_equal(store_verify(h->store, &info.manifest, &err), 0);
 }
