@@ -222,7 +222,6 @@ static int spawn(struct shim *s, int out, int errfd, const char *const *argv)
 	return -rc;
 }
 
-/* Absolute paths: crun goes to the bundle before it opens what it is told to. */
 /* Absolute paths: crun goes to the bundle before it looks at them, runc after. */
 static int spawn_runtime(struct shim *s, int out, int errfd)
 {
