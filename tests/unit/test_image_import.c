@@ -478,7 +478,7 @@ static void any_wrong_byte_is_refused(void **state)
 	n = blob_names(b, name, 8);
 	assert_int_equal(n, 4);
 	for (size_t i = 0; i < n; i++) {
-		char path[400];
+		char path[1024];
 		char digest[72];
 
 		put_two_layers(b);
