@@ -150,7 +150,8 @@ struct catalog_event {
 	int64_t at_ms;
 };
 
-/* Inserts, and gives the number back. */
+/* Inserts, and gives the number back: the next one that the workflow never had, also if runs were
+ * deleted. */
 int catalog_add_run(struct catalog *c, const struct catalog_run *run, int64_t *ret_number,
                     struct error *err) MUST_USE;
 /* Changes phase, message and times of the run with this uuid; SLUICE_NOT_FOUND if there is none. */

@@ -10,31 +10,60 @@
 
 enum { RUN_PREFIX_MIN = 4 };
 
-/* One statement, so that two processes cannot give the same number. */
-int catalog_add_run(struct catalog *c, const struct catalog_run *run, int64_t *ret_number,
-                    struct error *err)
+/* One statement, so that two processes cannot get the same. */
+static int next_number(struct catalog *c, const char *workflow, int64_t *ret_number,
+                       struct error *err)
+{
+	AUTO_STMT struct stmt st =
+		stmt_begin(c, "INSERT INTO workflow (name, last_number) VALUES (?1, 1)"
+	                      " ON CONFLICT (name) DO UPDATE SET last_number = last_number + 1"
+	                      " RETURNING last_number");
+	int rc;
+
+	stmt_text(&st, workflow);
+	rc = stmt_step(&st, err);
+	if (rc != STMT_ROW)
+		return rc;
+	*ret_number = stmt_col_int(&st, 0);
+	return stmt_run(&st, err);
+}
+
+static int insert_run(struct catalog *c, const struct catalog_run *run, int64_t number,
+                      struct error *err)
 {
 	AUTO_STMT struct stmt st = stmt_begin(
 		c, "INSERT INTO run (uuid, workflow, number, phase, message, spec, created_ms,"
-		   " started_ms, finished_ms)"
-		   " SELECT ?1, ?2, coalesce(max(number), 0) + 1, ?3, ?4, ?5, ?6, ?7, ?8"
-		   " FROM run WHERE workflow = ?2 RETURNING number");
-	int64_t number;
-	int rc;
+		   " started_ms, finished_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
 
 	stmt_text(&st, run->uuid);
 	stmt_text(&st, run->workflow);
+	stmt_int(&st, number);
 	stmt_text(&st, run->phase);
 	stmt_text(&st, run->message);
 	stmt_text(&st, run->spec);
 	stmt_int(&st, run->created_ms);
 	stmt_int(&st, run->started_ms);
 	stmt_int(&st, run->finished_ms);
-	rc = stmt_step(&st, err);
-	if (rc != STMT_ROW)
-		return rc < 0 ? error_wrap(err, "cannot record run '%s'", run->uuid) : rc;
-	number = stmt_col_int(&st, 0);
-	rc = stmt_run(&st, err);
+	return stmt_run(&st, err);
+}
+
+/* A run that cannot be inserted takes no number. */
+int catalog_add_run(struct catalog *c, const struct catalog_run *run, int64_t *ret_number,
+                    struct error *err)
+{
+	int64_t number = 0;
+	int rc = catalog_begin(c, err);
+
+	if (rc < 0)
+		return rc;
+	rc = next_number(c, run->workflow, &number, err);
+	if (rc == 0)
+		rc = insert_run(c, run, number, err);
+	if (rc < 0) {
+		catalog_rollback(c);
+		return error_wrap(err, "cannot record run '%s'", run->uuid);
+	}
+	rc = catalog_commit(c, err);
 	if (rc == 0)
 		*ret_number = number;
 	return rc;

@@ -59,6 +59,12 @@ static const char *const migrations[] = {
 	"  attempt INTEGER NOT NULL, state TEXT NOT NULL, detail TEXT, at_ms INTEGER NOT NULL)"
 	"  STRICT;"
 	"CREATE INDEX event_run ON event (run, id);",
+
+	/* the last number that was given for a workflow: it stays when its run is deleted, so that
+	 * WORKFLOW/NUMBER names one run for ever */
+	"CREATE TABLE workflow ("
+	"  name TEXT PRIMARY KEY, last_number INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	"INSERT INTO workflow SELECT workflow, max(number) FROM run GROUP BY workflow;",
 };
 
 enum { SCHEMA_VERSION = sizeof migrations / sizeof migrations[0] };

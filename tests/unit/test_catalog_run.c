@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +155,54 @@ static void a_uuid_is_given_once(void **state)
 	add_three(f);
 	assert_int_equal(catalog_add_run(f->c, &run, &number, &f->err), SLUICE_EXISTS);
 	assert_int_equal(number, 77);
+}
+
+static int64_t add_one(struct fixture *f, const char *uuid, const char *workflow)
+{
+	struct catalog_run run = a_run(uuid, workflow);
+	int64_t number = 0;
+
+	assert_int_equal(catalog_add_run(f->c, &run, &number, &f->err), 0);
+	return number;
+}
+
+static void a_number_is_never_given_twice(void **state)
+{
+	struct fixture *f = *state;
+	struct catalog_run twice = a_run(uuids[0], "train");
+	int64_t number;
+
+	add_three(f);
+	assert_int_equal(catalog_delete_run(f->c, uuids[2], &f->err), 0); /* train/2 */
+	assert_int_equal(add_one(f, uuids[2], "train"), 3);
+	assert_int_equal(catalog_delete_run(f->c, uuids[0], &f->err), 0);
+	assert_int_equal(catalog_delete_run(f->c, uuids[2], &f->err), 0); /* none is left */
+	assert_int_equal(add_one(f, uuids[0], "train"), 4);
+	assert_int_equal(catalog_add_run(f->c, &twice, &number, &f->err), SLUICE_EXISTS);
+	assert_int_equal(add_one(f, uuids[2], "train"), 5); /* one that failed took none */
+}
+
+/* As the sluice before wrote it: without the table that remembers numbers. */
+static void an_older_catalog_counts_on(void **state)
+{
+	struct fixture *f = *state;
+	char path[96];
+	sqlite3 *db;
+	bool stale;
+
+	add_three(f);
+	catalog_close(f->c);
+	f->c = NULL;
+	(void)snprintf(path, sizeof path, "%s/catalog.db", f->home);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db, "DROP TABLE workflow; PRAGMA user_version = 1", NULL, NULL, NULL),
+		SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_int_equal(catalog_open(f->home, &f->c, &stale, &f->err), 0);
+	assert_int_equal(add_one(f, "ffff0000-0000-4000-8000-000000000004", "train"), 3);
+	assert_int_equal(add_one(f, "ffff0000-0000-4000-8000-000000000005", "team/eval"), 2);
+	assert_int_equal(add_one(f, "ffff0000-0000-4000-8000-000000000006", "new"), 1);
 }
 
 static int see_one(void *arg, const struct catalog_run *run)
@@ -398,6 +447,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(runs_are_found_by_every_form, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_names_no_run_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_uuid_is_given_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_number_is_never_given_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_older_catalog_counts_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_update_changes_phase_message_and_times, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(jobs_links_and_events_come_back, setup, teardown),
