@@ -64,6 +64,18 @@ static int pin_dir(struct run *run, const struct spec_input *input, const char *
 	return 0;
 }
 
+/* For who wrote the name of a directory where a dataset's is wanted. */
+static int say_directory(const char *text, struct error *err)
+{
+	const struct error why = *err;
+	struct stat st;
+
+	if (stat(text, &st) != 0 || !S_ISDIR(st.st_mode))
+		return err->class;
+	return error_set(err, why.class, "%s; to give the directory '%s', write ./%s", why.msg,
+	                 text, text);
+}
+
 static int bind_dataset(struct run *run, const struct spec_input *input,
                         const struct run_given *given, struct pin **ret_pin, struct error *err)
 {
@@ -77,8 +89,11 @@ static int bind_dataset(struct run *run, const struct spec_input *input,
 	            !given       ? input->ref.text
 	            : given->any ? given->any
 	                         : given->ref,
-	            ret_pin, err) < 0)
+	            ret_pin, err) < 0) {
+		if (given && given->any)
+			(void)say_directory(given->any, err);
 		return error_wrap(err, "input '%s'", input->name);
+	}
 	return 0;
 }
 
