@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "engine/internal.h"
+#include "spec/utf8.h"
 
 enum { STRING_MAX = 1 << 20 }; /* bytes of a string output: it is "small UTF-8 text" */
 
@@ -132,6 +133,22 @@ int job_request_new(struct run_job *job, struct job_request **ret_request, struc
 	return 0;
 }
 
+static int check_text(const struct strbuf *sb, const char *name, struct error *err)
+{
+	size_t size;
+
+	if (memchr(strbuf_str(sb), '\0', sb->len))
+		return error_set(err, SLUICE_INVALID,
+		                 "/outputs/%s is not text: it holds a NUL byte", name);
+	for (size_t at = 0; at < sb->len; at += size)
+		if (utf8_decode(strbuf_str(sb) + at, sb->len - at, &size) == UINT32_MAX)
+			return error_set(err, SLUICE_INVALID,
+			                 "/outputs/%s is not UTF-8 text: its byte %zu is wrong; a "
+			                 "dataset or a volume holds any bytes",
+			                 name, at + 1);
+	return 0;
+}
+
 /* What an earlier job wrote to /outputs/NAME, which may be anything: only a plain, small file of
  * text is a string. */
 static int read_string(const struct run_job *from, const struct spec_output *output,
@@ -160,10 +177,7 @@ static int read_string(const struct run_job *from, const struct spec_output *out
 		                 output->name);
 	if (rc < 0)
 		return error_sys(err, rc, "cannot read /outputs/%s", output->name);
-	if (memchr(strbuf_str(sb), '\0', sb->len))
-		return error_set(err, SLUICE_INVALID,
-		                 "/outputs/%s is not text: it holds a NUL byte", output->name);
-	return 0;
+	return check_text(sb, output->name, err);
 }
 
 static int check_directory(const struct run_job *job, const struct spec_output *output,

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -21,11 +22,13 @@
 /* --- an executor that runs nothing ---------------------------------------------------------- */
 
 /* What a job does stands in its variable DO: "ok", "fail", "error", "hang", "write", "link" (puts a
- * link to /etc in its output's place), "remove". */
+ * link to /etc in its output's place), "remove", "string" (writes one to its output). */
 struct fake {
 	struct executor base;
 	uv_loop_t *loop;
 	unsigned running, most_running, started;
+	const char *string; /* what "string" writes */
+	size_t string_len;
 	char order[4096]; /* names of jobs as they start, each followed by a blank */
 };
 
@@ -77,6 +80,18 @@ static const char *env_of(const struct request *request, const char *name)
 		if (strncmp(request->env[i], name, len) == 0 && request->env[i][len] == '=')
 			return request->env[i] + len + 1;
 	return "";
+}
+
+static void write_string(const struct request *request, const char *bytes, size_t len)
+{
+	char path[4096];
+	int fd;
+
+	(void)snprintf(path, sizeof path, "%s/out", request->mounts[0].source);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	assert_true(fd >= 0);
+	assert_int_equal(io_write_all(fd, bytes, len), 0);
+	(void)close(fd);
 }
 
 static void write_outputs(const struct request *request, const char *text)
@@ -133,6 +148,8 @@ static int fake_start(struct executor *e, const struct request *request,
 		write_outputs(request, what);
 	if (strcmp(what, "link") == 0 || strcmp(what, "remove") == 0)
 		replace_output(request, what[0] == 'l' ? "/etc" : NULL);
+	if (strcmp(what, "string") == 0)
+		write_string(request, f->string, f->string_len);
 	if (strcmp(what, "writefail") == 0)
 		a->result.exit_code = 1;
 	if (f->started < 200)
@@ -448,6 +465,73 @@ static void a_directory_that_is_not_there_leaves_no_dataset(void **state)
 	assert_int_equal(datasets_find(f->datasets, "fresh", &dataset, &err), SLUICE_NOT_FOUND);
 }
 
+static void a_directory_without_a_point_is_pointed_at(void **state)
+{
+	static const char text[] = "inputs: {d: {type: dataset}}\n"
+				   "jobs:\n"
+				   "  a:\n"
+				   "    uses: container@v1\n"
+				   "    with: {image: 'a:1'}\n"
+				   "    inputs: {d: workflow.inputs.d}\n";
+	static const struct run_given given = { .name = "d", .any = "runs" };
+	struct fixture *f = *state;
+	struct error err;
+	int before = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	f->options.given = &given;
+	f->options.n_given = 1;
+	assert_int_equal(chdir(f->home), 0);
+	assert_int_equal(make_run(f, text, &err), SLUICE_NOT_FOUND);
+	assert_null(strstr(err.msg, "write ./"));
+	assert_int_equal(mkdir("runs", 0755), 0);
+	assert_int_equal(make_run(f, text, &err), SLUICE_NOT_FOUND);
+	assert_non_null(strstr(err.msg, "input 'd': no dataset 'runs'"));
+	assert_non_null(strstr(err.msg, "to give the directory 'runs', write ./runs"));
+	assert_int_equal(fchdir(before), 0);
+	assert_int_equal(close(before), 0);
+}
+
+static void a_string_output_is_text(void **state)
+{
+	static const char text[] = "jobs:\n"
+				   "  w:\n"
+				   "    uses: container@v1\n"
+				   "    with: {image: 'a:1'}\n"
+				   "    env: {DO: string}\n"
+				   "    outputs: {out: {type: string}}\n";
+	static const struct {
+		const char *bytes;
+		size_t len;
+		const char *message; /* NULL: it is text */
+	} cases[] = {
+		{ "", 0, NULL },
+		{ "gr\xc3\xbc\xc3\x9f \xf0\x9f\x8c\x8a\n", 11, NULL },
+		{ "a\0b", 3, "/outputs/out is not text: it holds a NUL byte" },
+		{ "\xc3\xbc\xff", 3,
+		  "/outputs/out is not UTF-8 text: its byte 3 is wrong; a dataset or a volume holds "
+		  "any bytes" },
+		{ "cut \xe2\x82", 6,
+		  "/outputs/out is not UTF-8 text: its byte 5 is wrong; a dataset or a volume holds "
+		  "any bytes" },
+		{ "\xed\xa0\x80", 3,
+		  "/outputs/out is not UTF-8 text: its byte 1 is wrong; a dataset or a volume holds "
+		  "any bytes" },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		f->fake.string = cases[i].bytes;
+		f->fake.string_len = cases[i].len;
+		do_run(f, text);
+		if (!cases[i].message) {
+			assert_int_equal(run_job(f->run, 0)->state, JOB_SUCCEEDED);
+			continue;
+		}
+		assert_int_equal(run_job(f->run, 0)->state, JOB_FAILED);
+		assert_string_equal(run_job(f->run, 0)->message, cases[i].message);
+	}
+}
+
 static void an_output_that_is_no_directory_any_more_fails_its_job(void **state)
 {
 	static const char volume[] = "jobs:\n"
@@ -574,6 +658,9 @@ int main(void)
 			a_job_that_succeeds_commits_and_one_that_fails_does_not, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_directory_that_is_not_there_leaves_no_dataset,
 		                                setup, teardown),
+		cmocka_unit_test_setup_teardown(a_directory_without_a_point_is_pointed_at, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(a_string_output_is_text, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			an_output_that_is_no_directory_any_more_fails_its_job, setup, teardown),
 		cmocka_unit_test_setup_teardown(cancel_stops_what_runs_and_commits_nothing, setup,
