@@ -19,6 +19,7 @@
 #include "cli/one_run.h"
 #include "cli/text.h"
 #include "dataset/dataset.h"
+#include "engine/owner.h"
 #include "loop/tail.h"
 
 enum {
@@ -233,7 +234,7 @@ static int has_ended(const struct logs *all, struct error *err)
 	int pid;
 	bool unfinished;
 	/* The owner first: a run that ends between the two looks is seen as ended. */
-	int rc = one_run_owner(all->home, all->uuid, &owner, &pid, err);
+	int rc = run_owner(all->home, all->uuid, &owner, &pid, err);
 
 	if (rc == 0)
 		rc = one_run_find(all->catalog, all->uuid, &run, err);

@@ -1,4 +1,4 @@
-/* One run as the commands on runs see it: its row, its jobs, its directory and its owner. */
+/* One run as the commands on runs see it. */
 #ifndef CLI_ONE_RUN_H
 #define CLI_ONE_RUN_H
 
@@ -20,13 +20,5 @@ void one_run_release(struct one_run *run);
 
 /* PENDING or RUNNING. */
 bool one_run_is_unfinished(const struct one_run *run);
-
-/* Who owns a run holds HOME/runs/UUID/lock, with its process id as the text. */
-enum owner {
-	OWNER_NONE,  /* nobody: a runner that died, or one that is done */
-	OWNER_ALIVE, /* see *ret_pid */
-};
-int one_run_owner(const char *home, const char *uuid, enum owner *ret_owner, int *ret_pid,
-                  struct error *err) MUST_USE;
 
 #endif

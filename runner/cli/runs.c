@@ -18,6 +18,7 @@
 #include "cli/one_run.h"
 #include "cli/show.h"
 #include "cli/text.h"
+#include "engine/owner.h"
 
 static int open_catalog(struct cli *cli, struct catalog **ret_catalog, struct error *err)
 {
@@ -38,63 +39,102 @@ static const char *span(int64_t from, int64_t to, char buf[TEXT_SIZE_LEN])
 	return text_duration((to > 0 ? to : clock_wall_ms()) - from, buf);
 }
 
-static int list_row(void *arg, const struct catalog_run *run)
+/* What the lists and `show` walk with. */
+struct listing {
+	const struct cli *cli;
+	struct catalog *catalog;
+	const char *home;
+	struct text_table table;
+	cJSON *array; /* of a list */
+	cJSON *one;   /* of `show` */
+};
+
+static int open_listing(struct cli *cli, struct listing *l, struct error *err)
 {
+	int rc = open_catalog(cli, &l->catalog, err);
+
+	l->cli = cli;
+	return rc < 0 ? rc : cli_home(cli, &l->home, err);
+}
+
+/* The row of a run whose runner was killed says RUNNING until the next run cleans up. */
+static struct catalog_run as_it_is(const struct listing *l, const struct catalog_run *row)
+{
+	struct catalog_run run = *row;
+
+	if (run_is_lost(l->catalog, l->home, row)) {
+		run.phase = "ERROR";
+		run.message = "its runner died: the next 'sluice run' ends what it left";
+	}
+	return run;
+}
+
+/* Of one whose runner died nobody knows how long it ran. */
+static const char *run_span(const struct catalog_run *run, char buf[TEXT_SIZE_LEN])
+{
+	if (run->finished_ms == 0 && !run_phase_is_unfinished(run->phase))
+		return "";
+	return span(run->started_ms, run->finished_ms, buf);
+}
+
+static int list_row(void *arg, const struct catalog_run *row)
+{
+	struct listing *l = arg;
+	const struct catalog_run run = as_it_is(l, row);
 	char number[24];
 	char created[CLOCK_TEXT_SIZE];
 	char took[TEXT_SIZE_LEN];
 
-	(void)snprintf(number, sizeof number, "%" PRId64, run->number);
-	text_table_row(arg, run->workflow, number, run->phase,
-	               clock_format(run->created_ms, created),
-	               span(run->started_ms, run->finished_ms, took), run->uuid);
+	(void)snprintf(number, sizeof number, "%" PRId64, run.number);
+	text_table_row(&l->table, run.workflow, number, run.phase,
+	               clock_format(run.created_ms, created), run_span(&run, took), run.uuid);
 	return 0;
 }
 
-static cJSON *json_run(const struct catalog_run *run)
+static cJSON *json_run(const struct listing *l, const struct catalog_run *row)
 {
+	const struct catalog_run run = as_it_is(l, row);
 	cJSON *out = json_new_obj();
 	cJSON *status = json_new_obj();
 
-	json_add_str(out, "uuid", run->uuid);
-	json_add_str(out, "workflow", run->workflow);
-	json_add_int(out, "id", run->number);
-	json_add_str(status, "phase", run->phase);
-	json_add_str(status, "message", run->message);
+	json_add_str(out, "uuid", run.uuid);
+	json_add_str(out, "workflow", run.workflow);
+	json_add_int(out, "id", run.number);
+	json_add_str(status, "phase", run.phase);
+	json_add_str(status, "message", run.message);
 	json_add(out, "status", status);
-	show_json_add_time(out, "dtCreated", run->created_ms);
-	show_json_add_time(out, "dtStarted", run->started_ms);
-	show_json_add_time(out, "dtFinished", run->finished_ms);
+	show_json_add_time(out, "dtCreated", run.created_ms);
+	show_json_add_time(out, "dtStarted", run.started_ms);
+	show_json_add_time(out, "dtFinished", run.finished_ms);
 	return out;
 }
 
-static int list_json(void *arg, const struct catalog_run *run)
+static int list_json(void *arg, const struct catalog_run *row)
 {
-	json_push(arg, json_run(run));
+	struct listing *l = arg;
+
+	json_push(l->array, json_run(l, row));
 	return 0;
 }
 
 static int run_list(struct cli *cli, const struct cli_args *args)
 {
 	const char *limit = args_get(args, "limit");
-	struct text_table table = TEXT_TABLE_INIT(6);
-	cJSON *array;
-	struct catalog *catalog = NULL;
+	struct listing l = { .table = TEXT_TABLE_INIT(6) };
 	struct error err;
 	uint64_t most = INT64_MAX;
 	int rc;
 
 	if (limit && !parse_u64(limit, INT64_MAX, &most))
 		return cli_usage(args, "--limit is a whole number, not '%s'", limit);
-	array = json_new_arr();
-	table.may_cut = 1U << 0 | 1U << 3;
-	text_table_row(&table, "Workflow", "Run", "Status", "Created", "Duration", "ID");
-	rc = open_catalog(cli, &catalog, &err);
+	l.array = json_new_arr();
+	l.table.may_cut = 1U << 0 | 1U << 3;
+	text_table_row(&l.table, "Workflow", "Run", "Status", "Created", "Duration", "ID");
+	rc = open_listing(cli, &l, &err);
 	if (rc == 0)
-		rc = catalog_each_run(catalog, NULL, args_get(args, "workflow"), (int64_t)most,
-		                      cli->json ? list_json : list_row,
-		                      cli->json ? (void *)array : &table, &err);
-	return text_end_list(cli, rc, &table, array, &err);
+		rc = catalog_each_run(l.catalog, NULL, args_get(args, "workflow"), (int64_t)most,
+		                      cli->json ? list_json : list_row, &l, &err);
+	return text_end_list(cli, rc, &l.table, l.array, &err);
 }
 
 static const struct cli_option list_options[] = {
@@ -113,24 +153,27 @@ const struct cli_command cmd_runs_list = {
 
 /* --- show ---------------------------------------------------------------------------------- */
 
-static void print_run(const struct cli *cli, const struct one_run *run)
+static int print_run(void *arg, const struct catalog_run *row)
 {
+	const struct listing *l = arg;
+	const struct catalog_run run = as_it_is(l, row);
 	struct text_table table = TEXT_TABLE_INIT(2);
 	char number[24];
 	char created[CLOCK_TEXT_SIZE];
 	char took[TEXT_SIZE_LEN];
 
-	(void)snprintf(number, sizeof number, "%" PRId64, run->number);
+	(void)snprintf(number, sizeof number, "%" PRId64, run.number);
 	table.may_cut = 1U << 1;
-	text_table_row(&table, "Workflow", run->workflow);
+	text_table_row(&table, "Workflow", run.workflow);
 	text_table_row(&table, "Run", number);
-	text_table_row(&table, "ID", run->uuid);
-	text_table_row(&table, "Status", run->phase);
-	if (run->message)
-		text_table_row(&table, "Message", run->message);
-	text_table_row(&table, "Created", clock_format(run->created_ms, created));
-	text_table_row(&table, "Duration", span(run->started_ms, run->finished_ms, took));
-	text_details_print(cli, &table);
+	text_table_row(&table, "ID", run.uuid);
+	text_table_row(&table, "Status", run.phase);
+	if (run.message)
+		text_table_row(&table, "Message", run.message);
+	text_table_row(&table, "Created", clock_format(run.created_ms, created));
+	text_table_row(&table, "Duration", run_span(&run, took));
+	text_details_print(l->cli, &table);
+	return 0;
 }
 
 static int job_row(void *arg, const struct catalog_job *job)
@@ -216,51 +259,53 @@ static int link_json(void *arg, const struct catalog_link *link)
 
 static int take_json(void *arg, const struct catalog_run *run)
 {
-	*(cJSON **)arg = json_run(run);
+	struct listing *l = arg;
+
+	l->one = json_run(l, run);
 	return 0;
 }
 
-static int print_run_json(struct catalog *catalog, const char *uuid, struct error *err)
+static int print_run_json(struct listing *l, const char *uuid, struct error *err)
 {
 	cJSON *jobs = json_new_arr();
 	cJSON *links = json_new_arr();
-	cJSON *out = NULL;
-	int rc = catalog_each_run(catalog, uuid, NULL, 1, take_json, &out, err);
+	int rc = catalog_each_run(l->catalog, uuid, NULL, 1, take_json, l, err);
 
 	if (rc == 0)
-		rc = catalog_each_job(catalog, uuid, job_json, jobs, err);
+		rc = catalog_each_job(l->catalog, uuid, job_json, jobs, err);
 	if (rc == 0)
-		rc = catalog_each_link(catalog, uuid, link_json, links, err);
-	if (rc == 0 && !out) /* deleted since it was found */
+		rc = catalog_each_link(l->catalog, uuid, link_json, links, err);
+	if (rc == 0 && !l->one) /* deleted since it was found */
 		rc = error_set(err, SLUICE_NOT_FOUND, "run '%s' is gone", uuid);
 	if (rc < 0) {
 		cJSON_Delete(jobs);
 		cJSON_Delete(links);
-		cJSON_Delete(out);
+		cJSON_Delete(l->one);
 		return rc;
 	}
-	json_add(out, "jobs", jobs);
-	json_add(out, "datasets", links);
-	cli_print_json(out);
+	json_add(l->one, "jobs", jobs);
+	json_add(l->one, "datasets", links);
+	cli_print_json(l->one);
 	return 0;
 }
 
 static int run_show(struct cli *cli, const struct cli_args *args)
 {
 	const char *which = args_rest(args, 0);
-	struct catalog *catalog = NULL;
+	struct listing l = { .catalog = NULL };
 	struct one_run run;
 	struct error err;
 	int rc;
 
-	if (open_catalog(cli, &catalog, &err) < 0 ||
-	    one_run_find(catalog, which ? which : "latest", &run, &err) < 0)
+	if (open_listing(cli, &l, &err) < 0 ||
+	    one_run_find(l.catalog, which ? which : "latest", &run, &err) < 0)
 		return cli_fail(&err);
 	if (cli->json) {
-		rc = print_run_json(catalog, run.uuid, &err);
+		rc = print_run_json(&l, run.uuid, &err);
 	} else {
-		print_run(cli, &run);
-		rc = print_jobs(cli, catalog, run.uuid, &err);
+		rc = catalog_each_run(l.catalog, run.uuid, NULL, 1, print_run, &l, &err);
+		if (rc == 0)
+			rc = print_jobs(cli, l.catalog, run.uuid, &err);
 	}
 	one_run_release(&run);
 	return rc < 0 ? cli_fail(&err) : CLI_OK;
@@ -291,13 +336,13 @@ static int ask_to_stop(const char *home, const char *uuid, struct error *err)
 	int pid = 0;
 	int again = 0;
 	AUTO_FD int fd = -1;
-	int rc = one_run_owner(home, uuid, &owner, &pid, err);
+	int rc = run_owner(home, uuid, &owner, &pid, err);
 
 	if (rc == 0 && owner == OWNER_ALIVE) {
 		fd = (int)syscall(SYS_pidfd_open, pid, 0);
 		if (fd < 0 && errno != ESRCH)
 			return error_sys(err, errno, "cannot reach the runner (process %d)", pid);
-		rc = one_run_owner(home, uuid, &owner, &again, err);
+		rc = run_owner(home, uuid, &owner, &again, err);
 	}
 	if (rc < 0)
 		return rc;
@@ -379,7 +424,7 @@ static int run_delete(struct cli *cli, const struct cli_args *args)
 	if (open_catalog(cli, &catalog, &err) < 0 || cli_home(cli, &home, &err) < 0 ||
 	    one_run_find(catalog, args_rest(args, 0), &run, &err) < 0)
 		return cli_fail(&err);
-	rc = one_run_owner(home, run.uuid, &owner, &pid, &err);
+	rc = run_owner(home, run.uuid, &owner, &pid, &err);
 	/* Without its directory nothing could find the containers that still run. */
 	if (rc == 0 && owner == OWNER_NONE && one_run_is_unfinished(&run))
 		rc = error_set(&err, SLUICE_INVALID,

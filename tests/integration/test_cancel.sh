@@ -93,6 +93,30 @@ test_runs_cancel() {
 	nothing_left
 }
 
+test_killed_runner_shows() {
+	sleeper
+	start
+	ok runs list
+	says out '| RUNNING |'
+	kill -KILL "$runner"
+	wait "$runner" || true
+	ok runs list
+	says out '| ERROR '
+	silent out RUNNING
+	ok runs show
+	matches out 'Status +\| ERROR'
+	says out "its runner died: the next 'sluice run' ends what it left"
+	ok runs show latest --json
+	same "$(jq -r .status.phase out)" ERROR
+	ok runs list --json
+	same "$(jq -r '.[0].status.message' out)" "its runner died: the next 'sluice run' ends what it left"
+	# Looking changes nothing: the sweep still finds the run.
+	printf 'jobs: {a: {uses: container@v1, with: {image: "bash:5", args: ["true"]}}}' >next.yaml
+	ok run next.yaml
+	says err 'was left by a runner that died'
+	nothing_left
+}
+
 # What an ordinary next run does for one whose runner was killed.
 test_next_run_sweeps_after_kill() {
 	sleeper
