@@ -182,6 +182,11 @@ int io_put_file_fast(int dirfd, const char *name, const void *data, size_t len, 
 	return put_file(dirfd, name, data, len, mode, true, false);
 }
 
+int io_put_new_file_fast(int dirfd, const char *name, const void *data, size_t len, mode_t mode)
+{
+	return put_file(dirfd, name, data, len, mode, false, false);
+}
+
 int io_fsync_dir(int dirfd, const char *path)
 {
 	AUTO_FD int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -46,6 +46,9 @@ int io_put_file(int dirfd, const char *name, const void *data, size_t len, mode_
 /* The same without any fsync: whole or absent to a reader, but not after a power cut. */
 int io_put_file_fast(int dirfd, const char *name, const void *data, size_t len,
                      mode_t mode) MUST_USE;
+/* ... and -EEXIST if the name is taken: of several that put one, one wins. */
+int io_put_new_file_fast(int dirfd, const char *name, const void *data, size_t len,
+                         mode_t mode) MUST_USE;
 
 int io_fsync_dir(int dirfd, const char *path) MUST_USE;
 

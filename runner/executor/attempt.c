@@ -18,6 +18,7 @@
 #include "executor/cgroup.h"
 #include "executor/exit_record.h"
 #include "executor/rootfs.h"
+#include "executor/shim_life.h"
 #include "executor/shim_ops.h"
 
 enum { SHIM_DEATH_MS = 5000 };
@@ -25,11 +26,15 @@ enum { SHIM_DEATH_MS = 5000 };
 /*
  * Two things tell of the end.  The shim closes its standard output once exit.json is there: then
  * the result is passed on, and the next job may start while the shim still cleans up.  Its own exit
- * is the end of the attempt, and the word of a shim that was killed.
+ * is the end of the attempt, and the word of a shim that was killed.  Of a shim that another runner
+ * has started there is only the second, by its pidfd.
  */
 struct attempt {
 	uv_process_t process;
 	uv_pipe_t told;        /* reads nothing but the end of the shim's standard output */
+	uv_poll_t gone;        /* adopted, and its shim lives: see pidfd */
+	uv_timer_t at_once;    /* adopted, and its shim has ended */
+	int pidfd;             /* -1: not adopted, or its shim has ended */
 	unsigned open_handles; /* it is freed when this is 0 */
 	bool ended;            /* on_end was called */
 	struct attempt_hooks hooks;
@@ -41,60 +46,26 @@ struct attempt {
 
 /* ---- sweeping ---- */
 
-static uint64_t start_time(pid_t pid)
+static int kill_shim(int pidfd)
 {
-	enum { START_TIME_FIELD = 22 };
-	AUTO_STRBUF struct strbuf stat = STRBUF_INIT(RECORD_TEXT_MAX);
-	AUTO_FREE char *path = xasprintf("/proc/%d/stat", (int)pid);
-	const char *p;
+	struct pollfd gone = { .fd = pidfd, .events = POLLIN };
 
-	if (io_read_file(AT_FDCWD, path, &stat) < 0)
-		return 0;
-	p = strrchr(strbuf_str(&stat), ')'); /* ends field 2, which may hold anything */
-	for (int field = 2; p && field < START_TIME_FIELD; field++)
-		p = strchr(p + 1, ' ');
-	return p ? strtoull(p + 1, NULL, 10) : 0;
-}
-
-/* A pidfd stays with its process: checked after it is open, it cannot hit another one. */
-static int kill_shim(const struct shim_record *r)
-{
-	AUTO_FD int fd = pidfd_open((pid_t)r->pid, 0);
-	struct pollfd gone = { .fd = fd, .events = POLLIN };
-
-	if (fd < 0 || start_time((pid_t)r->pid) != r->start_time)
-		return 0;
-	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-	if (pidfd_send_signal(fd, SIGKILL, NULL, 0) != 0)
+	if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) != 0)
 		return errno == ESRCH ? 0 : -errno;
 	return poll(&gone, 1, SHIM_DEATH_MS) == 1 ? 0 : -EBUSY;
-}
-
-static int read_record(int dirfd, const char *name, struct strbuf *ret_text, struct error *err)
-{
-	int rc = io_read_file(dirfd, name, ret_text);
-
-	if (rc == -ENOENT)
-		return error_set(err, SLUICE_NOT_FOUND, "there is no '%s'", name);
-	return rc < 0 ? error_sys(err, rc, "cannot read '%s'", name) : 0;
 }
 
 /* Ends the processes that a shim's record tells of. */
 static int end_processes(int dirfd, struct error *err)
 {
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT(RECORD_TEXT_MAX);
 	struct shim_record r;
-	char boot[37];
-	int rc = read_record(dirfd, SHIM_RECORD_NAME, &text, err);
+	AUTO_FD int pidfd = -1;
+	enum shim_life life;
+	int rc = shim_find(dirfd, &life, &r, &pidfd, err);
 
-	if (rc == 0)
-		rc = shim_record_parse(strbuf_str(&text), &r, err);
-	if (rc < 0)
-		return rc == SLUICE_NOT_FOUND ? 0 : rc; /* then no shim has done anything */
-	clock_boot_id(boot);
-	if (strcmp(boot, r.boot) != 0)
-		return 0;
-	rc = kill_shim(&r);
+	if (rc < 0 || life == SHIM_NONE)
+		return rc;
+	rc = life == SHIM_ALIVE ? kill_shim(pidfd) : 0;
 	if (rc < 0)
 		return error_sys(err, rc, "cannot end the shim (process %d)", (int)r.pid);
 	rc = cgroup_remove(r.cgroup);
@@ -154,45 +125,55 @@ int attempt_read_result(const char *dir, struct attempt_result *ret_result, stru
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(RECORD_TEXT_MAX);
 	AUTO_FD int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct exit_record record;
-	int rc = fd < 0 ? error_sys(err, errno, "cannot open '%s'", dir)
-	                : read_record(fd, EXIT_RECORD_NAME, &text, err);
+	int rc = fd < 0 ? -errno : io_read_file(fd, EXIT_RECORD_NAME, &text);
 
-	if (rc == 0)
-		rc = exit_record_parse(strbuf_str(&text), &record, err);
+	if (rc < 0)
+		return error_sys(err, rc, "cannot read '%s/" EXIT_RECORD_NAME "'", dir);
+	rc = exit_record_parse(strbuf_str(&text), &record, err);
 	if (rc == 0 && to_result(&record, ret_result) < 0)
 		rc = error_set(err, SLUICE_CORRUPT, "unknown end '%s'", record.end);
 	return rc;
 }
 
 /* The shim has left no word: end what it stood over, and say so. */
-static void shim_lost(struct attempt *a, int64_t status, int sig)
+static void shim_lost(struct attempt *a, const char *how)
 {
 	struct attempt_result *r = &a->result;
 	struct error sweep;
 
 	r->finished_ms = clock_wall_ms();
-	if (a->was_stopped && (sig == SIGTERM || sig == SIGINT)) {
-		r->end = ATTEMPT_SIGNALED; /* it had not begun yet */
-		r->signal = sig;
-	} else {
-		r->end = ATTEMPT_ERROR;
-		(void)error_set(&r->error, SLUICE_SYSTEM, "the shim of '%s' %s %d", a->id,
-		                sig ? "was killed by signal" : "ended with status",
-		                sig ? sig : (int)status);
-	}
-	if (attempt_sweep(a->dir, &sweep) < 0 && r->end == ATTEMPT_ERROR)
+	r->end = ATTEMPT_ERROR;
+	(void)error_set(&r->error, SLUICE_SYSTEM, "the shim of '%s' %s", a->id, how);
+	if (attempt_sweep(a->dir, &sweep) < 0)
 		(void)error_wrap(&r->error, "%.400s", sweep.msg);
+}
+
+static void child_lost(struct attempt *a, int64_t status, int sig)
+{
+	AUTO_FREE char *how = xasprintf("%s %d", sig ? "was killed by signal" : "ended with status",
+	                                sig ? sig : (int)status);
+
+	shim_lost(a, how);
+	if (a->was_stopped && (sig == SIGTERM || sig == SIGINT)) {
+		a->result.end = ATTEMPT_SIGNALED; /* it had not begun yet */
+		a->result.signal = sig;
+	}
+}
+
+static void release(struct attempt *a)
+{
+	cleanup_fd(&a->pidfd);
+	free(a->dir);
+	free(a->id);
+	free(a);
 }
 
 static void on_close(uv_handle_t *handle)
 {
 	struct attempt *a = handle->data;
 
-	if (--a->open_handles > 0)
-		return;
-	free(a->dir);
-	free(a->id);
-	free(a);
+	if (--a->open_handles == 0)
+		release(a);
 }
 
 static void end(struct attempt *a)
@@ -251,11 +232,42 @@ static void on_exit_cb(uv_process_t *process, int64_t status, int sig)
 	a->exited = true;
 	remove_mount_point(a);
 	if (!a->ended && !has_result(a))
-		shim_lost(a, status, sig);
+		child_lost(a, status, sig);
 	if (!uv_is_closing((uv_handle_t *)&a->told))
 		uv_close((uv_handle_t *)&a->told, on_close);
 	uv_close((uv_handle_t *)process, on_close);
 	end(a);
+}
+
+/* It may have been killed after its last word: whatever it did not remove goes now. */
+static void adopted_ended(struct attempt *a)
+{
+	struct error ignored; /* nothing runs since the result is there; what stays is swept */
+
+	a->exited = true;
+	if (has_result(a))
+		(void)!attempt_sweep(a->dir, &ignored);
+	else
+		shim_lost(a, "was killed: it ended without a word");
+	end(a);
+}
+
+static void on_gone(uv_poll_t *gone, int status, int events)
+{
+	struct attempt *a = gone->data;
+
+	(void)status;
+	(void)events;
+	uv_close((uv_handle_t *)gone, on_close);
+	adopted_ended(a);
+}
+
+static void on_at_once(uv_timer_t *timer)
+{
+	struct attempt *a = timer->data;
+
+	uv_close((uv_handle_t *)timer, on_close);
+	adopted_ended(a);
 }
 
 /* ---- the start ---- */
@@ -301,6 +313,7 @@ int attempt_start(uv_loop_t *loop, const char *shim, const struct launch *launch
 	if (rc < 0)
 		return rc;
 	a = xcalloc(1, sizeof *a);
+	a->pidfd = -1;
 	a->hooks = *hooks;
 	a->dir = xstrdup(launch->request->dir);
 	a->id = xstrdup(launch->request->id);
@@ -319,10 +332,73 @@ int attempt_start(uv_loop_t *loop, const char *shim, const struct launch *launch
 	return 0;
 }
 
+/* Fails before there is a handle, or not at all. */
+static int follow(struct attempt *a, uv_loop_t *loop)
+{
+	int rc;
+
+	a->open_handles = 1;
+	a->gone.data = a->at_once.data = a;
+	if (a->pidfd < 0) {
+		a->exited = true;
+		(void)uv_timer_init(loop, &a->at_once);
+		return uv_timer_start(&a->at_once, on_at_once, 0, 0);
+	}
+	rc = uv_poll_init(loop, &a->gone, a->pidfd);
+	if (rc == 0)
+		(void)uv_poll_start(&a->gone, UV_READABLE, on_gone);
+	return rc;
+}
+
+static int adopt(uv_loop_t *loop, const char *dir, const char *id, int pidfd /* takes */,
+                 const struct attempt_hooks *hooks, struct attempt **ret_attempt)
+{
+	struct attempt *a = xcalloc(1, sizeof *a);
+	int rc;
+
+	a->hooks = *hooks;
+	a->dir = xstrdup(dir);
+	a->id = xstrdup(id);
+	a->pidfd = pidfd;
+	rc = follow(a, loop);
+	if (rc < 0)
+		release(a);
+	else
+		*ret_attempt = a;
+	return rc;
+}
+
+int attempt_adopt(uv_loop_t *loop, const char *dir, const struct attempt_hooks *hooks,
+                  struct attempt **ret_attempt, struct error *err)
+{
+	AUTO_FD int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD int pidfd = -1;
+	struct shim_record record;
+	enum shim_life life = SHIM_NONE;
+	int rc = dirfd < 0 ? 0 : shim_find(dirfd, &life, &record, &pidfd, err);
+
+	if (dirfd < 0 && errno != ENOENT)
+		return error_sys(err, errno, "cannot open '%s'", dir);
+	if (dirfd >= 0 && rc == 0 && life == SHIM_NONE)
+		rc = rootfs_remove(dirfd, err);
+	if (rc < 0)
+		return rc;
+	if (life == SHIM_NONE)
+		return error_set(err, SLUICE_NOT_FOUND, "nothing was started in '%s'", dir);
+	rc = adopt(loop, dir, record.cgroup + strlen(CGROUP_PARENT "/"), take_fd(&pidfd), hooks,
+	           ret_attempt);
+	return rc < 0 ? error_sys(err, rc, "cannot follow what runs in '%s'", dir) : 0;
+}
+
 void attempt_stop(struct attempt *a, bool now)
 {
+	int sig = now ? SIGINT : SIGTERM;
+
 	if (a->exited)
 		return;
 	a->was_stopped = true;
-	(void)uv_process_kill(&a->process, now ? SIGINT : SIGTERM);
+	if (a->pidfd >= 0)
+		(void)pidfd_send_signal(a->pidfd, sig, NULL, 0);
+	else
+		(void)uv_process_kill(&a->process, sig);
 }

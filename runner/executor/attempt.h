@@ -1,5 +1,6 @@
 /*
- * One attempt as the runner sees it: a shim that was spawned, and the result that it leaves.
+ * One attempt as the runner sees it: a shim that it or an earlier runner has spawned, and the
+ * result that this leaves.
  * Loop thread; see executor.h for the life of it.
  */
 #ifndef EXECUTOR_ATTEMPT_H
@@ -14,6 +15,10 @@
 int attempt_start(uv_loop_t *loop, const char *shim, const struct launch *launch,
                   const struct attempt_hooks *hooks, struct attempt **ret_attempt,
                   struct error *err) MUST_USE;
+
+/* See executor_adopt(). */
+int attempt_adopt(uv_loop_t *loop, const char *dir, const struct attempt_hooks *hooks,
+                  struct attempt **ret_attempt, struct error *err) MUST_USE;
 
 void attempt_stop(struct attempt *attempt, bool now);
 

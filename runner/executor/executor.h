@@ -6,8 +6,9 @@
  *	executor_resolve(image) -> digest     once per run and image
  *	executor_prepare(request)             on a worker thread: image unpacked, ready to start
  *	executor_start(request, hooks)        the container runs under its shim
+ *	executor_adopt(dir, hooks)            ... or one does that an earlier runner has started
  *	executor_stop(attempt, ...)           any number of times
- *	hooks.on_end(result)                  exactly once, never from inside executor_start()
+ *	hooks.on_end(result)                  exactly once, never from inside start or adopt
  */
 #ifndef EXECUTOR_EXECUTOR_H
 #define EXECUTOR_EXECUTOR_H
@@ -92,6 +93,9 @@ struct executor_ops {
 	int (*start)(struct executor *e, const struct request *request,
 	             const struct attempt_hooks *hooks, struct attempt **ret_attempt,
 	             struct error *err);
+	int (*adopt)(struct executor *e, const char *dir, const char *image,
+	             const struct attempt_hooks *hooks, struct attempt **ret_attempt,
+	             struct error *err);
 	void (*stop)(struct attempt *attempt, bool now);
 	int (*sweep)(struct executor *e, const char *dir, struct error *err);
 	void (*free)(struct executor *e);
@@ -126,6 +130,19 @@ static inline int executor_start(struct executor *e, const struct request *reque
                                  struct error *err)
 {
 	return e->ops->start(e, request, hooks, ret_attempt, err);
+}
+
+/*
+ * Goes on with the attempt in DIR that a runner which died has started: whether it still runs or
+ * has ended since, on_end comes as after executor_start().  SLUICE_NOT_FOUND says that nothing of
+ * it runs nor ever will (it was not begun, or the machine has been started anew since): what it
+ * left is removed, and the job needs another attempt.  `image` is the request's, or NULL.
+ */
+static inline int executor_adopt(struct executor *e, const char *dir, const char *image,
+                                 const struct attempt_hooks *hooks, struct attempt **ret_attempt,
+                                 struct error *err)
+{
+	return e->ops->adopt(e, dir, image, hooks, ret_attempt, err);
 }
 
 /* SIGTERM and, after the grace period, SIGKILL; `now` goes straight to SIGKILL.  on_end follows. */

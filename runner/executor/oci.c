@@ -129,6 +129,18 @@ static int start(struct executor *e, const struct request *request,
 	return start_image(oci, &launch, hooks, ret_attempt, err);
 }
 
+static int adopt(struct executor *e, const char *dir, const char *image,
+                 const struct attempt_hooks *hooks, struct attempt **ret_attempt, struct error *err)
+{
+	struct oci *oci = to_oci(e);
+	struct error ignored; /* what runs has its layers */
+	struct ready *r;
+
+	if (image)
+		(void)!find_ready(oci, image, &r, &ignored);
+	return attempt_adopt(oci->loop, dir, hooks, ret_attempt, err);
+}
+
 static int sweep(struct executor *e, const char *dir, struct error *err)
 {
 	(void)e;
@@ -151,6 +163,7 @@ static const struct executor_ops oci_ops = {
 	.resolve = resolve,
 	.prepare = prepare,
 	.start = start,
+	.adopt = adopt,
 	.stop = attempt_stop,
 	.sweep = sweep,
 	.free = oci_free,

@@ -137,6 +137,7 @@ static int check(const char *runtime, const char *home, const char *shim, struct
 		return error_sys(err, rc < 0 ? rc : errno, "cannot open '%s'", tmp);
 	if (is_known_to_work(tmpfd, print))
 		return 0;
+	(void)!io_remove_tree(tmpfd, strrchr(dir, '/') + 1); /* of one that was killed */
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
 		return error_sys(err, errno, "cannot make '%s'", dir);
 	rc = try_in(dir, runtime, home, shim, err);

@@ -39,6 +39,7 @@
 #include "executor/orders.h"
 #include "executor/rootfs.h"
 #include "executor/runtime_log.h"
+#include "executor/shim_life.h"
 #include "executor/shim_ops.h"
 
 #define LOG_NAME    "log"
@@ -84,35 +85,6 @@ struct shim {
 };
 
 /* ---- start ---- */
-
-static uint64_t own_start_time(void)
-{
-	enum { START_TIME_FIELD = 22 };
-	AUTO_STRBUF struct strbuf stat = STRBUF_INIT(RECORD_TEXT_MAX);
-	const char *p;
-
-	if (io_read_file(AT_FDCWD, "/proc/self/stat", &stat) < 0)
-		return 0;
-	p = strrchr(strbuf_str(&stat), ')'); /* ends field 2, which may hold anything */
-	for (int field = 2; p && field < START_TIME_FIELD; field++)
-		p = strchr(p + 1, ' ');
-	return p ? strtoull(p + 1, NULL, 10) : 0;
-}
-
-static int write_shim_record(struct shim *s, struct error *err)
-{
-	struct shim_record r = { .pid = (uint64_t)getpid(), .start_time = own_start_time() };
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT(RECORD_TEXT_MAX);
-	int rc;
-
-	clock_boot_id(r.boot);
-	if (strlen(s->orders.cgroup) >= sizeof r.cgroup)
-		return error_set(err, SLUICE_LIMIT, "the id '%s' is too long", s->orders.id);
-	memcpy(r.cgroup, s->orders.cgroup, strlen(s->orders.cgroup) + 1);
-	shim_record_format(&r, &text);
-	rc = io_put_file_fast(s->dirfd, SHIM_RECORD_NAME, text.buf, text.len, 0644);
-	return rc < 0 ? error_sys(err, rc, "cannot write '%s'", SHIM_RECORD_NAME) : 0;
-}
 
 static int write_bundle(const struct orders *o, struct error *err)
 {
@@ -176,7 +148,7 @@ static int prepare(struct shim *s, struct error *err)
 		.uid = (uid_t)o->uid,
 		.gid = (gid_t)o->gid,
 	};
-	int rc = write_shim_record(s, err);
+	int rc = shim_claim(s->dirfd, o->cgroup, err);
 
 	if (rc == 0)
 		rc = rootfs_enter(err);

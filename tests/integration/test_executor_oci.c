@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -647,6 +648,113 @@ static void test_sweep(void **state)
 	job_release(&job);
 }
 
+/* ---- a runner that dies ---- */
+
+/* Started by another process, which is gone when this returns. */
+static void job_start_and_die(struct job *job)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		assert_int_equal(uv_loop_fork(&job->place->loop), 0);
+		job_start(job);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static int job_adopt(struct job *job, struct error *err)
+{
+	const struct attempt_hooks hooks = { on_end, job };
+	int rc = attempt_adopt(&job->place->loop, job->dir, &hooks, &job->attempt, err);
+
+	assert_false(job->ended);
+	return rc;
+}
+
+static void wait_for_file(const struct job *job, const char *name)
+{
+	for (int i = 0; i < 1000 && !exists(job, name); i++)
+		(void)usleep(10000);
+	assert_true(exists(job, name));
+}
+
+static void test_adopt_running(void **state)
+{
+	struct job job;
+	struct error err;
+
+	job_init(&job, state,
+	         "trap 'echo stopped; exit 7' TERM; echo ready; while :; do sleep 0.1; done");
+	job_start_and_die(&job);
+	wait_for_file(&job, SHIM_RECORD_NAME);
+	assert_int_equal(job_adopt(&job, &err), 0);
+	wait_for_log(&job, "ready");
+	attempt_stop(job.attempt, false);
+	job_wait(&job);
+	expect_exit(&job, 7);
+	expect_log(&job, "ready\nstopped\n");
+	assert_int_equal(count_cgroups(), 0);
+	job_release(&job);
+}
+
+static void test_adopt_ended(void **state)
+{
+	struct job job;
+	struct error err;
+
+	job_init(&job, state, "echo all; exit 5");
+	job_start_and_die(&job);
+	wait_for_file(&job, EXIT_RECORD_NAME);
+	assert_int_equal(job_adopt(&job, &err), 0);
+	job_wait(&job);
+	expect_exit(&job, 5);
+	expect_log(&job, "all\n");
+	job_release(&job);
+}
+
+static void test_adopt_killed_shim(void **state)
+{
+	struct place *place = *state;
+	struct job job;
+	struct error err;
+
+	job_init(&job, state, "echo ready; sleep 1000");
+	job_start_and_die(&job);
+	wait_for_log(&job, "ready");
+	assert_int_equal(kill(shim_pid(&job), SIGKILL), 0);
+	assert_int_not_equal(count_cgroups(), 0);
+	assert_int_equal(job_adopt(&job, &err), 0);
+	job_wait(&job);
+	assert_int_equal(job.result.end, ATTEMPT_ERROR);
+	assert_non_null(strstr(job.result.error.msg, "was killed"));
+	assert_int_equal(count_cgroups(), 0);
+	assert_int_equal(count_mounts(place->home), 0);
+	job_release(&job);
+}
+
+/* Whoever comes first: a shim that is slow to begin starts nothing once the attempt is given up. */
+static void test_adopt_not_begun(void **state)
+{
+	struct job job;
+	struct error err;
+
+	job_init(&job, state, "echo never");
+	assert_int_equal(job_adopt(&job, &err), SLUICE_NOT_FOUND);
+	job_start(&job);
+	job_wait(&job);
+	assert_int_equal(job.result.end, ATTEMPT_ERROR);
+	assert_non_null(strstr(job.result.error.msg, "given the attempt up"));
+	expect_log(&job, "");
+	job_release(&job);
+	assert_int_equal(attempt_adopt(&job.place->loop, "/no/such/attempt",
+	                               &(struct attempt_hooks){ on_end, &job }, &job.attempt, &err),
+	                 SLUICE_NOT_FOUND);
+}
+
 static bool write_limit(const char *path, const char *value)
 {
 	AUTO_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -835,6 +943,10 @@ int main(void)
 		cmocka_unit_test_prestate(test_stop_early, &place),
 		cmocka_unit_test_prestate(test_shim_killed, &place),
 		cmocka_unit_test_prestate(test_sweep, &place),
+		cmocka_unit_test_prestate(test_adopt_running, &place),
+		cmocka_unit_test_prestate(test_adopt_ended, &place),
+		cmocka_unit_test_prestate(test_adopt_killed_shim, &place),
+		cmocka_unit_test_prestate(test_adopt_not_begun, &place),
 		cmocka_unit_test_prestate(test_oom, &place),
 		cmocka_unit_test_prestate(test_many_at_once, &place),
 		cmocka_unit_test_prestate(test_other_runtime, &place),

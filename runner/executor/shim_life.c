@@ -1,0 +1,104 @@
+#include "executor/shim_life.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/strbuf.h"
+#include "executor/bundle.h"
+
+static uint64_t start_time(pid_t pid)
+{
+	enum { START_TIME_FIELD = 22 };
+	AUTO_STRBUF struct strbuf stat = STRBUF_INIT(RECORD_TEXT_MAX);
+	char path[32];
+	const char *p;
+
+	if (snprintf(path, sizeof path, "/proc/%d/stat", (int)pid) < 0 ||
+	    io_read_file(AT_FDCWD, path, &stat) < 0)
+		return 0;
+	p = strrchr(strbuf_str(&stat), ')'); /* ends field 2, which may hold anything */
+	for (int field = 2; p && field < START_TIME_FIELD; field++)
+		p = strchr(p + 1, ' ');
+	return p ? strtoull(p + 1, NULL, 10) : 0;
+}
+
+static int put_new(int dirfd, const struct shim_record *r)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(RECORD_TEXT_MAX);
+
+	shim_record_format(r, &text);
+	return io_put_new_file_fast(dirfd, SHIM_RECORD_NAME, text.buf, text.len, 0644);
+}
+
+int shim_claim(int dirfd, const char *cgroup, struct error *err)
+{
+	struct shim_record r = { .pid = (uint64_t)getpid(), .start_time = start_time(getpid()) };
+	int rc;
+
+	clock_boot_id(r.boot);
+	if (strlen(cgroup) >= sizeof r.cgroup)
+		return error_set(err, SLUICE_LIMIT, "the name '%s' is too long", cgroup);
+	memcpy(r.cgroup, cgroup, strlen(cgroup) + 1);
+	rc = put_new(dirfd, &r);
+	if (rc == -EEXIST)
+		return error_set(err, SLUICE_EXISTS, "another runner has given the attempt up");
+	return rc < 0 ? error_sys(err, rc, "cannot write '%s'", SHIM_RECORD_NAME) : 0;
+}
+
+/* The record that is there, or one that bars the attempt. */
+static int read_or_bar(int dirfd, struct shim_record *ret_record, struct error *err)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(RECORD_TEXT_MAX);
+	const struct shim_record bar = { .pid = 0 };
+	int rc = put_new(dirfd, &bar);
+
+	*ret_record = bar;
+	if (rc == -EEXIST)
+		rc = io_read_file(dirfd, SHIM_RECORD_NAME, &text);
+	if (rc < 0)
+		return error_sys(err, rc, "cannot read '%s'", SHIM_RECORD_NAME);
+	/* It appears whole: what is none was torn by a power cut, and its shim is of another boot.
+	 */
+	if (text.len > 0 && shim_record_parse(text.buf, ret_record, err) < 0)
+		*ret_record = bar;
+	if (strncmp(ret_record->cgroup, CGROUP_PARENT "/", strlen(CGROUP_PARENT "/")) != 0)
+		*ret_record = bar;
+	return 0;
+}
+
+int shim_find(int dirfd, enum shim_life *ret_life, struct shim_record *ret_record, int *ret_pidfd,
+              struct error *err)
+{
+	char boot[37];
+	int fd;
+	int rc = read_or_bar(dirfd, ret_record, err);
+
+	if (rc < 0)
+		return rc;
+	clock_boot_id(boot);
+	*ret_life = SHIM_NONE;
+	if (ret_record->pid == 0 || strcmp(boot, ret_record->boot) != 0)
+		return 0;
+	*ret_life = SHIM_ENDED;
+	fd = pidfd_open((pid_t)ret_record->pid, 0); /* close-on-exec by itself */
+	if (fd < 0)
+		return errno == ESRCH ? 0
+		                      : error_sys(err, errno, "cannot reach process %d",
+		                                  (int)ret_record->pid);
+	/* Checked after it is open: it cannot become another one any more. */
+	if (start_time((pid_t)ret_record->pid) != ret_record->start_time) {
+		(void)close(fd);
+		return 0;
+	}
+	*ret_life = SHIM_ALIVE;
+	*ret_pidfd = fd;
+	return 0;
+}

@@ -1,0 +1,30 @@
+/*
+ * Which process stands over an attempt: DIR/shim.json, read and written here alone.
+ *
+ * The shim claims the attempt with it before it does anything else.  A runner that looks for a shim
+ * and finds none bars the attempt with a record of process 0.  Neither replaces the other's, so of
+ * the two one wins: a shim that was spawned and has not begun cannot start what nobody follows.
+ */
+#ifndef EXECUTOR_SHIM_LIFE_H
+#define EXECUTOR_SHIM_LIFE_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "executor/exit_record.h"
+
+/* This process is the attempt's shim. */
+int shim_claim(int dirfd, const char *cgroup, struct error *err) MUST_USE;
+
+enum shim_life {
+	SHIM_NONE, /* there is no shim nor will there be, or it was another boot's */
+	SHIM_ENDED,
+	SHIM_ALIVE,
+};
+
+/* Fills *ret_record unless there is none, and if it is alive *ret_pidfd, which the caller closes:
+ * a pidfd stays with its process. */
+int shim_find(int dirfd, enum shim_life *ret_life, struct shim_record *ret_record, int *ret_pidfd,
+              struct error *err) MUST_USE;
+
+#endif
