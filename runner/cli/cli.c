@@ -17,6 +17,7 @@
 #include "base/strbuf.h"
 #include "base/xalloc.h"
 #include "cli/args.h"
+#include "cli/choose.h"
 #include "cli/help.h"
 #include "cli/text.h"
 #include "dataset/dataset.h"
@@ -183,70 +184,6 @@ static size_t help_width(const struct cli *cli)
 	return width < HELP_LEAST ? HELP_LEAST : width > HELP_MOST ? HELP_MOST : width;
 }
 
-/* Do the words of a command begin with these, which may be none? */
-static bool begins_with(const char *command, const char *words)
-{
-	size_t len = strlen(words);
-
-	return len == 0 ||
-	       (strncmp(command, words, len) == 0 && (command[len] == ' ' || command[len] == '\0'));
-}
-
-static const struct cli_command *find_command(const char *words)
-{
-	for (const struct cli_command *const *c = cli_commands; *c; c++)
-		if (strcmp((*c)->words, words) == 0)
-			return *c;
-	return NULL;
-}
-
-static bool is_group(const char *words)
-{
-	for (const struct cli_command *const *c = cli_commands; *c; c++)
-		if (begins_with((*c)->words, words))
-			return true;
-	return false;
-}
-
-/* What the command line's first words say. */
-struct choice {
-	const struct cli_command *command; /* NULL: a group */
-	char *words;                       /* those that were understood */
-	int n;                             /* how many */
-};
-
-/* As many words as name a command or a group of them. */
-static struct choice choose(int argc, char *const *argv)
-{
-	struct choice choice = { .words = xstrdup("") };
-
-	while (choice.n < argc && !choice.command && argv[choice.n][0] != '-') {
-		char *more =
-			xasprintf("%s%s%s", choice.words, choice.n > 0 ? " " : "", argv[choice.n]);
-
-		if (strchr(argv[choice.n], ' ') || !argv[choice.n][0] || !is_group(more)) {
-			free(more);
-			break;
-		}
-		free(choice.words);
-		choice.words = more;
-		choice.n++;
-		choice.command = find_command(more);
-	}
-	return choice;
-}
-
-/* The next word of a command that stands below `group`: "versions" of "datasets versions list". */
-static char *next_word(const char *command, const char *group)
-{
-	size_t len = strlen(group);
-
-	if (!begins_with(command, group) || command[len] == '\0')
-		return NULL;
-	command += len + (len > 0);
-	return xstrndup(command, strcspn(command, " "));
-}
-
 /* The nearest of the words that could stand here, or NULL; the caller frees it. */
 static char *near_word(const char *group, const char *word)
 {
@@ -254,7 +191,7 @@ static char *near_word(const char *group, const char *word)
 	char *near = NULL;
 
 	for (const struct cli_command *const *c = cli_commands; *c; c++) {
-		char *next = next_word((*c)->words, group);
+		char *next = choose_next_word((*c)->words, group);
 		size_t d = next ? near_distance(word, next, best) : best + 1;
 
 		if (d > best || (near && d == best)) {
@@ -296,7 +233,7 @@ static int show_help(const struct cli *cli, const struct choice *choice, FILE *t
 /* "sluice help WORDS...": the same as "sluice WORDS... --help". */
 static int run_help(const struct cli *cli, int argc, char *const *argv)
 {
-	struct choice choice = choose(argc, argv);
+	struct choice choice = choose_command(argc, argv);
 	int status = choice.n < argc && argv[choice.n][0] != '-'
 	                     ? unknown_command(&choice, argv[choice.n])
 	                     : show_help(cli, &choice, stdout);
@@ -358,7 +295,7 @@ static int dispatch(struct cli *cli, int argc, char *const *argv)
 	}
 	if (argc > 0 && strcmp(argv[0], "help") == 0)
 		return run_help(cli, argc - 1, argv + 1);
-	choice = choose(argc, argv);
+	choice = choose_command(argc, argv);
 	if (choice.command)
 		status = run_command(cli, &choice, argc - choice.n, argv + choice.n);
 	else

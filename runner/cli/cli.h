@@ -36,6 +36,25 @@ enum cli_status {
 	CLI_BROKEN = 4, /* the machinery failed */
 };
 
+/* What a word of the command line names, for the shells to complete it. */
+enum cli_complete {
+	COMPLETE_NOTHING, /* unless the value is shown as a choice: "host|none" */
+	COMPLETE_FILE,    /* of this machine */
+	COMPLETE_DIR,
+	COMPLETE_BOOL,
+	COMPLETE_DATASET,
+	COMPLETE_VERSION,      /* DATASET, DATASET:VERSION or DATASET:TAG; committed ones */
+	COMPLETE_OPEN_VERSION, /* DATASET:VERSION */
+	COMPLETE_TAG,          /* DATASET:TAG */
+	COMPLETE_VERSION_PATH, /* a path in the version of --id */
+	COMPLETE_RUN,
+	COMPLETE_UNFINISHED_RUN,
+	COMPLETE_JOB, /* of the run that the first argument names */
+	COMPLETE_WORKFLOW,
+	COMPLETE_IMAGE,
+	COMPLETE_INPUT, /* NAME=VALUE, the inputs of the workflow file */
+};
+
 struct cli_option {
 	const char *name;  /* without the dashes: "source-path" */
 	const char *other; /* another spelling: "sourcePath", or NULL */
@@ -43,6 +62,7 @@ struct cli_option {
 	const char *value; /* what its value is called: "PATH"; NULL: it takes none */
 	const char *help;  /* one sentence, wrapped when shown */
 	bool repeatable, required;
+	enum cli_complete complete; /* what its value is */
 };
 
 struct cli_args;
@@ -57,6 +77,7 @@ struct cli_command {
 	const char *first;     /* the option that a first argument may stand for, or NULL */
 	size_t min_rest;       /* how many arguments there must and may be, not counting that */
 	size_t max_rest;       /* CLI_MANY: any number */
+	enum cli_complete complete[2];    /* what the first of these is, and those after it */
 	const struct cli_option *options; /* ended by one without a name, or NULL */
 	int (*run)(struct cli *cli, const struct cli_args *args);
 };

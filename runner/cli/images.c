@@ -47,6 +47,7 @@ const struct cli_command cmd_images_import = {
 		"    sluice images import python.tar",
 	.min_rest = 1,
 	.max_rest = 1,
+	.complete = { COMPLETE_FILE },
 	.options = import_options,
 	.run = run_import,
 };
@@ -128,5 +129,6 @@ const struct cli_command cmd_images_delete = {
 	.summary = "Forget an image, and free what no other image needs.",
 	.min_rest = 1,
 	.max_rest = 1,
+	.complete = { COMPLETE_IMAGE },
 	.run = run_delete,
 };

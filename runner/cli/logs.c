@@ -337,6 +337,7 @@ const struct cli_command cmd_runs_logs = {
 		"in order of time, each after its job's name. Of a job with several attempts the "
 		"last one is shown.",
 	.max_rest = 2,
+	.complete = { COMPLETE_RUN, COMPLETE_JOB },
 	.options = logs_options,
 	.run = run_logs,
 };

@@ -138,7 +138,10 @@ static int run_list(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option list_options[] = {
-	{ .name = "workflow", .value = "NAME", .help = "Only the runs of this workflow." },
+	{ .name = "workflow",
+	  .value = "NAME",
+	  .help = "Only the runs of this workflow.",
+	  .complete = COMPLETE_WORKFLOW },
 	{ .name = "limit", .value = "N", .help = "Only the newest N." },
 	OPTION_JSON,
 	{ .name = NULL },
@@ -323,6 +326,7 @@ const struct cli_command cmd_runs_show = {
 	.help = "RUN is a run's id, 4 or more of its first characters, WORKFLOW/NUMBER, or "
 		"'latest', which is also meant without one.",
 	.max_rest = 1,
+	.complete = { COMPLETE_RUN },
 	.options = show_options,
 	.run = run_show,
 };
@@ -385,6 +389,7 @@ const struct cli_command cmd_runs_cancel = {
 	.help = "RUN is named as in 'sluice runs show'.",
 	.min_rest = 1,
 	.max_rest = 1,
+	.complete = { COMPLETE_UNFINISHED_RUN },
 	.run = run_cancel,
 };
 
@@ -446,5 +451,6 @@ const struct cli_command cmd_runs_delete = {
 	.help = "RUN is named as in 'sluice runs show'.",
 	.min_rest = 1,
 	.max_rest = 1,
+	.complete = { COMPLETE_RUN },
 	.run = run_delete,
 };

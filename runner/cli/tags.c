@@ -30,7 +30,8 @@ static const struct cli_option set_options[] = {
 	{ .name = "id",
 	  .value = "ID:VERSION",
 	  .required = true,
-	  .help = "The committed version, as DATASET:VERSION or DATASET:TAG." },
+	  .help = "The committed version, as DATASET:VERSION or DATASET:TAG.",
+	  .complete = COMPLETE_VERSION },
 	{ .name = "name", .value = "NAME", .required = true, .help = "The tag." },
 	{ .name = NULL },
 };
@@ -94,7 +95,11 @@ static int run_list(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option list_options[] = {
-	{ .name = "id", .value = "ID", .required = true, .help = "The dataset: its id or name." },
+	{ .name = "id",
+	  .value = "ID",
+	  .required = true,
+	  .help = "The dataset: its id or name.",
+	  .complete = COMPLETE_DATASET },
 	OPTION_JSON,
 	{ .name = NULL },
 };
@@ -132,7 +137,11 @@ static int run_delete(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option delete_options[] = {
-	{ .name = "id", .value = "ID:TAG", .required = true, .help = "The tag, as DATASET:TAG." },
+	{ .name = "id",
+	  .value = "ID:TAG",
+	  .required = true,
+	  .help = "The tag, as DATASET:TAG.",
+	  .complete = COMPLETE_TAG },
 	{ .name = NULL },
 };
 

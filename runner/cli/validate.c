@@ -145,6 +145,7 @@ const struct cli_command cmd_validate = {
 		"exit status is 2 if any file has an error.",
 	.min_rest = 1,
 	.max_rest = CLI_MANY,
+	.complete = { COMPLETE_FILE, COMPLETE_FILE },
 	.options = validate_options,
 	.run = run_validate,
 };

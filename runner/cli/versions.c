@@ -70,14 +70,19 @@ static int run_create(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option create_options[] = {
-	{ .name = "id", .value = "ID", .required = true, .help = "The dataset: its id or name." },
+	{ .name = "id",
+	  .value = "ID",
+	  .required = true,
+	  .help = "The dataset: its id or name.",
+	  .complete = COMPLETE_DATASET },
 	{ .name = "message", .value = "TEXT", .help = "What is new in this version." },
 	{ .name = "source-path",
 	  .other = "sourcePath",
 	  .value = "PATH",
 	  .repeatable = true,
 	  .help = "A file or directory to put into the version, which is then committed. A "
-	          "directory keeps its name, unless PATH ends in '/'." },
+	          "directory keeps its name, unless PATH ends in '/'.",
+	  .complete = COMPLETE_FILE },
 	{ .name = NULL },
 };
 
@@ -146,11 +151,16 @@ static int run_list(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option list_options[] = {
-	{ .name = "id", .value = "ID", .required = true, .help = "The dataset: its id or name." },
+	{ .name = "id",
+	  .value = "ID",
+	  .required = true,
+	  .help = "The dataset: its id or name.",
+	  .complete = COMPLETE_DATASET },
 	{ .name = "is-committed",
 	  .other = "isCommitted",
 	  .value = "BOOL",
-	  .help = "true (the default): committed versions; false: open ones." },
+	  .help = "true (the default): committed versions; false: open ones.",
+	  .complete = COMPLETE_BOOL },
 	OPTION_JSON,
 	{ .name = NULL },
 };
@@ -219,7 +229,8 @@ static const struct cli_option details_options[] = {
 	{ .name = "id",
 	  .value = "ID:VERSION",
 	  .required = true,
-	  .help = "The version, as DATASET:VERSION or DATASET:TAG; without one, the latest." },
+	  .help = "The version, as DATASET:VERSION or DATASET:TAG; without one, the latest.",
+	  .complete = COMPLETE_VERSION },
 	OPTION_JSON,
 	{ .name = NULL },
 };
@@ -263,7 +274,8 @@ static const struct cli_option commit_options[] = {
 	{ .name = "id",
 	  .value = "ID:VERSION",
 	  .required = true,
-	  .help = "The open version, as DATASET:VERSION." },
+	  .help = "The open version, as DATASET:VERSION.",
+	  .complete = COMPLETE_OPEN_VERSION },
 	{ .name = NULL },
 };
 

@@ -302,6 +302,24 @@ static void test_tables_are_sound(void **state)
 	}
 }
 
+/* Shells complete what a value is called; a table that leaves it out is a mistake. */
+static void test_values_are_completed(void **state)
+{
+	static const char *const words[] = { "PATH", "FILE", "DIR", "BOOL" };
+
+	(void)state;
+	for (const struct cli_command *const *c = cli_commands; *c; c++) {
+		if ((*c)->max_rest > 0 && strstr((*c)->arguments, "FILE"))
+			assert_int_equal((*c)->complete[0], COMPLETE_FILE);
+		for (const struct cli_option *o = (*c)->options; o && o->name; o++)
+			for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+				if (o->value && strcmp(o->value, words[i]) == 0 &&
+				    o->complete == COMPLETE_NOTHING)
+					fail_msg("%s --%s: .complete is missing", (*c)->words,
+					         o->name);
+	}
+}
+
 static void test_groups_list_their_commands(void **state)
 {
 	struct strbuf sb = STRBUF_INIT(STRBUF_BIG);
@@ -437,6 +455,7 @@ int main(void)
 		cmocka_unit_test(test_boolean_default),
 		cmocka_unit_test(test_help_of_every_command),
 		cmocka_unit_test(test_tables_are_sound),
+		cmocka_unit_test(test_values_are_completed),
 		cmocka_unit_test(test_groups_list_their_commands),
 		cmocka_unit_test(test_help_keeps_its_width),
 		cmocka_unit_test(test_text_from_outside),
