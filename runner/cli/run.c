@@ -12,6 +12,7 @@
 #include "base/parse.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
+#include "cli/diags.h"
 #include "cli/event.h"
 #include "cli/secrets.h"
 #include "cli/view.h"
@@ -133,20 +134,6 @@ fail_with(struct session *s, enum sluice_err class, const char *fmt, ...)
 
 /* --- what is read --------------------------------------------------------------------------- */
 
-static void print_diags(const struct session *s, const struct spec_diag *diags, size_t n,
-                        const char *file, const struct strbuf *text)
-{
-	for (size_t i = 0; i < n; i++) {
-		char *lines;
-
-		if (diags[i].severity == SPEC_WARNING && s->cli->quiet)
-			continue;
-		lines = spec_diag_format(&diags[i], file, strbuf_str(text), text->len);
-		(void)fputs(lines ? lines : "sluice: out of memory\n", stderr);
-		free(lines);
-	}
-}
-
 static int invalid(struct session *s)
 {
 	s->status = CLI_USAGE;
@@ -160,7 +147,7 @@ static int read_workflow(struct session *s)
 	s->doc = spec_parse(strbuf_str(&s->text), s->text.len);
 	if (!s->doc)
 		return fail_with(s, SLUICE_LIMIT, "out of memory");
-	print_diags(s, s->doc->diags, s->doc->n_diags, s->file, &s->text);
+	diags_print(s->cli, s->doc->diags, s->doc->n_diags, s->file, &s->text);
 	return s->doc->spec ? 0 : invalid(s);
 }
 
@@ -175,7 +162,7 @@ static int read_inputs(struct session *s)
 	s->inputs = spec_parse_inputs(strbuf_str(&s->inputs_text), s->inputs_text.len);
 	if (!s->inputs)
 		return fail_with(s, SLUICE_LIMIT, "out of memory");
-	print_diags(s, s->inputs->diags, s->inputs->n_diags, path, &s->inputs_text);
+	diags_print(s->cli, s->inputs->diags, s->inputs->n_diags, path, &s->inputs_text);
 	return s->inputs->n_errors == 0 ? 0 : invalid(s);
 }
 
@@ -331,7 +318,7 @@ static void refuse(const struct session *s, const struct action_refusal *why)
 		.hint = why->hint,
 	};
 
-	print_diags(s, &diag, 1, s->file, &s->text);
+	diags_print(s->cli, &diag, 1, s->file, &s->text);
 }
 
 static bool in_path(const char *program)

@@ -109,6 +109,19 @@ int text_put_safe(const char *s, FILE *to)
 	return rc;
 }
 
+bool text_is_utf8(void)
+{
+	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const char *value = getenv(names[i]);
+
+		if (value && value[0]) /* the first that is set decides */
+			return strcasestr(value, "UTF-8") || strcasestr(value, "UTF8");
+	}
+	return false;
+}
+
 /* The wide blocks of Unicode's East Asian Width, and the marks that take no place, roughly. */
 static size_t char_width(uint32_t u)
 {

@@ -2,6 +2,7 @@
 #ifndef CLI_TEXT_H
 #define CLI_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,6 +20,9 @@ int text_put_safe(const char *s, FILE *to);
 /* The same for a line of a job's log on a terminal: tabs and colours pass, and of what carriage
  * returns would overwrite only the last remains. */
 void text_add_log(struct strbuf *sb, const char *s, size_t len);
+
+/* Is text written in UTF-8 here?  LC_ALL, LC_CTYPE or LANG says so. */
+bool text_is_utf8(void);
 
 /* Columns that UTF-8 text takes on a terminal. */
 size_t text_width(const char *s);

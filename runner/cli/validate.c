@@ -1,9 +1,10 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "cli/commands.h"
+#include "cli/diags.h"
 #include "cli/text.h"
 #include "spec/spec.h"
 
@@ -13,21 +14,9 @@ enum { TEXT_MAX = 64 << 20 }; /* spec's own limit */
 struct verdict {
 	const char *file;
 	const struct spec_doc *doc; /* NULL: could not be read */
-	const char *text;
-	size_t len;
+	const struct strbuf *text;
 	const struct error *error; /* why not */
 };
-
-static void print_diags(const struct verdict *v)
-{
-	for (size_t i = 0; i < v->doc->n_diags; i++) {
-		AUTO_FREE char *text =
-			spec_diag_format(&v->doc->diags[i], v->file, v->text, v->len);
-
-		(void)fflush(stdout);
-		(void)fputs(text ? text : "sluice: out of memory\n", stderr);
-	}
-}
 
 static void print_verdict(const struct cli *cli, const struct verdict *v)
 {
@@ -35,30 +24,12 @@ static void print_verdict(const struct cli *cli, const struct verdict *v)
 		(void)cli_fail(v->error);
 		return;
 	}
-	print_diags(v);
+	diags_print(cli, v->doc->diags, v->doc->n_diags, v->file, v->text);
 	if (v->doc->n_errors > 0 || cli->quiet)
 		return;
 	(void)text_put_safe(v->file, stdout);
 	(void)printf(": ok (%zu job%s)\n", v->doc->spec->n_jobs,
 	             v->doc->spec->n_jobs == 1 ? "" : "s");
-}
-
-/* Null for what is said of the file as a whole. */
-static cJSON *place(uint32_t number)
-{
-	return number > 0 ? cJSON_CreateNumber(number) : cJSON_CreateNull();
-}
-
-static cJSON *json_diag(const struct spec_diag *diag)
-{
-	cJSON *out = json_new_obj();
-
-	json_add_str(out, "severity", diag->severity == SPEC_ERROR ? "error" : "warning");
-	json_add(out, "line", place(diag->at.line));
-	json_add(out, "column", place(diag->at.column));
-	json_add_str(out, "message", diag->message);
-	json_add_str(out, "hint", diag->hint);
-	return out;
 }
 
 static cJSON *json_unreadable(const struct error *error)
@@ -68,7 +39,7 @@ static cJSON *json_unreadable(const struct error *error)
 		.message = error->msg,
 	};
 
-	return json_diag(&diag);
+	return diags_json(&diag);
 }
 
 static cJSON *json_verdict(const struct verdict *v)
@@ -79,7 +50,7 @@ static cJSON *json_verdict(const struct verdict *v)
 	json_add_str(out, "file", v->file);
 	json_add_bool(out, "ok", v->doc && v->doc->n_errors == 0);
 	for (size_t i = 0; v->doc && i < v->doc->n_diags; i++)
-		json_push(diags, json_diag(&v->doc->diags[i]));
+		json_push(diags, diags_json(&v->doc->diags[i]));
 	if (!v->doc)
 		json_push(diags, json_unreadable(v->error));
 	json_add(out, "diagnostics", diags);
@@ -97,8 +68,7 @@ static int validate_file(const struct cli *cli, const char *file, cJSON *files)
 	if (rc == 0) {
 		doc = spec_parse(strbuf_str(&text), text.len);
 		v.doc = doc;
-		v.text = strbuf_str(&text);
-		v.len = text.len;
+		v.text = &text;
 		if (!doc)
 			(void)error_sys(&err, ENOMEM, "cannot check '%s'", file);
 	}

@@ -49,6 +49,26 @@ END
 	says err nowhere.yaml
 }
 
+test_graph() {
+	local file=$REPO/examples/workflows/training.yaml
+	LC_ALL=C.UTF-8 ok graph "$file"
+	says out '└─ train-parabola  reads line-points'
+	LC_ALL=C ok graph "$file"
+	says out '`- train-parabola  reads line-points'
+	ok graph --format json - <"$file"
+	same "$(jq -r '.jobs[].name' out | paste -sd ' ')" 'prepare train-line train-parabola evaluate'
+	ok graph --format dot "$file"
+	says out 'digraph workflow {'
+	ok graph --format mermaid "$file"
+	says out 'flowchart TD'
+	expect 2 sluice graph --format png "$file"
+	says err 'tree, dot, mermaid or json'
+	printf 'jobs:\n  a:\n    uses: scrpt@v1\n' >bad.yaml
+	expect 2 sluice graph bad.yaml
+	matches err '^bad\.yaml:3:11: error: .*scrpt'
+	[ ! -s out ] || fail 'a drawing of a bad file'
+}
+
 test_empty_and_odd_files() {
 	: >empty.yaml
 	expect 2 sluice run empty.yaml
