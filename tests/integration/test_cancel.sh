@@ -133,6 +133,34 @@ test_next_run_sweeps_after_kill() {
 	silent out RUNNING
 }
 
+# A runner that is killed before its shim has said which process it is.
+test_newborn_shim_of_a_killed_runner() {
+	cat >slow-shim <<END
+#!/bin/bash
+# Shims are also started to try the runtime.
+if [[ \$PWD == */jobs/sleep/1 ]]; then
+	echo \$\$ >'$PWD/pid'
+	until [ -e '$PWD/go' ]; do sleep 0.05; done
+fi
+exec '${SLUICE%/*}/sluice-shim' "\$@"
+END
+	chmod +x slow-shim
+	sleeper
+	printf 'jobs: {a: {uses: container@v1, with: {image: "bash:5", args: ["true"]}}}' >next.yaml
+	SLUICE_SHIM=$PWD/slow-shim "$SLUICE" run sleep.yaml >out 2>err &
+	runner=$!
+	wait_for 30 test -s pid
+	kill -KILL "$runner"
+	wait "$runner" || true
+	same "$(find "$SLUICE_HOME/runs" -name shim.json)" ''
+	runner=
+	ok run next.yaml
+	says err 'was left by a runner that died'
+	touch go # it learns that it is not wanted any more
+	wait_for 30 grep -q error "$SLUICE_HOME"/runs/*/jobs/sleep/1/exit.json
+	nothing_left
+}
+
 test_shim_killed() {
 	sleeper
 	start
