@@ -103,12 +103,6 @@ const char *diag_text(struct diags *d, const char *fmt, ...)
 	return text;
 }
 
-/* Both C0 and C1: the latter drive some terminals too. */
-static bool is_control(uint32_t c)
-{
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029;
-}
-
 const char *diag_show(struct diags *d, const char *text)
 {
 	char buf[SHOW_MAX * 10 + sizeof("...")];
@@ -125,7 +119,7 @@ const char *diag_show(struct diags *d, const char *text)
 			used += (size_t)snprintf(buf + used, sizeof(buf) - used, "...");
 			break;
 		}
-		if (c == UINT32_MAX || is_control(c)) {
+		if (c == UINT32_MAX || utf8_is_control(c)) {
 			used += (size_t)snprintf(buf + used, sizeof(buf) - used, "\\x%02x",
 			                         c == UINT32_MAX ? (unsigned char)*text : c);
 		} else {

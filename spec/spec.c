@@ -90,6 +90,7 @@ struct spec_doc *spec_parse_with(const struct spec_allocator *allocator, const c
 		return NULL;
 	}
 	file->doc.n_errors = s.diags.n_errors;
+	file->doc.n_warnings = s.diags.n_warnings;
 	file->doc.spec = s.diags.n_errors == 0 ? spec : NULL;
 	return &file->doc;
 }
@@ -166,6 +167,7 @@ struct spec_inputs_doc *spec_parse_inputs_with(const struct spec_allocator *allo
 		return NULL;
 	}
 	file->doc.n_errors = s.diags.n_errors;
+	file->doc.n_warnings = s.diags.n_warnings;
 	if (file->doc.n_errors > 0) {
 		file->doc.given = NULL;
 		file->doc.n_given = 0;

@@ -5,7 +5,7 @@
  *
  *	struct spec_doc *doc = spec_parse(text, len);        NULL: out of memory
  *	for (size_t i = 0; i < doc->n_diags; i++)
- *		... spec_diag_format(&doc->diags[i], "w.yaml", text, len) ...
+ *		... spec_diag_format(&source, &doc->diags[i]) ...
  *	if (doc->spec)                                       NULL: there was an error
  *		... use it; everything in it lives until ...
  *	spec_doc_free(doc);
@@ -125,19 +125,35 @@ struct spec {
 struct spec_doc {
 	const struct spec *spec;       /* NULL if any diagnostic is an error */
 	const struct spec_diag *diags; /* in order of place */
-	size_t n_diags, n_errors;
+	size_t n_diags;
+	size_t n_errors, n_warnings; /* found; of very many, not all are listed */
 };
 
 struct spec_doc *spec_parse(const char *text, size_t len);
 void spec_doc_free(struct spec_doc *doc); /* takes NULL */
 
 /*
- * "FILE:LINE:COL: error: MESSAGE", the source line with a caret under the place, and the hint:
- * several lines, each ended by a newline.  Tabs, wide characters and long lines come out right.
- * The caller frees it; NULL when memory is gone.
+ * A text that diagnostics are shown from.  It remembers how far its lines are counted, so that
+ * many diagnostics in order of place cost one walk over it together.
+ *
+ *	struct spec_text source = { .file = "w.yaml", .text = text, .len = len };
+ *	for each diagnostic: shown = spec_diag_format(&source, diag)
  */
-char *spec_diag_format(const struct spec_diag *diag, const char *file, const char *text,
-                       size_t len);
+struct spec_text {
+	const char *file, *text; /* all kept */
+	size_t len;
+	uint32_t line;      /* where the last one stood; 0: nothing is counted yet */
+	size_t line_at;     /* the offset at which this line begins, ... */
+	size_t skipped, at; /* ... characters of it that are counted, and the offset after them */
+};
+
+/*
+ * "FILE:LINE:COL: error: MESSAGE", the source line with a caret under the place, and the hint:
+ * several lines, each ended by a newline, in 80 columns where the message is short enough.  Tabs
+ * and wide characters come out right; long lines are cut around the place.  The caller frees it;
+ * NULL when memory is gone.
+ */
+char *spec_diag_format(struct spec_text *source, const struct spec_diag *diag);
 
 /* The inputs of one run (`--inputs FILE`): Gradient's form, also inside an outer `inputs:`, also
  * with `{type, with: {...}}`.  Diagnostics as above; `given` is NULL if there is an error. */
@@ -152,7 +168,8 @@ struct spec_inputs_doc {
 	const struct spec_given *given;
 	size_t n_given;
 	const struct spec_diag *diags;
-	size_t n_diags, n_errors;
+	size_t n_diags;
+	size_t n_errors, n_warnings;
 };
 
 struct spec_inputs_doc *spec_parse_inputs(const char *text, size_t len);

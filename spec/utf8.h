@@ -2,6 +2,7 @@
 #ifndef SPEC_UTF8_H
 #define SPEC_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,8 +12,12 @@
  */
 uint32_t utf8_decode(const char *text, size_t len, size_t *ret_size);
 
-/* 0 for combining marks, 2 for wide East Asian characters and emoji, else 1. */
+/* width.c: 0 for combining marks, 2 for wide East Asian characters and emoji, else 1. */
 unsigned utf8_width(uint32_t c);
+
+/* Not fit for a terminal: C0 and C1 controls, line separators, and what turns the direction of the
+ * text that follows it. */
+bool utf8_is_control(uint32_t c);
 
 /*
  * The length of the line break at TEXT, or 0.  YAML 1.1 (section 4.2) breaks lines at LF, CR, CRLF,

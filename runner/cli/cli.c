@@ -89,6 +89,11 @@ void cli_note(const struct cli *cli, const char *fmt, ...)
 	put_message(note.msg);
 }
 
+const char *cli_input_name(const char *path)
+{
+	return strcmp(path, "-") == 0 ? "<stdin>" : path;
+}
+
 int cli_read_input(const char *path, struct strbuf *ret_text, struct error *err)
 {
 	AUTO_FD int fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
@@ -98,10 +103,10 @@ int cli_read_input(const char *path, struct strbuf *ret_text, struct error *err)
 	if (rc == 0)
 		return 0;
 	if (rc == -EFBIG)
-		(void)error_set(err, SLUICE_INVALID, "'%s' is larger than %zu MiB", path,
-		                ret_text->max >> 20);
+		(void)error_set(err, SLUICE_INVALID, "'%s' is larger than %zu MiB",
+		                cli_input_name(path), ret_text->max >> 20);
 	else
-		(void)error_sys(err, rc, "cannot read '%s'", path);
+		(void)error_sys(err, rc, "cannot read '%s'", cli_input_name(path));
 	err->class = SLUICE_INVALID;
 	return err->class;
 }

@@ -139,6 +139,9 @@ int cli_usage(const struct cli_args *args, const char *fmt, ...) SLUICE_PRINTF(2
 /* A note on standard error, unless --quiet. */
 void cli_note(const struct cli *cli, const char *fmt, ...) SLUICE_PRINTF(2, 3);
 
+/* How a file is called that the user named: "<stdin>" for "-". */
+const char *cli_input_name(const char *path);
+
 /* Reads a file that the user named, "-" for standard input.  Whatever is wrong with it is the
  * user's to mend: SLUICE_INVALID. */
 int cli_read_input(const char *path, struct strbuf *ret_text, struct error *err) MUST_USE;

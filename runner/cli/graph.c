@@ -78,10 +78,10 @@ static int run_graph(struct cli *cli, const struct cli_args *args)
 		return cli_fail(&err);
 	doc = spec_parse(strbuf_str(&text), text.len);
 	if (!doc) {
-		(void)error_sys(&err, ENOMEM, "cannot check '%s'", file);
+		(void)error_sys(&err, ENOMEM, "cannot check '%s'", cli_input_name(file));
 		return cli_fail(&err);
 	}
-	diags_print(cli, doc->diags, doc->n_diags, file, &text);
+	diags_print(cli, &DIAGS_OF(file, &text, doc, true), false);
 	if (doc->spec) {
 		format->put(cli, doc->spec);
 		status = CLI_OK;

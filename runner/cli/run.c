@@ -147,7 +147,7 @@ static int read_workflow(struct session *s)
 	s->doc = spec_parse(strbuf_str(&s->text), s->text.len);
 	if (!s->doc)
 		return fail_with(s, SLUICE_LIMIT, "out of memory");
-	diags_print(s->cli, s->doc->diags, s->doc->n_diags, s->file, &s->text);
+	diags_print(s->cli, &DIAGS_OF(s->file, &s->text, s->doc, true), false);
 	return s->doc->spec ? 0 : invalid(s);
 }
 
@@ -162,7 +162,7 @@ static int read_inputs(struct session *s)
 	s->inputs = spec_parse_inputs(strbuf_str(&s->inputs_text), s->inputs_text.len);
 	if (!s->inputs)
 		return fail_with(s, SLUICE_LIMIT, "out of memory");
-	diags_print(s->cli, s->inputs->diags, s->inputs->n_diags, path, &s->inputs_text);
+	diags_print(s->cli, &DIAGS_OF(path, &s->inputs_text, s->inputs, false), false);
 	return s->inputs->n_errors == 0 ? 0 : invalid(s);
 }
 
@@ -318,7 +318,8 @@ static void refuse(const struct session *s, const struct action_refusal *why)
 		.hint = why->hint,
 	};
 
-	diags_print(s->cli, &diag, 1, s->file, &s->text);
+	diags_print(s->cli, &(struct diags_shown){ s->file, &s->text, &diag, 1, 1, 0, true },
+	            false);
 }
 
 static bool in_path(const char *program)

@@ -5,46 +5,17 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "spec/utf8.h"
 
 enum { CUT_LEAST = 12 }; /* a column that may be cut keeps so many */
-
-/* Length of the UTF-8 sequence at s (1 to 4) and its character; 0 if there is none. */
-static size_t utf8_next(const char *s, size_t len, uint32_t *ret_char)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	unsigned char c = (unsigned char)s[0];
-	size_t n = c < 0x80 ? 1 : c < 0xc0 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf8 ? 4 : 0;
-	uint32_t u = n <= 1 ? c : c & (0x7fU >> n);
-
-	if (n == 0 || n > len)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if (((unsigned char)s[i] & 0xc0) != 0x80)
-			return 0;
-		u = u << 6 | ((unsigned char)s[i] & 0x3f);
-	}
-	if (u < least[n] || u > 0x10ffff || (u >= 0xd800 && u < 0xe000))
-		return 0;
-	*ret_char = u;
-	return n;
-}
-
-/* Controls, and the marks that turn the direction of what follows them. */
-static bool is_unsafe(uint32_t u)
-{
-	return u < 0x20 || (u >= 0x7f && u < 0xa0) || (u >= 0x202a && u <= 0x202e) ||
-	       (u >= 0x2066 && u <= 0x2069);
-}
 
 void text_add_safe(struct strbuf *sb, const char *s, size_t len)
 {
 	while (len > 0) {
-		uint32_t u = 0;
-		size_t n = utf8_next(s, len, &u);
-		bool safe = n > 0 && !is_unsafe(u);
+		size_t n = 1;
+		uint32_t u = utf8_decode(s, len, &n);
+		bool safe = u != UINT32_MAX && !utf8_is_control(u);
 
-		if (n == 0)
-			n = 1;
 		if (safe)
 			strbuf_add(sb, s, n);
 		for (size_t i = 0; !safe && i < n; i++)
@@ -122,26 +93,6 @@ bool text_is_utf8(void)
 	return false;
 }
 
-/* The wide blocks of Unicode's East Asian Width, and the marks that take no place, roughly. */
-static size_t char_width(uint32_t u)
-{
-	static const struct {
-		uint32_t from, to;
-		size_t width;
-	} ranges[] = {
-		{ 0x0300, 0x036f, 0 },   { 0x1100, 0x115f, 2 },   { 0x200b, 0x200f, 0 },
-		{ 0x2e80, 0x303e, 2 },   { 0x3041, 0xa4cf, 2 },   { 0xac00, 0xd7a3, 2 },
-		{ 0xf900, 0xfaff, 2 },   { 0xfe00, 0xfe0f, 0 },   { 0xfe30, 0xfe6f, 2 },
-		{ 0xff00, 0xff60, 2 },   { 0xffe0, 0xffe6, 2 },   { 0x1f300, 0x1f64f, 2 },
-		{ 0x1f900, 0x1f9ff, 2 }, { 0x20000, 0x3fffd, 2 },
-	};
-
-	for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
-		if (u >= ranges[i].from && u <= ranges[i].to)
-			return ranges[i].width;
-	return 1;
-}
-
 /* Columns of the longest beginning that fits `most`, and its bytes. */
 static size_t width_within(const char *s, size_t most, size_t *ret_bytes)
 {
@@ -150,14 +101,14 @@ static size_t width_within(const char *s, size_t most, size_t *ret_bytes)
 	size_t at = 0;
 
 	while (at < len) {
-		uint32_t u = 0;
-		size_t n = utf8_next(s + at, len - at, &u);
-		size_t w = n == 0 ? 1 : char_width(u);
+		size_t n = 1;
+		uint32_t u = utf8_decode(s + at, len - at, &n);
+		size_t w = u == UINT32_MAX ? 1 : utf8_width(u);
 
 		if (w > most - columns)
 			break;
 		columns += w;
-		at += n == 0 ? 1 : n;
+		at += n;
 	}
 	*ret_bytes = at;
 	return columns;

@@ -18,16 +18,16 @@ struct verdict {
 	const struct error *error; /* why not */
 };
 
-static void print_verdict(const struct cli *cli, const struct verdict *v)
+static void print_verdict(const struct cli *cli, const struct verdict *v, bool all)
 {
 	if (!v->doc) {
 		(void)cli_fail(v->error);
 		return;
 	}
-	diags_print(cli, v->doc->diags, v->doc->n_diags, v->file, v->text);
+	diags_print(cli, &DIAGS_OF(v->file, v->text, v->doc, true), all);
 	if (v->doc->n_errors > 0 || cli->quiet)
 		return;
-	(void)text_put_safe(v->file, stdout);
+	(void)text_put_safe(cli_input_name(v->file), stdout);
 	(void)printf(": ok (%zu job%s)\n", v->doc->spec->n_jobs,
 	             v->doc->spec->n_jobs == 1 ? "" : "s");
 }
@@ -57,25 +57,24 @@ static cJSON *json_verdict(const struct verdict *v)
 	return out;
 }
 
-static int validate_file(const struct cli *cli, const char *file, cJSON *files)
+static int validate_file(const struct cli *cli, const char *file, bool all, cJSON *files)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(TEXT_MAX);
 	struct error err;
-	struct verdict v = { .file = file, .error = &err };
+	struct verdict v = { .file = file, .text = &text, .error = &err };
 	struct spec_doc *doc = NULL;
 	int rc = cli_read_input(file, &text, &err);
 
 	if (rc == 0) {
 		doc = spec_parse(strbuf_str(&text), text.len);
 		v.doc = doc;
-		v.text = &text;
 		if (!doc)
-			(void)error_sys(&err, ENOMEM, "cannot check '%s'", file);
+			(void)error_sys(&err, ENOMEM, "cannot check '%s'", cli_input_name(file));
 	}
 	if (cli->json)
 		json_push(files, json_verdict(&v));
 	else
-		print_verdict(cli, &v);
+		print_verdict(cli, &v, all);
 	rc = doc && doc->n_errors == 0 ? CLI_OK : CLI_USAGE;
 	spec_doc_free(doc);
 	return rc;
@@ -87,7 +86,7 @@ static int run_validate(struct cli *cli, const struct cli_args *args)
 	int status = CLI_OK;
 
 	for (size_t i = 0; i < args_n_rest(args); i++)
-		if (validate_file(cli, args_rest(args, i), files) != CLI_OK)
+		if (validate_file(cli, args_rest(args, i), args_has(args, "all"), files) != CLI_OK)
 			status = CLI_USAGE;
 	if (cli->json) {
 		cJSON *doc = json_new_obj();
@@ -101,6 +100,7 @@ static int run_validate(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option validate_options[] = {
+	{ .name = "all", .help = "Show everything that is wrong, not only the first 20 things." },
 	{ .name = "json",
 	  .help = "Print one JSON document: {\"files\": [{\"file\", \"ok\", \"diagnostics\": "
 	          "[{\"severity\", \"line\", \"column\", \"message\", \"hint\"}]}]}." },
@@ -110,7 +110,7 @@ static const struct cli_option validate_options[] = {
 const struct cli_command cmd_validate = {
 	.words = "validate",
 	.arguments = "FILE...",
-	.summary = "Check workflow files, and say all that is wrong with them.",
+	.summary = "Check workflow files, and say what is wrong with them.",
 	.help = "A FILE of '-' is standard input. Nothing is run and no dataset is looked at. The "
 		"exit status is 2 if any file has an error.",
 	.min_rest = 1,

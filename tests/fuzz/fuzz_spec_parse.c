@@ -11,8 +11,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void print_all(const struct spec_diag *diags, size_t n, const char *text, size_t len)
 {
-	for (size_t i = 0; i < n && i < 20; i++) {
-		char *shown = spec_diag_format(&diags[i], "w.yaml", text, len);
+	struct spec_text source = { .file = "w.yaml", .text = text, .len = len };
+
+	for (size_t i = 0; i < n; i++) {
+		char *shown = spec_diag_format(&source, &diags[i]);
 
 		assert(shown && shown[strlen(shown) - 1] == '\n');
 		assert(diags[i].at.line > 0 && diags[i].at.column > 0 && diags[i].width > 0);

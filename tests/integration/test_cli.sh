@@ -69,6 +69,48 @@ test_graph() {
 	[ ! -s out ] || fail 'a drawing of a bad file'
 }
 
+# MANY wrong jobs, then one warning.
+wrong_jobs() {
+	echo 'jobs:'
+	for ((i = 0; i < $1; i++)); do echo "  j$i: {uses: container@v1, with: {image: 3}}"; done
+	echo '  last: {uses: container@v1, with: {image: i}, needs: j0}'
+}
+
+test_validate_many() {
+	wrong_jobs 20 >just.yaml
+	wrong_jobs 1021 >many.yaml
+	expect 2 sluice validate just.yaml
+	same "$(grep -c ': error: ' err)" 20
+	same "$(tail -n 1 err)" "just.yaml: 1 more warning; 'sluice validate --all' shows them"
+	expect 2 sluice run just.yaml --quiet
+	same "$(grep -c ': error: ' err)" 20
+	silent err more
+	expect 2 sluice validate many.yaml
+	same "$(grep -c ': error: ' err)" 20
+	same "$(tail -n 1 err)" "many.yaml: 1001 more errors and 1 more warning; 'sluice validate --all' shows them"
+	expect 2 sluice validate --all many.yaml
+	same "$(grep -c ': error: image must' err)" 1000
+	says err '22 more problems are not shown'
+}
+
+test_validate_several() {
+	simple
+	wrong_jobs 1 >wrong.yaml
+	expect 2 sluice validate simple.yaml nowhere.yaml wrong.yaml simple.yaml
+	same "$(cat out)" "$(printf 'simple.yaml: ok (1 job)\nsimple.yaml: ok (1 job)')"
+	says err "cannot read 'nowhere.yaml'"
+	says err 'wrong.yaml:2:42: error: '
+	expect 2 sluice validate - <wrong.yaml
+	matches err '^<stdin>:2:42: error: image must be a string'
+	ok validate - <simple.yaml
+	same "$(cat out)" '<stdin>: ok (1 job)'
+	ok validate --quiet simple.yaml
+	[ ! -s out ] && [ ! -s err ] || fail 'quiet says nothing of a good file'
+	ln -s simple.yaml "$(printf 'a\033[1m.yaml')"
+	ok validate "$(printf 'a\033[1m.yaml')"
+	says out 'a\x1b[1m.yaml: ok'
+}
+
 test_empty_and_odd_files() {
 	: >empty.yaml
 	expect 2 sluice run empty.yaml
