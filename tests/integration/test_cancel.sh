@@ -157,7 +157,7 @@ END
 	ok run next.yaml
 	says err 'was left by a runner that died'
 	touch go # it learns that it is not wanted any more
-	wait_for 30 grep -q error "$SLUICE_HOME"/runs/*/jobs/sleep/1/exit.json
+	wait_for 30 grep -rq error "$SLUICE_HOME/runs" --include=exit.json
 	nothing_left
 }
 
