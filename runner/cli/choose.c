@@ -1,11 +1,13 @@
 #include "cli/choose.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/xalloc.h"
 
-bool choose_is_below(const char *command, const char *words)
+/* Do the words of a command begin with these, which may be none? */
+static bool is_below(const char *command, const char *words)
 {
 	size_t len = strlen(words);
 
@@ -24,7 +26,7 @@ static const struct cli_command *find_command(const char *words)
 static bool is_group(const char *words)
 {
 	for (const struct cli_command *const *c = cli_commands; *c; c++)
-		if (choose_is_below((*c)->words, words))
+		if (is_below((*c)->words, words))
 			return true;
 	return false;
 }
@@ -53,7 +55,7 @@ char *choose_next_word(const char *command, const char *group)
 {
 	size_t len = strlen(group);
 
-	if (!choose_is_below(command, group) || command[len] == '\0')
+	if (!is_below(command, group) || command[len] == '\0')
 		return NULL;
 	command += len + (len > 0);
 	return xstrndup(command, strcspn(command, " "));

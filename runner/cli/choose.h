@@ -2,8 +2,6 @@
 #ifndef CLI_CHOOSE_H
 #define CLI_CHOOSE_H
 
-#include <stdbool.h>
-
 #include "cli/cli.h"
 
 struct choice {
@@ -14,9 +12,6 @@ struct choice {
 
 /* As many words as name a command or a group of them. */
 struct choice choose_command(int argc, char *const *argv);
-
-/* Do the words of a command begin with these, which may be none? */
-bool choose_is_below(const char *command, const char *words);
 
 /* The next word of a command that stands below `group`: "versions" of "datasets versions list".
  * NULL if it does not; the caller frees it. */

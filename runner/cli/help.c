@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/args.h"
+#include "cli/facts.h"
 #include "cli/text.h"
 
 enum {
@@ -62,6 +63,14 @@ void help_command(struct strbuf *sb, const struct cli_command *command, size_t w
 		add_option(sb, o, width);
 }
 
+static void add_facts(struct strbuf *sb, const char *title, const struct cli_fact *facts,
+                      size_t width)
+{
+	strbuf_addf(sb, "\n%s:\n", title);
+	for (; facts->name; facts++)
+		add_entry(sb, facts->name, facts->text, width);
+}
+
 static bool is_below(const char *words, const char *group)
 {
 	size_t len = strlen(group);
@@ -90,9 +99,12 @@ void help_group(struct strbuf *sb, const char *words, size_t width)
 	for (const struct cli_group *g = cli_groups; g->words; g++)
 		if (g->words[0] && is_child(g->words, words))
 			add_entry(sb, g->words, g->summary, width);
-	if (words[0])
+	if (words[0]) {
 		strbuf_addf(sb, "\n'sluice %s COMMAND --help' says more about a command.\n", words);
-	else
-		strbuf_addstr(sb, "\n'sluice COMMAND --help' says more about a command, "
-		                  "'sluice --version' which one this is.\n");
+		return;
+	}
+	add_facts(sb, "Exit status", facts_exit_status, width);
+	add_facts(sb, "Environment", facts_environment, width);
+	strbuf_addstr(sb, "\n'sluice COMMAND --help' says more about a command, "
+	                  "'sluice --version' which one this is.\n");
 }

@@ -503,8 +503,7 @@ const struct cli_command cmd_run = {
 		"\n"
 		"Ctrl-C (or SIGTERM, SIGHUP) asks the jobs to stop; a second one kills them.\n"
 		"\n"
-		"Exit status: 0 all jobs succeeded, 1 a job failed, 2 usage or workflow error, 3 this "
-		"machine lacks something, 4 the machinery failed, 128+N stopped by signal N.",
+		"The exit status says how it ended: 'sluice --help' lists them.",
 	.min_rest = 1,
 	.max_rest = 1,
 	.complete = { COMPLETE_FILE },
