@@ -159,13 +159,15 @@ static void cli_init(struct cli *cli)
 {
 	const char *term = getenv("TERM");
 	const char *no_colour = getenv("NO_COLOR");
-	bool colour = term && strcmp(term, "dumb") != 0 && !(no_colour && no_colour[0]);
+	bool cursor = term && term[0] && strcmp(term, "dumb") != 0;
+	bool colour = cursor && !(no_colour && no_colour[0]);
 	struct winsize size = { .ws_col = 0 };
 
 	*cli = (struct cli){
 		.out_tty = isatty(STDOUT_FILENO) == 1,
 		.err_tty = isatty(STDERR_FILENO) == 1,
 	};
+	cli->out_cursor = cli->out_tty && cursor;
 	cli->out_colour = cli->out_tty && colour;
 	cli->err_colour = cli->err_tty && colour;
 	if (cli->out_tty && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)

@@ -96,10 +96,11 @@ extern const struct cli_group cli_groups[];
 
 /* What all commands know of the process.  Opened things are closed by cli_main. */
 struct cli {
-	bool json;                   /* --json was given */
-	bool quiet;                  /* -q: results and errors only */
-	bool out_tty, err_tty;       /* standard output, standard error are terminals */
-	bool out_colour, err_colour; /* ... and NO_COLOR is not set, nor TERM=dumb */
+	bool json;             /* --json was given */
+	bool quiet;            /* -q: results and errors only */
+	bool out_tty, err_tty; /* standard output, standard error are terminals */
+	bool out_cursor;       /* the former is one whose cursor can be moved: not TERM=dumb */
+	bool out_colour, err_colour; /* ... and NO_COLOR is not set */
 	unsigned columns;            /* of the terminal on standard output; 0: not one */
 	char *home;                  /* use cli_home() */
 	struct datasets *datasets;   /* use cli_open_datasets() */

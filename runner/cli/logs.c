@@ -125,7 +125,7 @@ static void put_text(const struct logs *all, const struct tail_line *line)
 	AUTO_STRBUF struct strbuf safe = STRBUF_INIT(STRBUF_BIG);
 
 	if (all->cli->out_tty)
-		text_add_log(&safe, line->text, line->len);
+		text_add_log(&safe, line->text, line->len, all->cli->out_colour);
 	else
 		strbuf_add(&safe, line->text, line->len);
 	(void)fwrite(strbuf_str(&safe), 1, safe.len, stdout);

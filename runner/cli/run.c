@@ -76,6 +76,10 @@ static const struct cli_option options[] = {
 	{ .name = "network",
 	  .value = "host|none",
 	  .help = "The network that jobs see (default: host)." },
+	{ .name = "progress",
+	  .value = "auto|plain|live",
+	  .help = "Log lines as they come, or above a block that shows what each job does (auto: "
+	          "live on a terminal)." },
 	{ .name = "runtime",
 	  .value = "PATH",
 	  .help = "The OCI runtime (default: $SLUICE_RUNTIME, else crun or runc, the first that "
@@ -432,12 +436,22 @@ static int run_it(struct session *s, struct datasets *datasets)
 	return 0;
 }
 
+static int make_view(struct session *s)
+{
+	const char *how = args_get(s->args, "progress");
+
+	if (view_new(&s->loop, s->cli, how ? how : "auto", &s->view, &s->err) < 0)
+		return fail(s);
+	return 0;
+}
+
 static int session_run(struct session *s)
 {
 	struct datasets *datasets;
 
-	if (read_options(s) < 0 || read_workflow(s) < 0 || check_can_run(s) < 0 ||
-	    read_inputs(s) < 0 || collect_given(s) < 0 || read_secrets(s) < 0 || read_event(s) < 0)
+	if (make_view(s) < 0 || read_options(s) < 0 || read_workflow(s) < 0 ||
+	    check_can_run(s) < 0 || read_inputs(s) < 0 || collect_given(s) < 0 ||
+	    read_secrets(s) < 0 || read_event(s) < 0)
 		return s->err.class;
 	read_proxies(s);
 	s->options.text = strbuf_str(&s->text);
@@ -488,7 +502,6 @@ static int run(struct cli *cli, const struct cli_args *args)
 
 	work_init_pool(parallel_cores());
 	(void)uv_loop_init(&s.loop);
-	s.view = view_new(&s.loop, cli);
 	(void)session_run(&s);
 	session_release(&s);
 	return s.status;

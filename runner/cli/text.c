@@ -7,7 +7,10 @@
 #include "base/xalloc.h"
 #include "spec/utf8.h"
 
-enum { CUT_LEAST = 12 }; /* a column that may be cut keeps so many */
+enum {
+	CUT_LEAST = 12, /* a column that may be cut keeps so many */
+	DOTS = 3,
+};
 
 void text_add_safe(struct strbuf *sb, const char *s, size_t len)
 {
@@ -37,9 +40,15 @@ static size_t colour_length(const char *s, size_t len)
 	return n < len && s[n] == 'm' ? n + 1 : 0;
 }
 
-void text_add_log(struct strbuf *sb, const char *s, size_t len)
+static bool is_colour_end(const char *s, size_t len)
+{
+	return len == 3 || (len == 4 && s[2] == '0');
+}
+
+void text_add_log(struct strbuf *sb, const char *s, size_t len, bool colours)
 {
 	const char *overwritten;
+	bool coloured = false;
 
 	while (len > 0 && s[len - 1] == '\r')
 		len--;
@@ -49,10 +58,14 @@ void text_add_log(struct strbuf *sb, const char *s, size_t len)
 		s = overwritten + 1;
 	}
 	while (len > 0) {
-		size_t as_is = s[0] == '\t' ? 1 : colour_length(s, len);
+		size_t colour = colour_length(s, len);
+		size_t as_is = s[0] == '\t' ? 1 : colour;
 		size_t safe = 0;
 
-		strbuf_add(sb, s, as_is);
+		if (colour == 0 || colours)
+			strbuf_add(sb, s, as_is);
+		if (colour > 0)
+			coloured = colours && !is_colour_end(s, colour);
 		s += as_is;
 		len -= as_is;
 		while (safe < len && s[safe] != '\t' && colour_length(s + safe, len - safe) == 0)
@@ -61,6 +74,8 @@ void text_add_log(struct strbuf *sb, const char *s, size_t len)
 		s += safe;
 		len -= safe;
 	}
+	if (coloured)
+		strbuf_addstr(sb, "\x1b[0m");
 }
 
 static char *safe_copy(const char *s)
@@ -119,6 +134,21 @@ size_t text_width(const char *s)
 	size_t bytes;
 
 	return width_within(s, SIZE_MAX, &bytes);
+}
+
+size_t text_add_fit(struct strbuf *sb, const char *s, size_t most)
+{
+	size_t bytes;
+	size_t columns = width_within(s, most, &bytes);
+
+	if (!s[bytes]) {
+		strbuf_add(sb, s, bytes);
+		return columns;
+	}
+	columns = width_within(s, most > DOTS ? most - DOTS : 0, &bytes);
+	strbuf_add(sb, s, bytes);
+	strbuf_add(sb, "...", most < DOTS ? most : DOTS);
+	return columns + (most < DOTS ? most : DOTS);
 }
 
 const char *text_size(uint64_t bytes, char buf[TEXT_SIZE_LEN])
@@ -194,15 +224,10 @@ static void put_rule(const struct text_table *t, const size_t *width)
 
 static void put_cell(const char *text, size_t width)
 {
-	size_t whole = text_width(text);
-	size_t bytes = strlen(text);
-	size_t shown = whole;
+	AUTO_STRBUF struct strbuf cell = STRBUF_INIT(STRBUF_BIG);
+	size_t shown = text_add_fit(&cell, text, width);
 
-	if (whole > width)
-		shown = width_within(text, width - 3, &bytes) + 3;
-	(void)fwrite(text, 1, bytes, stdout);
-	if (whole > width)
-		(void)fputs("...", stdout);
+	(void)fputs(strbuf_str(&cell), stdout);
 	for (; shown < width; shown++)
 		(void)fputc(' ', stdout);
 }

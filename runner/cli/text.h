@@ -17,15 +17,19 @@ void text_add_safe(struct strbuf *sb, const char *s, size_t len);
 /* Prints it, escaped, on `to`; returns what fputs does. */
 int text_put_safe(const char *s, FILE *to);
 
-/* The same for a line of a job's log on a terminal: tabs and colours pass, and of what carriage
- * returns would overwrite only the last remains. */
-void text_add_log(struct strbuf *sb, const char *s, size_t len);
+/* The same for a line of a job's log on a terminal: tabs pass, and colours where there are any,
+ * which end with the line; of what carriage returns would overwrite only the last remains. */
+void text_add_log(struct strbuf *sb, const char *s, size_t len, bool colours);
 
 /* Is text written in UTF-8 here?  LC_ALL, LC_CTYPE or LANG says so. */
 bool text_is_utf8(void);
 
 /* Columns that UTF-8 text takes on a terminal. */
 size_t text_width(const char *s);
+
+/* Adds text that stands in at most `most` columns, with "..." for an end that does not fit; returns
+ * the columns that it takes. */
+size_t text_add_fit(struct strbuf *sb, const char *s, size_t most);
 
 /* "1.5 MiB", "0 B". */
 enum { TEXT_SIZE_LEN = 32 };

@@ -1,12 +1,14 @@
 /*
- * What a person sees of a run: plain lines, each log line behind its job's name, and a closing
- * summary.  Log lines, ends of jobs and the summary go to standard output; notices to standard
- * error.  With --quiet only the versions made (one NAME:VERSION a line) and what went wrong.
+ * What a person sees of a run.  Results, log lines and the summary go to standard output, notices
+ * to standard error.
+ *
+ *	quiet   the versions made (one NAME:VERSION a line) and what went wrong
+ *	plain   log lines as they come, each behind its job's name, ends of jobs, a summary
+ *	live    the same above a block that shows what each job does, redrawn in place
  */
 #ifndef CLI_VIEW_H
 #define CLI_VIEW_H
 
-#include <stdbool.h>
 #include <uv.h>
 
 #include "cli/cli.h"
@@ -14,12 +16,15 @@
 
 struct view;
 
-struct view *view_new(uv_loop_t *loop, const struct cli *cli);
-void view_free(struct view *view);
+/* `how`: "plain", "live", or "auto", which is live on a terminal; --quiet goes before all of them.
+ * SLUICE_INVALID says what `how` may be. */
+int view_new(uv_loop_t *loop, const struct cli *cli, const char *how, struct view **ret_view,
+             struct error *err) MUST_USE;
+void view_free(struct view *view); /* takes NULL */
 
 /* The run's hooks: fill them into run_new(); then view_begin() before run_start(). */
 struct run_hooks view_hooks(struct view *view);
-void view_begin(struct view *view, struct run *run, const char *workflow);
+void view_begin(struct view *view, const struct run *run, const char *workflow);
 
 /* A sentence before the run exists. */
 void view_notice(void *view, const char *text);

@@ -385,13 +385,18 @@ static void test_text_from_outside(void **state)
 	            "x\\xe2\\x80\\xaey"); /* right to left */
 }
 
-static void assert_log(const char *from, const char *want)
+static void assert_log_with(const char *from, bool colours, const char *want)
 {
 	struct strbuf sb = STRBUF_INIT(256);
 
-	text_add_log(&sb, from, strlen(from));
+	text_add_log(&sb, from, strlen(from), colours);
 	assert_string_equal(strbuf_str(&sb), want);
 	strbuf_release(&sb);
+}
+
+static void assert_log(const char *from, const char *want)
+{
+	assert_log_with(from, true, want);
 }
 
 static void test_text_of_logs(void **state)
@@ -399,11 +404,22 @@ static void test_text_of_logs(void **state)
 	(void)state;
 	assert_log("", "");
 	assert_log("a\tb \x1b[1;31mred\x1b[0m", "a\tb \x1b[1;31mred\x1b[0m");
+	assert_log("\x1b[32mok", "\x1b[32mok\x1b[0m");
+	assert_log_with("a\tb \x1b[1;31mred\x1b[0m", false, "a\tb red");
 	assert_log("\x1b[2Jx\x1b]0;title\x07", "\\x1b[2Jx\\x1b]0;title\\x07");
 	assert_log("10%\r20%\r30%", "30%");
 	assert_log("dos\r", "dos");
 	assert_log("\x1b[", "\\x1b[");
 	assert_log("\x1b[31", "\\x1b[31");
+}
+
+static void assert_fit(const char *from, size_t most, const char *want, size_t columns)
+{
+	struct strbuf sb = STRBUF_INIT(256);
+
+	assert_int_equal(text_add_fit(&sb, from, most), columns);
+	assert_string_equal(strbuf_str(&sb), want);
+	strbuf_release(&sb);
 }
 
 static void test_widths_and_sizes(void **state)
@@ -415,6 +431,12 @@ static void test_widths_and_sizes(void **state)
 	assert_int_equal(text_width("äöü"), 3);
 	assert_int_equal(text_width("日本"), 4);
 	assert_int_equal(text_width("e\xcc\x81"), 1);
+	assert_fit("abcdef", 6, "abcdef", 6);
+	assert_fit("abcdef", 5, "ab...", 5);
+	assert_fit("日本語", 5, "日...", 5);
+	assert_fit("日本語", 4, "...", 3);
+	assert_fit("日本語", 2, "..", 2);
+	assert_fit("日本語", 0, "", 0);
 	assert_string_equal(text_size(0, buf), "0 B");
 	assert_string_equal(text_size(1023, buf), "1023 B");
 	assert_string_equal(text_size(1024, buf), "1.0 KiB");

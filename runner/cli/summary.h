@@ -1,0 +1,28 @@
+/* What is said at the end of a job and of a run. */
+#ifndef CLI_SUMMARY_H
+#define CLI_SUMMARY_H
+
+#include <stdbool.h>
+
+#include "base/strbuf.h"
+#include "cli/cli.h"
+#include "engine/run.h"
+
+/* FAILED or ERROR. */
+bool summary_is_bad(const struct run_job *job);
+
+/* "succeeded in 3.1s, made demo:fo5rp4m (3 files, 1.2 kB)": how a job ended. */
+void summary_add_end(struct strbuf *sb, const struct run_job *job);
+
+struct summary {
+	const struct cli *cli;
+	const struct run *run;
+	const char *workflow;
+	int64_t took_ms;
+	bool log_ends; /* with the last lines of what failed */
+};
+
+/* Jobs, time, versions, where the logs are, and last what went wrong. */
+void summary_add(struct strbuf *sb, const struct summary *s);
+
+#endif
