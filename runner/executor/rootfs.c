@@ -177,8 +177,9 @@ static int write_map(pid_t pid, const char *file, unsigned inside, unsigned outs
 	return fd < 0 ? -errno : io_write_all(fd, line, (size_t)n);
 }
 
-/* A user namespace in which root is this user: what an id-mapped mount is described by. */
-static int open_user_namespace(uid_t uid, gid_t gid)
+/* A user namespace in which the owner of a directory is the container's user: what an id-mapped
+ * mount is described by. */
+static int open_user_namespace(const struct stat *owner, uid_t uid, gid_t gid)
 {
 	char path[NAME_SIZE];
 	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
@@ -191,9 +192,9 @@ static int open_user_namespace(uid_t uid, gid_t gid)
 		for (;;)
 			(void)pause();
 	}
-	rc = write_map(pid, "uid_map", 0, uid);
+	rc = write_map(pid, "uid_map", owner->st_uid, uid);
 	if (rc == 0)
-		rc = write_map(pid, "gid_map", 0, gid);
+		rc = write_map(pid, "gid_map", owner->st_gid, gid);
 	if (rc == 0 && snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid) > 0) {
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		rc = fd < 0 ? -errno : 0;
@@ -204,13 +205,18 @@ static int open_user_namespace(uid_t uid, gid_t gid)
 	return rc < 0 ? rc : fd;
 }
 
-/* Mounts DIR at TARGET as if root's files in it were the user's. */
-static int mount_idmapped(const char *dir, const char *target, int userns)
+/* Mounts DIR at TARGET as if its owner's files in it were the user's: those of a version are
+ * root's, those of a volume belong to the user of the job that made it. */
+static int mount_idmapped(const char *dir, const char *target, const struct stat *owner,
+                          const struct rootfs *r)
 {
+	AUTO_FD int userns = open_user_namespace(owner, r->uid, r->gid);
 	AUTO_FD int fd =
 		(int)syscall(SYS_open_tree, AT_FDCWD, dir, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (unsigned)userns };
 
+	if (userns < 0)
+		return userns;
 	if (fd < 0 || mkdir(target, 0755) != 0)
 		return -errno;
 	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof attr) != 0)
@@ -220,20 +226,23 @@ static int mount_idmapped(const char *dir, const char *target, int userns)
 	               : -errno;
 }
 
-static int mount_view(const struct rootfs *r, size_t i, int userns, struct error *err)
+static int mount_view(const struct rootfs *r, size_t i, struct error *err)
 {
 	char target[NAME_SIZE], name[NAME_SIZE], mapped[NAME_SIZE];
 	const char *source = r->views[i];
 	struct overlay o = { .n_lower = 1, .target = target };
 	AUTO_FD int lower = -1;
+	struct stat st;
 	int rc;
 
 	if (snprintf(target, sizeof target, BUNDLE_DIR "/" BUNDLE_VIEW_FMT, i) < 0 ||
 	    snprintf(mapped, sizeof mapped, "%s.lower", target) < 0 ||
 	    snprintf(name, sizeof name, VIEWS_DIR "/%zu", i) < 0)
 		return error_set(err, SLUICE_LIMIT, "too many views");
+	if (stat(source, &st) != 0)
+		return error_sys(err, errno, "cannot look at '%s'", source);
 	/* Where the kernel or the file system knows no id-mapping the user can at least read. */
-	if (userns >= 0 && mount_idmapped(source, mapped, userns) == 0)
+	if (r->uid != 0 && st.st_uid != r->uid && mount_idmapped(source, mapped, &st, r) == 0)
 		source = mapped;
 	lower = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (lower < 0)
@@ -247,13 +256,10 @@ static int mount_view(const struct rootfs *r, size_t i, int userns, struct error
 
 int rootfs_mount(const struct rootfs *r, struct error *err)
 {
-	AUTO_FD int userns = -1;
 	int rc = mount_root(r, err);
 
-	if (rc == 0 && r->n_views > 0 && r->uid != 0)
-		userns = open_user_namespace(r->uid, r->gid);
 	for (size_t i = 0; rc == 0 && i < r->n_views; i++)
-		rc = mount_view(r, i, userns, err);
+		rc = mount_view(r, i, err);
 	return rc;
 }
 
