@@ -78,6 +78,20 @@ static int make_outputs(struct job_request *jr, struct error *err)
 	return 0;
 }
 
+/* Shared by jobs of any user, as /tmp is; the home around it is closed to other users.  Its rights
+ * are given when it is made: who changes them later has a reason. */
+static int make_storage(const char *path)
+{
+	int rc = io_mkdirs(path, 0700);
+	struct stat st;
+
+	if (rc < 0)
+		return rc;
+	if (stat(path, &st) != 0)
+		return -errno;
+	return (st.st_mode & 07777) == 0700 && chmod(path, 01777) != 0 ? -errno : 0;
+}
+
 static int add_storage(struct job_request *jr, struct error *err)
 {
 	const char *path = keep(jr, xasprintf("%s/storage", jr->job->run->options->home));
@@ -85,7 +99,7 @@ static int add_storage(struct job_request *jr, struct error *err)
 
 	if (jr->request.root != ROOT_IMAGE)
 		return 0;
-	rc = io_mkdirs(path, 0755);
+	rc = make_storage(path);
 	if (rc < 0)
 		return error_sys(err, rc, "cannot make '%s'", path);
 	add_mount(jr, MOUNT_WRITE, path, "/storage");

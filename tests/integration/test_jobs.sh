@@ -301,3 +301,93 @@ test_hundred_jobs() {
 	ok run chain.yaml
 	nothing_left
 }
+
+# image_for_user TAG USER: imports bash:5 once more as bash:TAG, whose containers run as that user.
+image_for_user() {
+	local config manifest layout=layout-$1
+	cp -a "$SLUICE_HOME/images" "$layout"
+	put() { # what comes becomes a blob; prints its digest and size as JSON
+		cat >blob
+		local digest
+		digest=$(sha256sum blob | cut -d ' ' -f 1)
+		printf '{"digest": "sha256:%s", "size": %d}' "$digest" "$(stat -c %s blob)"
+		mv blob "$layout/blobs/sha256/$digest"
+	}
+	blob() { cat "$layout/blobs/sha256/${1#sha256:}"; }
+	manifest=$(jq -r '.manifests[0].digest' "$layout/index.json")
+	config=$(blob "$(blob "$manifest" | jq -r .config.digest)" |
+		jq --arg user "$2" '.config.User = $user' | put)
+	manifest=$(blob "$manifest" | jq --argjson config "$config" '.config += $config' | put)
+	jq --argjson manifest "$manifest" --arg name "bash:$1" '.manifests = [.manifests[0] + $manifest |
+		.annotations["org.opencontainers.image.ref.name"] = $name]' \
+		"$layout/index.json" >index && mv index "$layout/index.json"
+	ok images import "$layout"
+}
+
+# What is shared between jobs is so too where an image's user is not root.
+test_users_share_storage_and_volumes() {
+	image_for_user nobody nobody
+	image_for_user worker 1234:1234
+	cat >users.yaml <<'END'
+jobs:
+  first:
+    uses: script@v1
+    outputs: {v: {type: volume}}
+    with:
+      image: bash:nobody
+      script: |
+        echo "first is $UID"
+        echo stored >/storage/by-first
+        mkdir /outputs/v/dir
+        echo volume >/outputs/v/dir/file
+  same:
+    uses: script@v1
+    inputs: {v: first.outputs.v}
+    with:
+      image: bash:nobody
+      script: |
+        echo more >>/inputs/v/dir/file && cat /inputs/v/dir/file /storage/by-first
+        echo again >>/storage/by-first
+  other:
+    uses: script@v1
+    needs: [same]
+    inputs: {v: first.outputs.v}
+    with:
+      image: bash:worker
+      script: |
+        echo "other is $UID"
+        cat /storage/by-first
+        echo other >/storage/by-other
+        ! rm -f /storage/by-first 2>/dev/null || echo 'it removed what is not its own'
+        echo mine >>/inputs/v/dir/file && cat /inputs/v/dir/file
+  root:
+    uses: script@v1
+    needs: [other]
+    inputs: {v: first.outputs.v}
+    with:
+      image: bash:5
+      script: |
+        cat /storage/by-first /storage/by-other /inputs/v/dir/file
+        echo root >>/inputs/v/dir/file
+        rm /storage/by-first
+END
+	ok run users.yaml --jobs 1
+	says out 'first | first is 65534'
+	grep -E '^(first|same|other|root) \| ' out >lines
+	same "$(cat lines)" "first | first is 65534
+same | volume
+same | more
+same | stored
+other | other is 1234
+other | stored
+other | again
+other | volume
+other | mine
+root | stored
+root | again
+root | other
+root | volume"
+	same "$(stat -c %a "$SLUICE_HOME/storage")" 1777
+	same "$(ls "$SLUICE_HOME/storage")" by-other
+	nothing_left
+}
