@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spec/out.h"
 #include "spec/spec.h"
 #include "spec/utf8.h"
 
@@ -12,43 +13,6 @@ enum {
 	SHOWN_BEFORE = 40, /* of them before the place, when the line is cut */
 	TAB_COLUMNS = 8,   /* at most */
 };
-
-struct out {
-	char *text; /* NULL until something is there */
-	size_t len, capacity;
-	bool failed;
-};
-
-static void put(struct out *out, const char *bytes, size_t n)
-{
-	if (out->failed)
-		return;
-	if (n >= out->capacity - out->len) {
-		size_t capacity = 2 * (out->len + n) + 128;
-		char *text = realloc(out->text, capacity);
-
-		if (!text) {
-			out->failed = true;
-			return;
-		}
-		out->text = text;
-		out->capacity = capacity;
-	}
-	memcpy(out->text + out->len, bytes, n);
-	out->len += n;
-	out->text[out->len] = '\0';
-}
-
-static void put_text(struct out *out, const char *text)
-{
-	put(out, text, strlen(text));
-}
-
-static void put_times(struct out *out, char c, size_t n)
-{
-	for (; n > 0; n--)
-		put(out, &c, 1);
-}
 
 /* The size of the character at AT, or 0 at its line's end. */
 static size_t character_size(const struct spec_text *s, size_t at)
@@ -174,10 +138,10 @@ struct caret {
 static void underline(struct caret *caret, size_t i, const struct cell *cell)
 {
 	if (i < caret->begin) {
-		put_times(&caret->out, cell->is_tab ? '\t' : ' ', cell->is_tab ? 1 : cell->width);
+		out_times(&caret->out, cell->is_tab ? '\t' : ' ', cell->is_tab ? 1 : cell->width);
 	} else if (i < caret->end && cell->width > 0) {
-		put_times(&caret->out, caret->is_drawn ? '~' : '^', 1);
-		put_times(&caret->out, '~', cell->is_tab ? 0 : cell->width - 1);
+		out_times(&caret->out, caret->is_drawn ? '~' : '^', 1);
+		out_times(&caret->out, '~', cell->is_tab ? 0 : cell->width - 1);
 		caret->is_drawn = true;
 	}
 }
@@ -190,8 +154,8 @@ static void put_excerpt(struct out *out, const struct spec_diag *diag, struct sp
 
 	caret.end = caret.begin + diag->width;
 	if (spot.i > 0) {
-		put_text(out, "...");
-		put_text(&caret.out, "   ");
+		out_text(out, "...");
+		out_text(&caret.out, "   ");
 	}
 	for (; (size = character_size(s, spot.at)) > 0; spot.i++, spot.at += size) {
 		struct cell cell = cell_at(s, spot.at, size);
@@ -199,13 +163,13 @@ static void put_excerpt(struct out *out, const struct spec_diag *diag, struct sp
 		columns += cell.width;
 		if (columns > SHOWN_MAX)
 			break;
-		put_text(out, cell.text);
+		out_text(out, cell.text);
 		underline(&caret, spot.i, &cell);
 	}
-	put_text(out, size > 0 ? "...\n" : "\n");
-	put_text(&caret.out, caret.is_drawn ? "\n" : "^\n");
+	out_text(out, size > 0 ? "...\n" : "\n");
+	out_text(&caret.out, caret.is_drawn ? "\n" : "^\n");
 	if (caret.out.text)
-		put_text(out, caret.out.text);
+		out_text(out, caret.out.text);
 	out->failed = out->failed || caret.out.failed;
 	free(caret.out.text);
 }
@@ -221,16 +185,16 @@ char *spec_diag_format(struct spec_text *source, const struct spec_diag *diag)
 
 	(void)snprintf(place, sizeof(place), ":%u:%u: %s: ", diag->at.line, diag->at.column,
 	               severities[diag->severity]);
-	put_text(&out, source->file);
-	put_text(&out, place);
-	put_text(&out, diag->message);
-	put_text(&out, "\n");
+	out_text(&out, source->file);
+	out_text(&out, place);
+	out_text(&out, diag->message);
+	out_text(&out, "\n");
 	if (seek_line(source, diag->at.line) && character_size(source, source->line_at) > 0)
 		put_excerpt(&out, diag, source);
 	if (diag->hint) {
-		put_text(&out, "  hint: ");
-		put_text(&out, diag->hint);
-		put_text(&out, "\n");
+		out_text(&out, "  hint: ");
+		out_text(&out, diag->hint);
+		out_text(&out, "\n");
 	}
 	if (!out.failed)
 		return out.text;

@@ -13,6 +13,10 @@
 #include "spec/spec.h"
 #include "spec/table.h"
 
+/* What one document may take, twice: for its tree and for its model.  64 MiB of ordinary workflow
+ * needs a quarter of it. */
+enum { SPEC_MEMORY_MAX = 1024 * 1024 * 1024 };
+
 enum { NAME_MAX_BYTES = 128 };
 
 /* A name that stands for something else until all jobs are known. */

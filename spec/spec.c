@@ -5,10 +5,6 @@
 #include "spec/parse.h"
 #include "spec/read.h"
 
-/* What one document may take, twice: for its tree and for its model.  64 MiB of ordinary workflow
- * needs a quarter of it. */
-enum { MEMORY_MAX = 1024 * 1024 * 1024 };
-
 struct spec_file {
 	struct spec_doc doc; /* first: it stands for the whole */
 	struct arena model;
@@ -30,8 +26,8 @@ static void session_begin(struct session *s, const struct spec_allocator *alloca
                           struct arena *model)
 {
 	s->model = model;
-	arena_init(model, allocator, MEMORY_MAX);
-	arena_init(&s->scratch, allocator, MEMORY_MAX);
+	arena_init(model, allocator, SPEC_MEMORY_MAX);
+	arena_init(&s->scratch, allocator, SPEC_MEMORY_MAX);
 	diags_init(&s->diags, model);
 }
 
@@ -50,7 +46,7 @@ static bool session_end(struct session *s)
 		s->model->fault = ARENA_FINE;
 		s->model->room += RESERVE;
 		diag_error(&s->diags, start, NULL, "the document needs more than %d MiB of memory",
-		           MEMORY_MAX / 1024 / 1024);
+		           SPEC_MEMORY_MAX / 1024 / 1024);
 	}
 	return true;
 }

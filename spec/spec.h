@@ -155,6 +155,11 @@ struct spec_text {
  */
 char *spec_diag_format(struct spec_text *source, const struct spec_diag *diag);
 
+/* The document as JSON: a key that stands twice counts once, aliases are written out, and what YAML
+ * takes for a number or a boolean is one, where JSON can say it.  NULL if it is no YAML or memory
+ * is gone; the caller frees it. */
+char *spec_json(const char *text, size_t len);
+
 /* The inputs of one run (`--inputs FILE`): Gradient's form, also inside an outer `inputs:`, also
  * with `{type, with: {...}}`.  Diagnostics as above; `given` is NULL if there is an error. */
 struct spec_given {
