@@ -125,8 +125,13 @@ int io_mkdirs_beneath(int dirfd, const char *path, mode_t mode)
 
 int io_mkdirs(const char *path, mode_t mode)
 {
-	AUTO_FREE char *copy = strdup(path);
+	AUTO_FREE char *copy = NULL;
 
+	if (mkdir(path, mode) == 0 || errno == EEXIST)
+		return 0;
+	if (errno != ENOENT)
+		return -errno;
+	copy = strdup(path);
 	if (!copy)
 		return -ENOMEM;
 	for (char *p = copy + 1; *p; p++) {

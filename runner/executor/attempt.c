@@ -2,12 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -27,14 +28,14 @@ enum { SHIM_DEATH_MS = 5000 };
  * Two things tell of the end.  The shim closes its standard output once exit.json is there: then
  * the result is passed on, and the next job may start while the shim still cleans up.  Its own exit
  * is the end of the attempt, and the word of a shim that was killed.  Of a shim that another runner
- * has started there is only the second, by its pidfd.
+ * has started there is only the second.
  */
 struct attempt {
-	uv_process_t process;
-	uv_pipe_t told;        /* reads nothing but the end of the shim's standard output */
-	uv_poll_t gone;        /* adopted, and its shim lives: see pidfd */
-	uv_timer_t at_once;    /* adopted, and its shim has ended */
-	int pidfd;             /* -1: not adopted, or its shim has ended */
+	uv_pipe_t told;     /* reads nothing but the end of our own shim's standard output */
+	uv_poll_t gone;     /* the shim's end, by its pidfd */
+	uv_timer_t at_once; /* adopted, and its shim has ended */
+	int pidfd;          /* -1: its shim has ended before it was adopted */
+	bool is_adopted;
 	unsigned open_handles; /* it is freed when this is 0 */
 	bool ended;            /* on_end was called */
 	struct attempt_hooks hooks;
@@ -148,15 +149,16 @@ static void shim_lost(struct attempt *a, const char *how)
 		(void)error_wrap(&r->error, "%.400s", sweep.msg);
 }
 
-static void child_lost(struct attempt *a, int64_t status, int sig)
+static void child_lost(struct attempt *a, const siginfo_t *info)
 {
-	AUTO_FREE char *how = xasprintf("%s %d", sig ? "was killed by signal" : "ended with status",
-	                                sig ? sig : (int)status);
+	bool killed = info->si_code != CLD_EXITED;
+	AUTO_FREE char *how = xasprintf(
+		"%s %d", killed ? "was killed by signal" : "ended with status", info->si_status);
 
 	shim_lost(a, how);
-	if (a->was_stopped && (sig == SIGTERM || sig == SIGINT)) {
+	if (killed && a->was_stopped && (info->si_status == SIGTERM || info->si_status == SIGINT)) {
 		a->result.end = ATTEMPT_SIGNALED; /* it had not begun yet */
-		a->result.signal = sig;
+		a->result.signal = info->si_status;
 	}
 }
 
@@ -225,18 +227,16 @@ static void remove_mount_point(const struct attempt *a)
 	(void)unlinkat(dirfd, BUNDLE_DIR, AT_REMOVEDIR); /* what stays is swept */
 }
 
-static void on_exit_cb(uv_process_t *process, int64_t status, int sig)
+static void child_ended(struct attempt *a)
 {
-	struct attempt *a = process->data;
+	siginfo_t info = { .si_code = 0 };
 
-	a->exited = true;
+	(void)waitid(P_PIDFD, (id_t)a->pidfd, &info, WEXITED | WNOHANG); /* it has: see on_gone */
 	remove_mount_point(a);
 	if (!a->ended && !has_result(a))
-		child_lost(a, status, sig);
+		child_lost(a, &info);
 	if (!uv_is_closing((uv_handle_t *)&a->told))
 		uv_close((uv_handle_t *)&a->told, on_close);
-	uv_close((uv_handle_t *)process, on_close);
-	end(a);
 }
 
 /* It may have been killed after its last word: whatever it did not remove goes now. */
@@ -244,11 +244,19 @@ static void adopted_ended(struct attempt *a)
 {
 	struct error ignored; /* nothing runs since the result is there; what stays is swept */
 
-	a->exited = true;
 	if (has_result(a))
 		(void)!attempt_sweep(a->dir, &ignored);
 	else
 		shim_lost(a, "was killed: it ended without a word");
+}
+
+static void shim_ended(struct attempt *a)
+{
+	a->exited = true;
+	if (a->is_adopted)
+		adopted_ended(a);
+	else
+		child_ended(a);
 	end(a);
 }
 
@@ -259,7 +267,7 @@ static void on_gone(uv_poll_t *gone, int status, int events)
 	(void)status;
 	(void)events;
 	uv_close((uv_handle_t *)gone, on_close);
-	adopted_ended(a);
+	shim_ended(a);
 }
 
 static void on_at_once(uv_timer_t *timer)
@@ -267,39 +275,74 @@ static void on_at_once(uv_timer_t *timer)
 	struct attempt *a = timer->data;
 
 	uv_close((uv_handle_t *)timer, on_close);
-	adopted_ended(a);
+	shim_ended(a);
 }
 
 /* ---- the start ---- */
 
-static int spawn(struct attempt *a, uv_loop_t *loop, const char *shim, int orders)
+/*
+ * posix_spawn rather than uv_spawn: that forks, and copying the page tables of a runner which holds
+ * a large workflow takes longer than all else here.
+ */
+static int spawn(struct attempt *a, const char *shim, int orders, int told)
 {
 	char *args[] = { xstrdup(shim), a->id, NULL }; /* the id: for who reads `ps` */
 	char *env[] = { NULL };
-	uv_stdio_container_t stdio[SHIM_ORDERS_FD + 1] = {
-		[SHIM_ORDERS_FD] = { .flags = UV_INHERIT_FD, .data.fd = orders },
-	};
-	const uv_process_options_t options = {
-		.exit_cb = on_exit_cb,
-		.file = args[0],
-		.args = args,
-		.env = env,
-		.cwd = a->dir,
-		.flags = UV_PROCESS_DETACHED,
-		.stdio_count = SHIM_ORDERS_FD + 1,
-		.stdio = stdio,
-	};
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t none, all;
+	pid_t pid;
 	int rc;
 
-	for (int i = 0; i < SHIM_ORDERS_FD; i++)
-		stdio[i].flags = UV_IGNORE;
-	stdio[SHIM_TOLD_FD].flags = (uv_stdio_flags)(UV_CREATE_PIPE | UV_WRITABLE_PIPE);
-	stdio[SHIM_TOLD_FD].data.stream = (uv_stream_t *)&a->told;
+	(void)sigemptyset(&none);
+	(void)sigfillset(&all);
+	(void)posix_spawn_file_actions_init(&files);
+	(void)posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	(void)posix_spawn_file_actions_adddup2(&files, told, SHIM_TOLD_FD);
+	(void)posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	(void)posix_spawn_file_actions_adddup2(&files, orders, SHIM_ORDERS_FD);
 	/* Libraries open descriptors that would be inherited. */
-	(void)close_range(SHIM_ORDERS_FD, ~0U, CLOSE_RANGE_CLOEXEC);
-	rc = uv_spawn(loop, &a->process, &options);
+	(void)posix_spawn_file_actions_addclosefrom_np(&files, SHIM_ORDERS_FD + 1);
+	(void)posix_spawn_file_actions_addchdir_np(&files, a->dir);
+	(void)posix_spawnattr_init(&attr);
+	(void)posix_spawnattr_setsigmask(&attr, &none);
+	(void)posix_spawnattr_setsigdefault(&attr, &all);
+	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+	                                              POSIX_SPAWN_SETSIGDEF);
+	rc = posix_spawn(&pid, args[0], &files, &attr, args, env);
+	(void)posix_spawnattr_destroy(&attr);
+	(void)posix_spawn_file_actions_destroy(&files);
 	free(args[0]);
-	return rc;
+	return rc == 0 ? pid : -rc;
+}
+
+/* Spawns, and opens what tells of the end; frees nothing. */
+static int start(struct attempt *a, uv_loop_t *loop, const char *shim, int orders)
+{
+	AUTO_FD int told = -1;
+	uv_file ends[2];
+	int pid;
+	int rc = uv_pipe(ends, UV_NONBLOCK_PIPE, 0);
+
+	if (rc < 0)
+		return rc;
+	told = ends[1];
+	(void)uv_pipe_init(loop, &a->told, 0);
+	a->open_handles++;
+	(void)uv_pipe_open(&a->told, ends[0]);
+	pid = spawn(a, shim, orders, told);
+	if (pid < 0)
+		return pid;
+	a->pidfd = pidfd_open(pid, 0); /* close-on-exec always */
+	rc = a->pidfd < 0 ? -errno : uv_poll_init(loop, &a->gone, a->pidfd);
+	if (rc < 0) {
+		(void)kill(pid, SIGKILL); /* without orders read, or with a record to be swept by */
+		(void)waitpid(pid, NULL, 0);
+		return rc;
+	}
+	a->open_handles++;
+	(void)uv_poll_start(&a->gone, UV_READABLE, on_gone);
+	return uv_read_start((uv_stream_t *)&a->told, on_alloc, on_told);
 }
 
 int attempt_start(uv_loop_t *loop, const char *shim, const struct launch *launch,
@@ -317,17 +360,16 @@ int attempt_start(uv_loop_t *loop, const char *shim, const struct launch *launch
 	a->hooks = *hooks;
 	a->dir = xstrdup(launch->request->dir);
 	a->id = xstrdup(launch->request->id);
-	a->process.data = a->told.data = a;
-	a->open_handles = 2;
+	a->gone.data = a->told.data = a;
 	a->result.started_ms = clock_wall_ms();
-	(void)uv_pipe_init(loop, &a->told, 0);
-	rc = spawn(a, loop, shim, orders);
+	rc = start(a, loop, shim, orders);
 	if (rc < 0) {
-		uv_close((uv_handle_t *)&a->told, on_close);
-		uv_close((uv_handle_t *)&a->process, on_close);
+		if (a->open_handles > 0)
+			uv_close((uv_handle_t *)&a->told, on_close);
+		else
+			release(a);
 		return error_sys(err, rc, "cannot start the shim '%s'", shim);
 	}
-	(void)uv_read_start((uv_stream_t *)&a->told, on_alloc, on_told);
 	*ret_attempt = a;
 	return 0;
 }
@@ -356,6 +398,7 @@ static int adopt(uv_loop_t *loop, const char *dir, const char *id, int pidfd /* 
 	struct attempt *a = xcalloc(1, sizeof *a);
 	int rc;
 
+	a->is_adopted = true;
 	a->hooks = *hooks;
 	a->dir = xstrdup(dir);
 	a->id = xstrdup(id);
@@ -397,8 +440,5 @@ void attempt_stop(struct attempt *a, bool now)
 	if (a->exited)
 		return;
 	a->was_stopped = true;
-	if (a->pidfd >= 0)
-		(void)pidfd_send_signal(a->pidfd, sig, NULL, 0);
-	else
-		(void)uv_process_kill(&a->process, sig);
+	(void)pidfd_send_signal(a->pidfd, sig, NULL, 0);
 }

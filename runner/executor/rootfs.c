@@ -19,9 +19,10 @@
 
 /*
  * crun refuses a machine that has cgroup2 mounted beside v1 ("hybrid"), and has no use for it.
- * Covered rather than unmounted, because crun then makes directories there.
+ * Covered rather than unmounted: crun makes directories in what it then finds there.
  */
 #define HYBRID_CGROUP2 "/sys/fs/cgroup/unified"
+#define CGROUP2_COVER  "cgroup2"
 
 enum {
 	LAYERS_MAX = 128, /* Docker's limit is 127 */
@@ -42,13 +43,13 @@ int rootfs_enter(struct error *err)
 		return error_sys(err, errno, "cannot make a mount namespace");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
 		return error_sys(err, errno, "cannot make the mounts private");
-	/* In its place a directory of our own: crun leaves files in what it then finds there. */
-	if (umount2(HYBRID_CGROUP2, MNT_DETACH) == 0)
-		(void)mount("sluice", HYBRID_CGROUP2, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755");
 	if (mkdir(BUNDLE_DIR, 0700) != 0 && errno != EEXIST)
 		return error_sys(err, errno, "cannot make '%s'", BUNDLE_DIR);
 	if (mount("sluice", BUNDLE_DIR, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700") != 0)
 		return error_sys(err, errno, "cannot mount a tmpfs at '%s'", BUNDLE_DIR);
+	/* Where there is no such directory this fails, which is as good. */
+	if (mkdir(BUNDLE_DIR "/" CGROUP2_COVER, 0755) == 0)
+		(void)mount(BUNDLE_DIR "/" CGROUP2_COVER, HYBRID_CGROUP2, NULL, MS_BIND, NULL);
 	return 0;
 }
 
