@@ -35,6 +35,7 @@ enum {
 	PREFIX_MOST = 24,
 	PREFIX_LEAST = 8,
 	WHAT_SIZE = 160,
+	RATE_MS = 500, /* before that a rate means little */
 };
 
 struct live {
@@ -188,17 +189,38 @@ static void describe_waiting(const struct live *v, const struct run_job *job, ch
 		(void)snprintf(what, WHAT_SIZE, "%s", n ? strbuf_str(&sb) : "for a free place");
 }
 
-static void describe(const struct live *v, const struct run_job *job, char what[WHAT_SIZE])
+/* "image 120.0 MiB of 1.2 GiB, 80.0 MiB/s" */
+static void describe_progress(const struct run_job *job, int64_t now, char what[WHAT_SIZE])
 {
-	what[0] = '\0';
+	AUTO_STRBUF struct strbuf sb = STRBUF_INIT(WHAT_SIZE - 1);
+	struct run_progress p;
+	char size[TEXT_SIZE_LEN];
+
+	run_job_progress(job, &p);
+	strbuf_addstr(&sb, p.doing);
+	if (p.done > 0)
+		strbuf_addf(&sb, "%s%s", p.doing[0] ? " " : "", text_size(p.done, size));
+	if (p.done > 0 && p.total > p.done)
+		strbuf_addf(&sb, " of %s", text_size(p.total, size));
+	if (p.done > 0 && now - p.since_ms >= RATE_MS)
+		strbuf_addf(&sb, ", %s/s",
+		            text_size(p.done * 1000 / (uint64_t)(now - p.since_ms), size));
+	(void)snprintf(what, WHAT_SIZE, "%s", strbuf_str(&sb));
+}
+
+static void describe(const struct live *v, const struct run_job *job, int64_t now,
+                     char what[WHAT_SIZE])
+{
 	if (job->state == JOB_WAITING)
 		describe_waiting(v, job, what);
+	else
+		describe_progress(job, now, what);
 }
 
 static struct layout_row row_of(const struct live *v, const struct run_job *job, int64_t now,
                                 char what[WHAT_SIZE])
 {
-	describe(v, job, what);
+	describe(v, job, now, what);
 	return (struct layout_row){
 		.name = job->spec->id,
 		.state = job->state,

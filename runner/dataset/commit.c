@@ -34,8 +34,7 @@ struct bytes {
 	struct datasets *d;
 	const struct dataset_version *v;
 	const char *path;
-	store_warn_fn *warn;
-	void *warn_arg;
+	const struct store_watch *watch;
 	struct open_record open;
 };
 
@@ -90,8 +89,7 @@ static int add_bytes(struct bytes *b, struct store_tree_info *ret_info, struct e
 		rc = io_mkdirs(data, 0755);
 	if (rc < 0)
 		return error_sys(err, rc, "cannot make directory '%s'", data);
-	rc = store_add_tree(store, path, ours ? STORE_ADOPT : 0, b->warn, b->warn_arg, ret_info,
-	                    err);
+	rc = store_add_tree(store, path, ours ? STORE_ADOPT : 0, b->watch, ret_info, err);
 	if (rc == 0)
 		rc = store_sync(store, err);
 	if (rc == 0 && ours)
@@ -102,10 +100,10 @@ static int add_bytes(struct bytes *b, struct store_tree_info *ret_info, struct e
 }
 
 int datasets_commit_bytes(struct datasets *d, const struct dataset_version *v, const char *path,
-                          store_warn_fn *warn, void *warn_arg, struct store_tree_info *ret_info,
+                          const struct store_watch *watch, struct store_tree_info *ret_info,
                           int *ret_lock, struct error *err)
 {
-	struct bytes b = { .d = d, .v = v, .path = path, .warn = warn, .warn_arg = warn_arg };
+	struct bytes b = { .d = d, .v = v, .path = path, .watch = watch };
 	AUTO_FD int own = -1;
 	AUTO_FD int lock = store_lock(d->store, LOCK_SHARED, err);
 	int rc = lock < 0 ? lock : record_get_open(d->store, v, &b.open, err);
@@ -206,6 +204,7 @@ int datasets_commit_record(struct datasets *d, struct dataset_version *v,
 int datasets_commit(struct datasets *d, struct dataset_version *v, const char *path,
                     store_warn_fn *warn, void *warn_arg, struct error *err)
 {
+	const struct store_watch watch = { .warn = warn, .arg = warn_arg };
 	struct store_tree_info info;
 	struct open_record open;
 	int lock = -1;
@@ -215,6 +214,6 @@ int datasets_commit(struct datasets *d, struct dataset_version *v, const char *p
 	if (rc == 0)
 		rc = check_fence(&open, NULL, err);
 	if (rc == 0)
-		rc = datasets_commit_bytes(d, v, path, warn, warn_arg, &info, &lock, err);
+		rc = datasets_commit_bytes(d, v, path, &watch, &info, &lock, err);
 	return rc < 0 ? rc : datasets_commit_record(d, v, NULL, &info, lock, err);
 }

@@ -114,7 +114,8 @@ int datasets_put(struct datasets *d, const struct dataset_version *v, const char
  * the same path, though the directory is gone.
  */
 int datasets_commit_bytes(struct datasets *d, const struct dataset_version *v, const char *path,
-                          store_warn_fn *warn, void *warn_arg, struct store_tree_info *ret_info,
+                          const struct store_watch *watch /* or NULL */,
+                          struct store_tree_info *ret_info,
                           int *ret_lock /* the shared store lock: pass on */,
                           struct error *err) MUST_USE;
 

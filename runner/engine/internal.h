@@ -63,7 +63,9 @@ struct run {
 struct job_work {
 	struct attempt *attempt;
 	struct attempt_result result;
-	unsigned pending; /* pieces of work that are still out */
+	unsigned pending;         /* pieces of work that are still out */
+	struct progress progress; /* of what the state's pieces do */
+	int64_t since_ms;         /* they began */
 	struct error error;
 	char *message;
 	struct job_request *request;

@@ -29,6 +29,7 @@ struct piece {
 	char *path;                /* the tree, or the output's directory */
 	char *warning;             /* the first one; more are counted */
 	size_t n_warnings;
+	bool back; /* nothing of it is left to do */
 	struct store_tree_info info;
 	int lock;
 	int rc;
@@ -151,6 +152,7 @@ static void piece_done(struct work *work)
 		p->pin->tree = take_ptr(&p->path);
 	free(p->path);
 	p->path = NULL;
+	p->back = true;
 	if (--live->pending == 0)
 		job_advance(p->job);
 }
@@ -200,12 +202,14 @@ void job_start(struct run_job *job)
 	job->live = live;
 	job->attempt++;
 	job->started_ms = clock_mono_ms();
+	live->since_ms = job->started_ms;
 	live->pieces = xcalloc(most, sizeof *live->pieces);
 	job_enter(job, JOB_PREPARING);
 	if (begin_attempt(job, &live->error) < 0) {
 		job_end(job, JOB_ERROR, "%s", live->error.msg);
 		return;
 	}
+	live->request->request.progress = &live->progress;
 	if (image && !image->ready)
 		(void)add_piece(job);
 	for (size_t i = 0; i < job->spec->n_inputs; i++) {
@@ -269,8 +273,14 @@ static void commit_output(struct work *work)
 {
 	struct piece *p = container_of(work, struct piece, work);
 
-	p->rc = datasets_commit_bytes(p->job->run->datasets, &p->output->version, p->path,
-	                              on_warning, p, &p->info, &p->lock, &p->error);
+	const struct store_watch watch = {
+		.warn = on_warning,
+		.arg = p,
+		.progress = &p->job->live->progress,
+	};
+
+	p->rc = datasets_commit_bytes(p->job->run->datasets, &p->output->version, p->path, &watch,
+	                              &p->info, &p->lock, &p->error);
 }
 
 static int check_outputs(const struct run_job *job, struct error *err)
@@ -305,6 +315,8 @@ static void start_commit(struct run_job *job)
 {
 	struct job_work *live = job->live;
 
+	live->progress = (struct progress){ 0 };
+	live->since_ms = clock_mono_ms();
 	memset(live->pieces, 0,
 	       (job->spec->n_inputs + job->spec->n_outputs + 1) * sizeof *live->pieces);
 	for (size_t i = 0; i < job->n_outputs; i++) {
@@ -358,6 +370,24 @@ static void release_locks(struct run_job *job)
 		cleanup_fd(&job->live->pieces[i].lock);
 }
 
+/* --- telling -------------------------------------------------------------------------------- */
+
+void run_job_progress(const struct run_job *job, struct run_progress *ret_progress)
+{
+	const struct job_work *live = job->live;
+
+	*ret_progress = (struct run_progress){ .doing = "", .since_ms = job->started_ms };
+	if (!live || (job->state != JOB_PREPARING && job->state != JOB_COMMITTING))
+		return;
+	ret_progress->since_ms = live->since_ms;
+	ret_progress->done = atomic_load(&live->progress.done);
+	ret_progress->total = atomic_load(&live->progress.total);
+	/* The image, if there is something to do for it, is the first piece and has no pin. */
+	if (job->state == JOB_PREPARING && live->pending > 0)
+		ret_progress->doing =
+			live->pieces[0].pin || live->pieces[0].back ? "inputs" : "image";
+}
+
 /* --- deciding ------------------------------------------------------------------------------- */
 
 static void after_preparing(struct run_job *job)
@@ -396,6 +426,9 @@ static void after_failure(struct run_job *job)
 		job_end(job, JOB_FAILED, "exit code 127: command not found");
 	else if (r->exit_code == 126)
 		job_end(job, JOB_FAILED, "exit code 126: command cannot be executed");
+	else if (r->exit_code > 128 && sigdescr_np(r->exit_code - 128))
+		job_end(job, JOB_FAILED, "exit code %d: killed by signal %d (%s)", r->exit_code,
+		        r->exit_code - 128, sigdescr_np(r->exit_code - 128));
 	else
 		job_end(job, JOB_FAILED, "exit code %d", r->exit_code);
 }

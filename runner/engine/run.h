@@ -64,6 +64,14 @@ struct run_job {
 	size_t n_outputs;
 };
 
+/* What a job is at, within its state. */
+struct run_progress {
+	const char *doing;    /* "image", "inputs"; "" where the state says it all */
+	uint64_t done, total; /* bytes; a total of 0 is not known */
+	int64_t since_ms;     /* monotonic */
+};
+void run_job_progress(const struct run_job *job, struct run_progress *ret_progress);
+
 /* What was given for a workflow input on the command line; exactly one of value, ref, any. */
 struct run_given {
 	const char *name;

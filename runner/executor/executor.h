@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/progress.h"
 
 enum request_root {
 	ROOT_IMAGE, /* the image's layers under a throw-away writable one */
@@ -56,6 +57,7 @@ struct request {
 	enum request_network network;
 	const char *const *secrets; /* values that the log shows as ***; NULL-terminated or NULL */
 	uint64_t grace_ms;          /* from SIGTERM to SIGKILL when the shim is asked to stop */
+	struct progress *progress;  /* of executor_prepare(), or NULL */
 };
 
 #define REQUEST_SCRIPT_PATH "/run/sluice/script"

@@ -48,7 +48,7 @@ static int prepare(struct executor *e, const struct request *request, struct err
 
 	if (request->root == ROOT_HOST)
 		return 0;
-	rc = images_load(to_oci(e)->images, request->image, &image, err);
+	rc = images_load(to_oci(e)->images, request->image, request->progress, &image, err);
 	if (rc == 0)
 		image_free(image);
 	return rc;
@@ -83,7 +83,7 @@ static int find_ready(struct oci *oci, const char *digest, struct ready **ret_re
 	if (!r) {
 		r = xcalloc(1, sizeof *r);
 		r->passwd = r->group = STRBUF_INIT(PASSWD_MAX);
-		rc = images_load(oci->images, digest, &r->image, err);
+		rc = images_load(oci->images, digest, NULL, &r->image, err);
 		if (rc == 0)
 			rc = read_optional(r->image, "/etc/passwd", &r->passwd, err);
 		if (rc == 0)

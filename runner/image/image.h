@@ -13,6 +13,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/progress.h"
 #include "base/strbuf.h"
 
 struct images;
@@ -67,9 +68,9 @@ struct image {
 };
 
 /* Reads the config; unpacks the layers that are not there yet (side by side).  A killed unpack
- * leaves nothing that a later one trusts. */
-int images_load(struct images *im, const char *digest, struct image **ret_image,
-                struct error *err) MUST_USE;
+ * leaves nothing that a later one trusts.  `progress` (or NULL) is of the layers' blobs. */
+int images_load(struct images *im, const char *digest, struct progress *progress,
+                struct image **ret_image, struct error *err) MUST_USE;
 void image_free(struct image *image); /* takes NULL */
 
 /*

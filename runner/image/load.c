@@ -37,6 +37,7 @@ struct layer {
 
 struct load {
 	struct images *im;
+	struct progress *progress;
 	struct layer layer[OCI_LAYERS_MAX]; /* the topmost first */
 	size_t n;
 };
@@ -122,7 +123,10 @@ static int unpack_into_temp(struct load *load, struct layer *layer, struct error
 		                 load->im->home, layer->temp);
 	if (!oci_digest_parse(layer->blob, &packed) || !oci_digest_parse(layer->diff_id, &tar))
 		return error_set(err, SLUICE_INVALID, "layer %s has no digest", layer->blob);
-	return unpack_layer(blob, &packed, &tar, root, &limits, err);
+	return unpack_layer(
+		&(struct unpack_blob){
+			.fd = blob, .packed = &packed, .tar = &tar, .progress = load->progress },
+		root, &limits, err);
 }
 
 static int unpack_item(void *arg, void *state, size_t i)
@@ -158,14 +162,26 @@ static int publish(struct load *load, struct error *err)
 	return 0;
 }
 
+/* 1 if the layer has to be unpacked. */
+static size_t expect_layer(const struct load *load, const struct layer *layer)
+{
+	struct stat st;
+
+	if (!layer->temp[0])
+		return 0;
+	if (fstatat(load->im->blobs_fd, layer->blob + 7, &st, 0) == 0)
+		progress_expect(load->progress, (uint64_t)st.st_size);
+	return 1;
+}
+
 static int unpack_missing(struct load *load, struct error *err)
 {
 	static const struct parallel_ops ops = { .item = unpack_item };
-	bool missing = false;
+	size_t missing = 0;
 
 	for (size_t i = 0; i < load->n; i++)
-		missing = missing || load->layer[i].temp[0];
-	if (!missing)
+		missing += expect_layer(load, &load->layer[i]);
+	if (missing == 0)
 		return 0;
 	if (parallel_run(load->n, 0, &ops, load) == 0)
 		return publish(load, err);
@@ -188,13 +204,11 @@ static void load_release(struct load *load)
 	}
 }
 
-static int unpack_layers(struct images *im, const struct oci_manifest *manifest,
+static int unpack_layers(struct load *load, const struct oci_manifest *manifest,
                          const struct oci_config *config, struct image *image, struct error *err)
 {
-	struct load *load = xcalloc(1, sizeof *load);
 	int rc;
 
-	load->im = im;
 	list_layers(load, manifest, config);
 	rc = lock_missing(load, err);
 	if (rc == 0)
@@ -202,11 +216,11 @@ static int unpack_layers(struct images *im, const struct oci_manifest *manifest,
 	if (rc == 0) {
 		image->layers = xcalloc(load->n, sizeof *image->layers);
 		for (; image->n_layers < load->n; image->n_layers++)
-			image->layers[image->n_layers] = xasprintf(
-				"%s/layers/%s", im->home, load->layer[image->n_layers].diff_id + 7);
+			image->layers[image->n_layers] =
+				xasprintf("%s/layers/%s", load->im->home,
+			                  load->layer[image->n_layers].diff_id + 7);
 	}
 	load_release(load);
-	free(load);
 	return rc;
 }
 
@@ -220,8 +234,9 @@ static void take_process(struct image *image, struct oci_config *config)
 	image->stop_signal = take_ptr(&config->stop_signal);
 }
 
-static int load_into(struct images *im, const char *digest, struct image *image, struct error *err)
+static int load_into(struct load *load, const char *digest, struct image *image, struct error *err)
 {
+	struct images *im = load->im;
 	AUTO_OCI_MANIFEST struct oci_manifest manifest = { 0 };
 	AUTO_OCI_CONFIG struct oci_config config = { 0 };
 	AUTO_FD int lock = -1;
@@ -236,7 +251,7 @@ static int load_into(struct images *im, const char *digest, struct image *image,
 	if (rc == 0)
 		rc = layout_config(im, &manifest, &config, err);
 	if (rc == 0)
-		rc = unpack_layers(im, &manifest, &config, image, err);
+		rc = unpack_layers(load, &manifest, &config, image, err);
 	if (rc != 0)
 		return rc;
 	memcpy(image->digest, digest, strlen(digest) + 1);
@@ -244,13 +259,18 @@ static int load_into(struct images *im, const char *digest, struct image *image,
 	return 0;
 }
 
-int images_load(struct images *im, const char *digest, struct image **ret_image, struct error *err)
+int images_load(struct images *im, const char *digest, struct progress *progress,
+                struct image **ret_image, struct error *err)
 {
 	struct image *image = xcalloc(1, sizeof *image);
+	struct load *load = xcalloc(1, sizeof *load);
 	int rc;
 
 	image->lock = -1;
-	rc = load_into(im, digest, image, err);
+	load->im = im;
+	load->progress = progress;
+	rc = load_into(load, digest, image, err);
+	free(load);
 	if (rc != 0) {
 		image_free(image);
 		return error_wrap(err, "cannot load image %s", digest);

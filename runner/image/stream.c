@@ -17,6 +17,7 @@ static ssize_t read_some(struct stream *s)
 	if (n > 0) {
 		digest_update(&s->blob_hash, s->chunk, (size_t)n);
 		s->blob_bytes += (uint64_t)n;
+		progress_add(s->progress, (uint64_t)n);
 	}
 	return n;
 }

@@ -11,6 +11,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/progress.h"
 
 /* What a layer may become.  A bomb is over one of these before it is over the disk. */
 struct unpack_limits {
@@ -25,6 +26,7 @@ struct stream {
 	int fd;
 	struct archive *unpacker;
 	const struct unpack_limits *limits;
+	struct progress *progress; /* of the blob; NULL, or set after stream_new() */
 	struct digest_ctx blob_hash, tar_hash;
 	uint64_t blob_bytes, tar_bytes;
 	bool at_end;

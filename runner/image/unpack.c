@@ -482,20 +482,22 @@ static int unpack_checked(struct unpack *u, const struct digest *blob, const str
 	return first.class;
 }
 
-int unpack_layer(int blob_fd, const struct digest *blob, const struct digest *tar, int root_fd,
-                 const struct unpack_limits *limits, struct error *err)
+int unpack_layer(const struct unpack_blob *blob, int root_fd, const struct unpack_limits *limits,
+                 struct error *err)
 {
 	struct unpack u = {
 		.tree = { .root = root_fd, .parent_fd = -1, .privileged = geteuid() == 0 },
 		.limits = limits,
-		.stream = stream_new(blob_fd, limits),
+		.stream = stream_new(blob->fd, limits),
 		.tar = archive_read_new(),
 	};
 	/* In a UTF-8 locale libarchive would change names to their composed form. */
 	locale_t plain = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
 	locale_t before = uselocale(plain);
-	int rc = unpack_checked(&u, blob, tar, err);
+	int rc;
 
+	u.stream->progress = blob->progress;
+	rc = unpack_checked(&u, blob->packed, blob->tar, err);
 	(void)uselocale(before);
 	freelocale(plain);
 	(void)archive_read_free(u.tar);

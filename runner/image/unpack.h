@@ -18,15 +18,22 @@
 		.depth = 128,                    \
 	})
 
+/* A layer's blob, and what it and the tar in it must be. */
+struct unpack_blob {
+	int fd;
+	const struct digest *packed, *tar;
+	struct progress *progress; /* of the blob's bytes, or NULL */
+};
+
 /*
- * Unpacks the blob read from BLOB_FD into the empty directory ROOT_FD.
+ * Unpacks a blob into the empty directory ROOT_FD.
  *
  * No entry gets outside of ROOT_FD, whatever it is called.  Whiteouts become what overlayfs takes
  * for them: devices 0:0, and the xattr trusted.overlay.opaque (user.overlay.opaque where we may
  * not set that).  Of two entries with one name the later wins.  Without root, owners, devices and
  * capabilities are left out.  On failure the directory is left half-made.
  */
-int unpack_layer(int blob_fd, const struct digest *blob, const struct digest *tar, int root_fd,
-                 const struct unpack_limits *limits, struct error *err) MUST_USE;
+int unpack_layer(const struct unpack_blob *blob, int root_fd, const struct unpack_limits *limits,
+                 struct error *err) MUST_USE;
 
 #endif

@@ -68,6 +68,7 @@ struct add {
 	size_t *group; /* where in `later` each inode begins; one more at the end */
 	size_t n_groups;
 	atomic_uint_fast64_t new_bytes; /* of chunk lists */
+	struct progress *progress;
 	struct first_error failed;
 };
 
@@ -97,10 +98,11 @@ static int name_content(struct add *add, struct hasher *hasher, int fd, uint64_t
 	if (size <= CHUNK_SIZE) {
 		e->kind = exec ? 'x' : 'f';
 		rc = hash_range(hasher, fd, 0, size, &e->digest);
+		progress_add(add->progress, size);
 		return rc < 0 ? error_sys(err, rc, "cannot read it") : 0;
 	}
 	e->kind = exec ? 'C' : 'c';
-	rc = hash_chunks(fd, size, &list);
+	rc = hash_chunks(fd, size, add->progress, &list);
 	return rc < 0 ? error_sys(err, rc, "cannot read it") : put_chunk_list(add, &list, e, err);
 }
 
@@ -249,6 +251,7 @@ static int add_small(void *arg, void *state, size_t i)
 	f->dev = st.st_dev;
 	f->inode = st.st_ino;
 	f->later = (add->adopt && st.st_nlink > 1) || st.st_size > CHUNK_SIZE;
+	progress_expect(add->progress, (uint64_t)st.st_size);
 	rc = f->later ? 0 : take(add, state, f, fd, add->adopt, &err);
 	return rc < 0 ? fail_file(add, i, &err) : 0;
 }
@@ -314,6 +317,7 @@ static int add_group(void *arg, void *state, size_t g)
 		f->e = first->e;
 		f->e.path = path;
 		f->replace = first->replace;
+		progress_add(add->progress, first->e.size);
 	}
 	return 0;
 }
@@ -524,17 +528,21 @@ static int add_tree(struct add *add, const struct walk_how *how, struct store_tr
 	return rc;
 }
 
-int store_add_tree(struct store *store, const char *path, unsigned flags, store_warn_fn *warn,
-                   void *warn_arg, struct store_tree_info *ret_info, struct error *err)
+int store_add_tree(struct store *store, const char *path, unsigned flags,
+                   const struct store_watch *watch, struct store_tree_info *ret_info,
+                   struct error *err)
 {
+	static const struct store_watch nobody;
 	AUTO_FD int root = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	bool ours = flags & STORE_ADOPT;
-	struct walk_how how = { .take = ours, .warn = warn, .warn_arg = warn_arg };
+	const struct store_watch *by = watch ? watch : &nobody;
+	struct walk_how how = { .take = ours, .warn = by->warn, .warn_arg = by->arg };
 	struct add add = {
 		.store = store,
 		.root = root,
 		.ours = ours,
 		.adopt = ours && root >= 0 && is_same_mount(root, store->fd),
+		.progress = by->progress,
 		.failed = FIRST_ERROR_INIT,
 	};
 	char quoted[QUOTE_SIZE];

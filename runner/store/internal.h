@@ -54,7 +54,8 @@ int hash_range(struct hasher *hasher, int fd, uint64_t offset, uint64_t len,
                struct digest *ret_digest) MUST_USE;
 
 /* The chunk list of a file of more than CHUNK_SIZE bytes, on all cores.  Leaf; -EFBIG. */
-int hash_chunks(int fd, uint64_t size, struct chunk_list *ret_list) MUST_USE;
+int hash_chunks(int fd, uint64_t size, struct progress *progress,
+                struct chunk_list *ret_list) MUST_USE;
 
 /* --- object.c: files named by their content -------------------------------------------------- */
 

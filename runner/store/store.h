@@ -25,6 +25,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/lock.h"
+#include "base/progress.h"
 #include "base/strbuf.h"
 
 struct store;
@@ -36,6 +37,13 @@ void store_close(struct store *store); /* takes NULL */
 /* Called, on the caller's thread, for each file that is left out or changed on its way in (sockets,
  * devices, FIFOs, setuid bits); `text` names the path and what was done. */
 typedef void store_warn_fn(void *arg, const char *text);
+
+/* Who looks at a commit's bytes on their way in; all may be NULL. */
+struct store_watch {
+	store_warn_fn *warn;
+	void *arg; /* of warn */
+	struct progress *progress;
+};
 
 struct store_tree_info {
 	struct digest manifest; /* the root's digest: the identity of the content */
@@ -57,9 +65,11 @@ enum store_add_flags {
  * which nobody must change.  After a failure or a kill each file is still whole and in its place,
  * and the directory can be added again.  Without it nothing below `path` changes.  Follows no
  * link; a mount below `path` is SLUICE_INVALID.  A missing `path` is SLUICE_NOT_FOUND.
+ * `watch` may be NULL.
  */
-int store_add_tree(struct store *store, const char *path, unsigned flags, store_warn_fn *warn,
-                   void *warn_arg, struct store_tree_info *ret_info, struct error *err) MUST_USE;
+int store_add_tree(struct store *store, const char *path, unsigned flags,
+                   const struct store_watch *watch, struct store_tree_info *ret_info,
+                   struct error *err) MUST_USE;
 
 /* Makes everything written so far durable (one syncfs). */
 int store_sync(struct store *store, struct error *err) MUST_USE;

@@ -83,7 +83,7 @@ static int commit(const char *home, const char *path)
 	int rc = store_open(home, &store, &err);
 
 	if (rc == 0)
-		rc = store_add_tree(store, path, STORE_ADOPT, NULL, NULL, &info, &err);
+		rc = store_add_tree(store, path, STORE_ADOPT, NULL, &info, &err);
 	if (rc == 0)
 		rc = store_sync(store, &err);
 	if (rc == 0)

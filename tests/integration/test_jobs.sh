@@ -44,7 +44,7 @@ test_exit_status_of_signals() {
 	} >kill.yaml
 	expect 1 sluice run kill.yaml
 	cat out err >both
-	says both 137
+	says both 'exit code 137: killed by signal 9 (Killed)'
 }
 
 test_order_and_jobs() {

@@ -101,12 +101,13 @@ static inline void store_home_warn(void *arg, const char *text)
 static inline struct store_tree_info store_home_add(struct store_home *h, const char *name,
                                                     unsigned flags)
 {
+	const struct store_watch watch = { .warn = store_home_warn, .arg = h };
 	struct store_tree_info info;
 	struct error err;
 	char path[128];
 
 	snprintf(path, sizeof path, "%s/%s", h->path, name);
-	if (store_add_tree(h->store, path, flags, store_home_warn, h, &info, &err) != 0 ||
+	if (store_add_tree(h->store, path, flags, &watch, &info, &err) != 0 ||
 	    store_sync(h->store, &err) != 0)
 		fail_msg("%s", err.msg);
 	if ((flags & STORE_ADOPT) && store_take_tree(h->store, path, &info, &err) != 0)

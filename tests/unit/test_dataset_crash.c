@@ -462,9 +462,8 @@ static void a_taken_version_is_what_its_digest_says(void **state)
 		assert_int_equal(datasets_open_version(f->d, &f->ds, NULL, NULL, &v, &f->err), 0);
 		assert_int_equal(fill(f->d, &v, 1, &f->err), 0);
 		assert_int_equal(datasets_open_path(f->d, &v, &data, &f->err), 0);
-		assert_int_equal(
-			datasets_commit_bytes(f->d, &v, NULL, NULL, NULL, &info, &lock, &f->err),
-			0);
+		assert_int_equal(datasets_commit_bytes(f->d, &v, NULL, NULL, &info, &lock, &f->err),
+		                 0);
 		assert_int_equal(close(lock), 0);
 		assert_int_equal(access(data, F_OK), -1);
 		if (lies_there)

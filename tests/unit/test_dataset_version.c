@@ -305,13 +305,13 @@ static void only_its_maker_commits_a_version(void **state)
 	assert_non_null(strstr(f->err.msg, "attempt 1 of job 'train'"));
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
 		/* Again and again, as after a kill; the directory is gone after the first. */
-		OK(f, datasets_commit_bytes(f->d, &v, dir, NULL, NULL, &info, &lock, &f->err));
+		OK(f, datasets_commit_bytes(f->d, &v, dir, NULL, &info, &lock, &f->err));
 		assert_int_equal(datasets_commit_record(f->d, &v, &wrong[i], &info, lock, &f->err),
 		                 SLUICE_INVALID);
 	}
 	assert_int_equal(access(dir, F_OK), -1);
 	maker.inputs = inputs;
-	OK(f, datasets_commit_bytes(f->d, &v, dir, NULL, NULL, &info, &lock, &f->err));
+	OK(f, datasets_commit_bytes(f->d, &v, dir, NULL, &info, &lock, &f->err));
 	OK(f, datasets_commit_record(f->d, &v, &maker, &info, lock, &f->err));
 	assert_string_equal(v.run, run_a);
 	OK(f, datasets_resolve(f->d, "d", &found, &f->err));
@@ -340,11 +340,11 @@ static void a_version_can_be_handed_over(void **state)
 	assert_int_equal(io_mkdirs(two, 0755), 0);
 	write_file(one, "a", "one");
 	write_file(two, "a", "second");
-	OK(f, datasets_commit_bytes(f->d, &v, one, NULL, NULL, &info, &lock, &f->err));
+	OK(f, datasets_commit_bytes(f->d, &v, one, NULL, &info, &lock, &f->err));
 	OK(f, datasets_hand_over(f->d, &v, &second, &f->err));
 	assert_int_equal(datasets_commit_record(f->d, &v, &first, &info, lock, &f->err),
 	                 SLUICE_INVALID);
-	OK(f, datasets_commit_bytes(f->d, &v, two, NULL, NULL, &info, &lock, &f->err));
+	OK(f, datasets_commit_bytes(f->d, &v, two, NULL, &info, &lock, &f->err));
 	OK(f, datasets_commit_record(f->d, &v, &second, &info, lock, &f->err));
 	assert_int_equal(v.bytes, 6);
 }

@@ -200,7 +200,7 @@ static struct image *load(struct box *b, const char *ref)
 	struct image *image = NULL;
 
 	if (images_resolve(b->images, ref, digest, &b->err) != 0 ||
-	    images_load(b->images, digest, &image, &b->err) != 0)
+	    images_load(b->images, digest, NULL, &image, &b->err) != 0)
 		fail_msg("%s", b->err.msg);
 	return image;
 }
@@ -258,6 +258,25 @@ static void a_layout_keeps_its_name_and_loads(void **state)
 	assert_int_equal(count(b, "home/layers"), 2);
 	assert_int_equal(count(b, "home/tmp"), 0);
 	image_free(image);
+}
+
+static void what_is_unpacked_is_counted_once(void **state)
+{
+	struct box *b = *state;
+	struct progress progress = { 0 };
+	struct image *image;
+	uint64_t total;
+
+	put_two_layers(b);
+	import(b, "oci", NULL);
+	assert_int_equal(images_load(b->images, b->digest, &progress, &image, &b->err), 0);
+	image_free(image);
+	total = atomic_load(&progress.total);
+	assert_true(total > 0);
+	assert_int_equal(atomic_load(&progress.done), total);
+	assert_int_equal(images_load(b->images, b->digest, &progress, &image, &b->err), 0);
+	image_free(image);
+	assert_int_equal(atomic_load(&progress.total), total);
 }
 
 static void files_are_read_as_the_overlay_would_show_them(void **state)
@@ -732,7 +751,7 @@ static void a_layer_spoiled_on_disk_is_not_unpacked(void **state)
 	assert_int_equal(layout_manifest(b->images, b->digest, &m, &b->err), 0);
 	snprintf(path, sizeof path, "home/images/blobs/sha256/%s", m.layer[1].digest + 7);
 	spoil(b, path);
-	assert_int_equal(images_load(b->images, b->digest, &image, &b->err), SLUICE_CORRUPT);
+	assert_int_equal(images_load(b->images, b->digest, NULL, &image, &b->err), SLUICE_CORRUPT);
 	assert_non_null(strstr(b->err.msg, m.layer[1].digest));
 	assert_int_equal(count(b, "home/layers"), 0);
 	assert_int_equal(count(b, "home/tmp"), 0);
@@ -758,7 +777,7 @@ static void *load_thread(void *arg)
 	char digest[72];
 
 	if (images_open(arg, &own, &err) != 0 || images_resolve(own, "one:1", digest, &err) != 0 ||
-	    images_load(own, digest, &image, &err) != 0)
+	    images_load(own, digest, NULL, &image, &err) != 0)
 		return xstrdup(err.msg);
 	image_free(image);
 	images_close(own);
@@ -793,6 +812,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_BOX(a_layout_keeps_its_name_and_loads),
+		IN_BOX(what_is_unpacked_is_counted_once),
 		IN_BOX(files_are_read_as_the_overlay_would_show_them),
 		IN_BOX(reading_is_bounded),
 		IN_BOX(a_tar_of_a_layout_is_the_same_image),

@@ -61,7 +61,8 @@ static int unpack_bytes(struct box *b, struct bytes blob, struct digest packed, 
 
 	assert_int_equal(io_write_all(fd, blob.at, blob.len), 0);
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-	return unpack_layer(fd, &packed, &tar, b->root, &b->limits, &b->err);
+	return unpack_layer(&(struct unpack_blob){ .fd = fd, .packed = &packed, .tar = &tar },
+	                    b->root, &b->limits, &b->err);
 }
 
 static int unpack_as(struct box *b, const struct tar_entry *entries, int filter)

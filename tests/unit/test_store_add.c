@@ -312,11 +312,11 @@ static void a_link_in_place_of_the_directory_is_refused(void **state)
 	store_home_text(h, "real/a", "hello\n");
 	assert_int_equal(symlinkat("real", h->dir, "out"), 0);
 	snprintf(path, sizeof path, "%s/out", h->path);
-	assert_int_equal(store_add_tree(h->store, path, STORE_ADOPT, NULL, NULL, &info, &err),
+	assert_int_equal(store_add_tree(h->store, path, STORE_ADOPT, NULL, &info, &err),
 	                 SLUICE_SYSTEM);
 	assert_true(store_home_has(h, "real/a"));
 	snprintf(path, sizeof path, "%s/none", h->path);
-	assert_int_equal(store_add_tree(h->store, path, STORE_ADOPT, NULL, NULL, &info, &err),
+	assert_int_equal(store_add_tree(h->store, path, STORE_ADOPT, NULL, &info, &err),
 	                 SLUICE_NOT_FOUND);
 }
 
@@ -434,7 +434,7 @@ static void directories_may_be_256_deep_and_no_deeper(void **state)
 	store_home_text(h, path, "hello\n");
 	char full[128];
 	snprintf(full, sizeof full, "%s/out", h->path);
-	assert_int_equal(store_add_tree(h->store, full, 0, NULL, NULL, &info, &err), SLUICE_LIMIT);
+	assert_int_equal(store_add_tree(h->store, full, 0, NULL, &info, &err), SLUICE_LIMIT);
 	assert_non_null(strstr(err.msg, "' has more than 256 components"));
 }
 
@@ -506,6 +506,30 @@ static void a_commit_killed_at_any_instant_can_be_done_again(void **state)
 	}
 }
 
+static void all_bytes_are_counted(void **state)
+{
+	struct store_home *h = *state;
+	struct progress progress = { 0 };
+	const struct store_watch watch = { .progress = &progress };
+	AUTO_FREE char *large = xcalloc(1, LARGE);
+	struct store_tree_info info;
+	struct error err;
+	char path[128];
+	char link_path[128];
+
+	store_home_write(h, "out/large", large, LARGE, 0644);
+	store_home_write(h, "out/small", "hello\n", 6, 0644);
+	store_home_write(h, "out/empty", "", 0, 0644);
+	snprintf(path, sizeof path, "%s/out/small", h->path);
+	snprintf(link_path, sizeof link_path, "%s/out/link", h->path);
+	assert_int_equal(link(path, link_path), 0);
+	snprintf(path, sizeof path, "%s/out", h->path);
+	assert_int_equal(store_add_tree(h->store, path, STORE_ADOPT, &watch, &info, &err), 0);
+	assert_int_equal(info.bytes, LARGE + 12);
+	assert_int_equal(atomic_load(&progress.total), info.bytes);
+	assert_int_equal(atomic_load(&progress.done), info.bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -529,6 +553,7 @@ int main(void)
 		TEST(an_object_cut_short_by_a_power_cut_is_written_again),
 		TEST(damage_is_found_and_named),
 		TEST(directories_may_be_256_deep_and_no_deeper),
+		TEST(all_bytes_are_counted),
 		TEST(a_commit_killed_at_any_instant_can_be_done_again),
 	};
 
