@@ -139,6 +139,7 @@ struct catalog_link {
 	bool is_output;
 	const char *name;
 	const char *dataset, *version;
+	const char *dataset_name; /* given by walks; NULL: it was deleted */
 	bool committed;
 };
 

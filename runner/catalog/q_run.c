@@ -326,8 +326,9 @@ int catalog_each_link(struct catalog *c, const char *run, catalog_link_fn *fn, v
                       struct error *err)
 {
 	AUTO_STMT struct stmt st = stmt_begin(
-		c, "SELECT run, job, is_output, name, dataset, version, committed FROM link"
-		   " WHERE run = ?1 ORDER BY job, is_output, name");
+		c, "SELECT l.run, l.job, l.is_output, l.name, l.dataset, l.version, l.committed,"
+		   " d.name FROM link l LEFT JOIN dataset d ON d.id = l.dataset"
+		   " WHERE l.run = ?1 ORDER BY l.job, l.is_output, l.name");
 	int rc;
 
 	stmt_text(&st, run);
@@ -339,6 +340,7 @@ int catalog_each_link(struct catalog *c, const char *run, catalog_link_fn *fn, v
 			.dataset = stmt_col_text(&st, 4),
 			.version = stmt_col_text(&st, 5),
 			.committed = stmt_col_int(&st, 6) != 0,
+			.dataset_name = stmt_col_text(&st, 7),
 		};
 
 		if (snprintf(link.run, sizeof link.run, "%s", stmt_col_text(&st, 0)) < 0)

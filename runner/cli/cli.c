@@ -113,10 +113,11 @@ int cli_read_input(const char *path, struct strbuf *ret_text, struct error *err)
 
 void cli_print_json(cJSON *doc)
 {
-	char *text = json_print_pretty(doc);
+	AUTO_STRBUF struct strbuf sb = STRBUF_INIT(STRBUF_BIG);
+	AUTO_FREE char *text = json_print_pretty(doc);
 
-	(void)puts(text);
-	free(text);
+	text_add_utf8(&sb, text, strlen(text));
+	(void)puts(strbuf_str(&sb));
 	cJSON_Delete(doc);
 }
 

@@ -147,7 +147,7 @@ const char *cli_input_name(const char *path);
  * user's to mend: SLUICE_INVALID. */
 int cli_read_input(const char *path, struct strbuf *ret_text, struct error *err) MUST_USE;
 
-/* Prints a document, indented, on standard output. */
+/* Prints a document, indented and in valid UTF-8, on standard output. */
 void cli_print_json(cJSON *doc /* takes */);
 
 /* --- what commands work on ----------------------------------------------------------------- */

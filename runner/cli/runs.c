@@ -16,6 +16,7 @@
 #include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/one_run.h"
+#include "cli/run_json.h"
 #include "cli/show.h"
 #include "cli/text.h"
 #include "engine/owner.h"
@@ -47,6 +48,7 @@ struct listing {
 	struct text_table table;
 	cJSON *array; /* of a list */
 	cJSON *one;   /* of `show` */
+	struct error *err;
 };
 
 static int open_listing(struct cli *cli, struct listing *l, struct error *err)
@@ -91,29 +93,12 @@ static int list_row(void *arg, const struct catalog_run *row)
 	return 0;
 }
 
-static cJSON *json_run(const struct listing *l, const struct catalog_run *row)
-{
-	const struct catalog_run run = as_it_is(l, row);
-	cJSON *out = json_new_obj();
-	cJSON *status = json_new_obj();
-
-	json_add_str(out, "uuid", run.uuid);
-	json_add_str(out, "workflow", run.workflow);
-	json_add_int(out, "id", run.number);
-	json_add_str(status, "phase", run.phase);
-	json_add_str(status, "message", run.message);
-	json_add(out, "status", status);
-	show_json_add_time(out, "dtCreated", run.created_ms);
-	show_json_add_time(out, "dtStarted", run.started_ms);
-	show_json_add_time(out, "dtFinished", run.finished_ms);
-	return out;
-}
-
 static int list_json(void *arg, const struct catalog_run *row)
 {
 	struct listing *l = arg;
+	const struct catalog_run run = as_it_is(l, row);
 
-	json_push(l->array, json_run(l, row));
+	json_push(l->array, run_json_summary(&run));
 	return 0;
 }
 
@@ -228,68 +213,25 @@ static int print_jobs(const struct cli *cli, struct catalog *catalog, const char
 	return rc;
 }
 
-static int job_json(void *arg, const struct catalog_job *job)
-{
-	cJSON *out = json_new_obj();
-
-	json_add_str(out, "name", job->name);
-	json_add_str(out, "state", job->state);
-	json_add_str(out, "message", job->message);
-	json_add_int(out, "attempt", job->attempt);
-	json_add(out, "exitCode",
-	         job->exit_code < 0 ? cJSON_CreateNull() : cJSON_CreateNumber(job->exit_code));
-	json_add(out, "signal",
-	         job->signal == 0 ? cJSON_CreateNull() : cJSON_CreateNumber(job->signal));
-	show_json_add_time(out, "dtStarted", job->started_ms);
-	show_json_add_time(out, "dtFinished", job->finished_ms);
-	json_push(arg, out);
-	return 0;
-}
-
-static int link_json(void *arg, const struct catalog_link *link)
-{
-	cJSON *out = json_new_obj();
-
-	json_add_str(out, "job", link->job);
-	json_add_str(out, "kind", link->is_output ? "output" : "input");
-	json_add_str(out, "name", link->name);
-	json_add_str(out, "datasetId", link->dataset);
-	json_add_str(out, "version", link->version);
-	json_add_bool(out, "isCommitted", link->committed);
-	json_push(arg, out);
-	return 0;
-}
-
-static int take_json(void *arg, const struct catalog_run *run)
+static int show_json(void *arg, const struct catalog_run *row)
 {
 	struct listing *l = arg;
+	const struct catalog_run run = as_it_is(l, row);
 
-	l->one = json_run(l, run);
-	return 0;
+	return run_json_document(l->catalog, l->home, &run, &l->one, l->err);
 }
 
 static int print_run_json(struct listing *l, const char *uuid, struct error *err)
 {
-	cJSON *jobs = json_new_arr();
-	cJSON *links = json_new_arr();
-	int rc = catalog_each_run(l->catalog, uuid, NULL, 1, take_json, l, err);
+	int rc;
 
-	if (rc == 0)
-		rc = catalog_each_job(l->catalog, uuid, job_json, jobs, err);
-	if (rc == 0)
-		rc = catalog_each_link(l->catalog, uuid, link_json, links, err);
+	l->err = err;
+	rc = catalog_each_run(l->catalog, uuid, NULL, 1, show_json, l, err);
 	if (rc == 0 && !l->one) /* deleted since it was found */
 		rc = error_set(err, SLUICE_NOT_FOUND, "run '%s' is gone", uuid);
-	if (rc < 0) {
-		cJSON_Delete(jobs);
-		cJSON_Delete(links);
-		cJSON_Delete(l->one);
-		return rc;
-	}
-	json_add(l->one, "jobs", jobs);
-	json_add(l->one, "datasets", links);
-	cli_print_json(l->one);
-	return 0;
+	if (rc == 0)
+		cli_print_json(l->one);
+	return rc;
 }
 
 static int run_show(struct cli *cli, const struct cli_args *args)

@@ -28,6 +28,21 @@ void text_add_safe(struct strbuf *sb, const char *s, size_t len)
 	}
 }
 
+void text_add_utf8(struct strbuf *sb, const char *s, size_t len)
+{
+	while (len > 0) {
+		size_t n = 1;
+		uint32_t u = utf8_decode(s, len, &n);
+
+		if (u == 0 || u == UINT32_MAX)
+			strbuf_addstr(sb, "\xef\xbf\xbd");
+		else
+			strbuf_add(sb, s, n);
+		s += n;
+		len -= n;
+	}
+}
+
 /* Length of a colour sequence (ECMA-48 SGR: ESC [ digits and ';' m) at s, or 0. */
 static size_t colour_length(const char *s, size_t len)
 {

@@ -14,6 +14,10 @@
  * in UTF-8) and bytes that are not UTF-8 as \xNN. */
 void text_add_safe(struct strbuf *sb, const char *s, size_t len);
 
+/* Adds text from outside for a program: U+FFFD stands for NUL and for each byte that is not UTF-8.
+ */
+void text_add_utf8(struct strbuf *sb, const char *s, size_t len);
+
 /* Prints it, escaped, on `to`; returns what fputs does. */
 int text_put_safe(const char *s, FILE *to);
 

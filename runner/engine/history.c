@@ -39,10 +39,8 @@ void history_flush(struct run *run)
 		lost(run, &err);
 }
 
-void history_job(const struct run_job *job)
+struct catalog_job run_job_row(const struct run_job *job)
 {
-	struct run *run = job->run;
-	struct catalog *c = open_turn(run);
 	const struct attempt_result *result = job->live ? &job->live->result : NULL;
 	bool ran = job->state > JOB_COMMITTING && result && result->started_ms > 0;
 	struct catalog_job row = {
@@ -56,11 +54,20 @@ void history_job(const struct run_job *job)
 		.started_ms = ran ? result->started_ms : 0,
 		.finished_ms = ran ? result->finished_ms : 0,
 	};
+
+	memcpy(row.run, job->run->uuid, sizeof row.run);
+	return row;
+}
+
+void history_job(const struct run_job *job)
+{
+	struct run *run = job->run;
+	struct catalog *c = open_turn(run);
+	struct catalog_job row = run_job_row(job);
 	struct error err;
 
 	if (!c)
 		return;
-	memcpy(row.run, run->uuid, sizeof row.run);
 	if (catalog_put_job(c, &row, &err) < 0 ||
 	    catalog_add_event(c, run->uuid, job->spec->id, job->attempt, row.state, job->message,
 	                      clock_wall_ms(), &err) < 0)
@@ -89,22 +96,29 @@ void history_link(const struct run_job *job, bool is_output, const char *name,
 		lost(run, &err);
 }
 
-void history_run(struct run *run)
+struct catalog_run run_row(const struct run *run)
 {
-	struct catalog *c = open_turn(run);
 	struct catalog_run row = {
 		.workflow = run->options->workflow,
 		.number = run->number,
 		.phase = run_phase(run),
 		.created_ms = run->created_ms,
 		.started_ms = run->started_ms,
-		.finished_ms = run->ended ? clock_wall_ms() : 0,
+		.finished_ms = run->finished_ms,
 	};
+
+	memcpy(row.uuid, run->uuid, sizeof row.uuid);
+	return row;
+}
+
+void history_run(struct run *run)
+{
+	struct catalog *c = open_turn(run);
+	struct catalog_run row = run_row(run);
 	struct error err;
 
 	if (!c)
 		return;
-	memcpy(row.uuid, run->uuid, sizeof row.uuid);
 	if (catalog_update_run(c, &row, &err) < 0 ||
 	    catalog_add_event(c, run->uuid, NULL, 0, row.phase, NULL, clock_wall_ms(), &err) < 0)
 		lost(run, &err);

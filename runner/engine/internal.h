@@ -54,7 +54,7 @@ struct run {
 	bool history_open, history_lost;
 	uv_prepare_t turn; /* ends the transaction of each turn of the loop */
 	struct work cleanup;
-	int64_t created_ms, started_ms;
+	int64_t created_ms, started_ms, finished_ms; /* 0: not yet */
 	size_t n_failed, n_error;
 	bool started, advancing, finishing, ended;
 };

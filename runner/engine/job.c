@@ -66,6 +66,14 @@ const char *job_state_phase(enum job_state state)
 	return states[state].phase;
 }
 
+enum job_state job_state_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+		if (strcmp(states[i].name, name) == 0)
+			return (enum job_state)i;
+	return JOB_ERROR;
+}
+
 static void job_enter(struct run_job *job, enum job_state state)
 {
 	assert(states[job->state].next & 1U << state);

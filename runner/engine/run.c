@@ -288,6 +288,7 @@ static void leftovers_removed(struct work *work)
 	struct run *run = container_of(work, struct run, cleanup);
 
 	run->ended = true;
+	run->finished_ms = clock_wall_ms();
 	history_run(run);
 	history_flush(run);
 	uv_close((uv_handle_t *)&run->turn, on_turn_closed);

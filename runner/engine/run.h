@@ -41,6 +41,9 @@ enum job_state {
 const char *job_state_name(enum job_state state);  /* "waiting", ... as recorded */
 const char *job_state_phase(enum job_state state); /* "PENDING", ... Gradient's words */
 
+/* The state of that name; JOB_ERROR for one that no state has. */
+enum job_state job_state_find(const char *name);
+
 /* One output that becomes a version. */
 struct run_output {
 	const struct spec_output *spec;
@@ -117,7 +120,12 @@ int64_t run_number(const struct run *run);
 size_t run_n_jobs(const struct run *run);
 const struct run_job *run_job(const struct run *run, size_t i);
 const char *run_phase(const struct run *run); /* Gradient's words, of the whole */
-int run_exit_status(const struct run *run);   /* as in the README's table */
+
+/* What the history says of the run and of a job now; borrowed. */
+struct catalog_run run_row(const struct run *run);
+struct catalog_job run_job_row(const struct run_job *job);
+
+int run_exit_status(const struct run *run); /* as in the README's table */
 
 /* --- for --dry-run ------------------------------------------------------------------------- */
 
