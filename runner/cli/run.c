@@ -51,6 +51,10 @@ static const struct cli_option options[] = {
 	{ .name = "dry-run",
 	  .letter = 'n',
 	  .help = "Show the plan with resolved versions and images." },
+	{ .name = "json",
+	  .help = "Print events, each a line of JSON: run_started, job, version, notice and "
+	          "run_finished; diagnostic and error where nothing was run; plan with --dry-run." },
+	{ .name = "logs", .help = "With --json: an event for each line that a job prints, too." },
 	{ .name = "no-create-datasets",
 	  .help = "An output dataset that does not exist is an error; else it is created." },
 	{ .name = "strict-inputs",
@@ -138,10 +142,17 @@ fail_with(struct session *s, enum sluice_err class, const char *fmt, ...)
 
 /* --- what is read --------------------------------------------------------------------------- */
 
-static int invalid(struct session *s)
+/* Its diagnostics say what is wrong. */
+static int invalid(struct session *s, const char *file)
 {
 	s->status = CLI_USAGE;
-	return s->err.class = SLUICE_INVALID;
+	return error_set(&s->err, SLUICE_INVALID, "'%s' has errors: nothing was run", file);
+}
+
+static void show_diags(const struct session *s, const struct diags_shown *d)
+{
+	diags_print(s->cli, d, false);
+	view_diags(s->view, d);
 }
 
 static int read_workflow(struct session *s)
@@ -151,8 +162,8 @@ static int read_workflow(struct session *s)
 	s->doc = spec_parse(strbuf_str(&s->text), s->text.len);
 	if (!s->doc)
 		return fail_with(s, SLUICE_LIMIT, "out of memory");
-	diags_print(s->cli, &DIAGS_OF(s->file, &s->text, s->doc, true), false);
-	return s->doc->spec ? 0 : invalid(s);
+	show_diags(s, &DIAGS_OF(s->file, &s->text, s->doc, true));
+	return s->doc->spec ? 0 : invalid(s, s->file);
 }
 
 static int read_inputs(struct session *s)
@@ -166,8 +177,8 @@ static int read_inputs(struct session *s)
 	s->inputs = spec_parse_inputs(strbuf_str(&s->inputs_text), s->inputs_text.len);
 	if (!s->inputs)
 		return fail_with(s, SLUICE_LIMIT, "out of memory");
-	diags_print(s->cli, &DIAGS_OF(path, &s->inputs_text, s->inputs, false), false);
-	return s->inputs->n_errors == 0 ? 0 : invalid(s);
+	show_diags(s, &DIAGS_OF(path, &s->inputs_text, s->inputs, false));
+	return s->inputs->n_errors == 0 ? 0 : invalid(s, path);
 }
 
 /* Those of the file first, so that the command line wins. */
@@ -322,8 +333,7 @@ static void refuse(const struct session *s, const struct action_refusal *why)
 		.hint = why->hint,
 	};
 
-	diags_print(s->cli, &(struct diags_shown){ s->file, &s->text, &diag, 1, 1, 0, true },
-	            false);
+	show_diags(s, &(struct diags_shown){ s->file, &s->text, &diag, 1, 1, 0, true });
 }
 
 static bool in_path(const char *program)
@@ -370,7 +380,7 @@ static int check_can_run(struct session *s)
 			                 spec->jobs[i]->id, tool, tool);
 		}
 	}
-	return refused ? invalid(s) : 0;
+	return refused ? invalid(s, s->file) : 0;
 }
 
 /* --- running -------------------------------------------------------------------------------- */
@@ -423,8 +433,8 @@ static int run_it(struct session *s, struct datasets *datasets)
 	if (run_new(&s->loop, datasets, s->executor, &s->options, &hooks, &s->run, &s->err) < 0)
 		return fail(s);
 	if (args_has(s->args, "dry-run")) {
-		if (!s->cli->quiet)
-			view_plan(s->run, s->workflow);
+		if (s->cli->json || !s->cli->quiet)
+			view_plan(s->view, s->run, s->workflow);
 		return 0;
 	}
 	view_begin(s->view, s->run, s->workflow);
@@ -439,8 +449,12 @@ static int run_it(struct session *s, struct datasets *datasets)
 static int make_view(struct session *s)
 {
 	const char *how = args_get(s->args, "progress");
+	bool log_events = args_has(s->args, "logs");
 
-	if (view_new(&s->loop, s->cli, how ? how : "auto", &s->view, &s->err) < 0)
+	if (log_events && !s->cli->json)
+		return fail_with(s, SLUICE_INVALID,
+		                 "--logs goes with --json: without it log lines are shown anyway");
+	if (view_new(&s->loop, s->cli, how ? how : "auto", log_events, &s->view, &s->err) < 0)
 		return fail(s);
 	return 0;
 }
@@ -502,7 +516,8 @@ static int run(struct cli *cli, const struct cli_args *args)
 
 	work_init_pool(parallel_cores());
 	(void)uv_loop_init(&s.loop);
-	(void)session_run(&s);
+	if (session_run(&s) < 0 && s.view)
+		view_error(s.view, s.err.msg, s.status);
 	session_release(&s);
 	return s.status;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "cli/plan.h"
 #include "cli/view_kind.h"
 
 struct view {
@@ -22,15 +23,17 @@ static int check_how(const struct cli *cli, const char *how, struct error *err)
 	return 0;
 }
 
-static const struct view_kind *choose(const struct cli *cli, const char *how)
+static const struct view_kind *choose(const struct cli *cli, const char *how, bool log_events)
 {
+	if (cli->json)
+		return log_events ? &view_events_with_logs : &view_events;
 	if (cli->quiet)
 		return &view_quiet;
 	return cli->out_cursor && strcmp(how, "plain") != 0 ? &view_live : &view_plain;
 }
 
-int view_new(uv_loop_t *loop, const struct cli *cli, const char *how, struct view **ret_view,
-             struct error *err)
+int view_new(uv_loop_t *loop, const struct cli *cli, const char *how, bool log_events,
+             struct view **ret_view, struct error *err)
 {
 	int rc = check_how(cli, how, err);
 	struct view *view;
@@ -38,7 +41,7 @@ int view_new(uv_loop_t *loop, const struct cli *cli, const char *how, struct vie
 	if (rc < 0)
 		return rc;
 	view = xcalloc(1, sizeof *view);
-	view->kind = choose(cli, how);
+	view->kind = choose(cli, how, log_events);
 	view->arg = view->kind->make(loop, cli);
 	*ret_view = view;
 	return 0;
@@ -72,4 +75,24 @@ void view_notice(void *view, const char *text)
 	const struct view *v = view;
 
 	v->kind->notice(v->arg, text);
+}
+
+void view_diags(struct view *view, const struct diags_shown *d)
+{
+	if (view->kind->diags)
+		view->kind->diags(view->arg, d);
+}
+
+void view_error(struct view *view, const char *message, int status)
+{
+	if (view->kind->error)
+		view->kind->error(view->arg, message, status);
+}
+
+void view_plan(struct view *view, struct run *run, const char *workflow)
+{
+	if (view->kind->plan)
+		view->kind->plan(view->arg, run, workflow);
+	else
+		plan_print(run, workflow);
 }

@@ -11,8 +11,12 @@ struct view_kind {
 	void (*notice)(void *arg, const char *text);
 	void (*end)(void *arg);
 	void (*free)(void *arg);
+	/* NULL: these are for scripts only */
+	void (*diags)(void *arg, const struct diags_shown *d);
+	void (*plan)(void *arg, struct run *run, const char *workflow);
+	void (*error)(void *arg, const char *message, int status);
 };
 
-extern const struct view_kind view_quiet, view_plain, view_live;
+extern const struct view_kind view_quiet, view_plain, view_live, view_events, view_events_with_logs;
 
 #endif
