@@ -15,7 +15,7 @@
 #include "base/cleanup.h"
 #include "base/id.h"
 
-enum { IO_CHUNK = 256 * 1024 };
+enum { IO_CHUNK = 256 * 1024, COPY_STEP = 64 << 20 };
 
 int io_write_all(int fd, const void *data, size_t len)
 {
@@ -199,7 +199,12 @@ int io_fsync_dir(int dirfd, const char *path)
 	return fd < 0 || fsync(fd) != 0 ? -errno : 0;
 }
 
-static int copy_by_hand(int in, int out)
+static bool is_set(const atomic_bool *stop)
+{
+	return stop && atomic_load(stop);
+}
+
+static int copy_by_hand(int in, int out, const atomic_bool *stop)
 {
 	AUTO_FREE char *buf = malloc(IO_CHUNK);
 
@@ -213,28 +218,34 @@ static int copy_by_hand(int in, int out)
 			continue;
 		if (n <= 0)
 			return n < 0 ? -errno : 0;
-		rc = io_write_all(out, buf, (size_t)n);
+		rc = is_set(stop) ? -ECANCELED : io_write_all(out, buf, (size_t)n);
 		if (rc < 0)
 			return rc;
 	}
 }
 
-int io_copy(int in, int out)
+int io_copy_until(int in, int out, const atomic_bool *stop)
 {
 	if (lseek(in, 0, SEEK_CUR) == 0 && ioctl(out, FICLONE, in) == 0)
 		return 0;
-	for (;;) {
-		ssize_t n = copy_file_range(in, NULL, out, NULL, (size_t)1 << 30, 0);
+	while (!is_set(stop)) {
+		ssize_t n = copy_file_range(in, NULL, out, NULL, COPY_STEP, 0);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n == 0)
-			return copy_by_hand(in, out); /* at the end, or a file of /proc */
+			return copy_by_hand(in, out, stop); /* at the end, or a file of /proc */
 		if (n < 0)
 			return errno == ENOSPC || errno == EIO || errno == EDQUOT
 			               ? -errno
-			               : copy_by_hand(in, out);
+			               : copy_by_hand(in, out, stop);
 	}
+	return -ECANCELED;
+}
+
+int io_copy(int in, int out)
+{
+	return io_copy_until(in, out, NULL);
 }
 
 /* Depth is bounded by the descriptors a process may have; deeper trees are -EMFILE. */

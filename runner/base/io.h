@@ -5,6 +5,7 @@
 #ifndef BASE_IO_H
 #define BASE_IO_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -55,6 +56,8 @@ int io_fsync_dir(int dirfd, const char *path) MUST_USE;
 /* Copies from `in` (from its offset to its end) to `out`: reflink, else copy_file_range, else
  * read and write.  Holes stay holes only by reflink. */
 int io_copy(int in, int out) MUST_USE;
+/* The same; -ECANCELED soon after `stop` is set. */
+int io_copy_until(int in, int out, const atomic_bool *stop) MUST_USE;
 
 /* Removes NAME below DIRFD whatever it is, following no link, across no mount.  Absent is 0. */
 int io_remove_tree(int dirfd, const char *name) MUST_USE;

@@ -442,7 +442,12 @@ static int run_it(struct session *s, struct datasets *datasets)
 	if (run_start(s->run, &s->err) < 0)
 		return fail(s);
 	(void)uv_run(&s->loop, UV_RUN_DEFAULT);
-	s->status = run_exit_status(s->run);
+	if (run_error(s->run)) {
+		s->err = *run_error(s->run);
+		(void)fail(s);
+	}
+	if (!run_error(s->run) || s->err.class == SLUICE_CANCELED)
+		s->status = run_exit_status(s->run);
 	return 0;
 }
 

@@ -133,6 +133,8 @@ static void add_failures(struct strbuf *sb, const struct summary *s)
 
 void summary_add(struct strbuf *sb, const struct summary *s)
 {
+	if (run_error(s->run))
+		return;
 	strbuf_addf(sb, "\nrun %s/%" PRId64 " %s in ", s->workflow, run_number(s->run),
 	            run_phase(s->run));
 	add_time(sb, s->took_ms);

@@ -22,7 +22,8 @@ struct summary {
 	bool log_ends; /* with the last lines of what failed */
 };
 
-/* Jobs, time, versions, where the logs are, and last what went wrong. */
+/* Jobs, time, versions, where the logs are, and last what went wrong.  Of a run that could not
+ * start nothing: there is only its error. */
 void summary_add(struct strbuf *sb, const struct summary *s);
 
 #endif

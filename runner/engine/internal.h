@@ -31,6 +31,8 @@ struct binding {
 	struct pin *pin;
 };
 
+struct given; /* see given.c */
+
 struct run {
 	uv_loop_t *loop;
 	struct datasets *datasets;
@@ -54,6 +56,8 @@ struct run {
 	bool history_open, history_lost;
 	uv_prepare_t turn; /* ends the transaction of each turn of the loop */
 	struct work cleanup;
+	struct given *given; /* directories that are being committed: the run has not started */
+	struct error error;  /* why it could not start */
 	int64_t created_ms, started_ms, finished_ms; /* 0: not yet */
 	size_t n_failed, n_error;
 	bool started, advancing, finishing, ended;
@@ -76,12 +80,22 @@ struct job_work {
 
 /* Fills bindings, pins, images and targets; checks secrets and the context. */
 int run_resolve(struct run *run, struct error *err) MUST_USE;
-/* Commits the directories that were given as inputs, and makes the missing output datasets. */
+/* Makes the missing output datasets. */
 int run_resolve_start(struct run *run, struct error *err) MUST_USE;
+/* `name` as in an output's `ref`. */
+int run_find_or_create(struct run *run, const char *name, struct dataset *ret_dataset,
+                       bool *ret_made, struct error *err) MUST_USE;
 struct pin *run_pin(const struct run *run, const struct spec_input *input);
 /* The string that an input stands for, or NULL. */
 const char *run_value(const struct run *run, const struct spec_input *input);
 struct image_pin *run_image(const struct run *run, const struct spec_job *job);
+
+/* --- given.c ------------------------------------------------------------------------------- */
+
+/* Commits the directories that were given as inputs.  If there are any, run->given is there when it
+ * returns, and run_given_done() follows from the loop. */
+int given_start(struct run *run, struct error *err) MUST_USE;
+void given_cancel(struct run *run);
 
 /* --- request.c ----------------------------------------------------------------------------- */
 
@@ -127,6 +141,7 @@ int job_open_outputs(struct run_job *job, struct error *err) MUST_USE;
 
 /* --- run.c --------------------------------------------------------------------------------- */
 
+void run_given_done(struct run *run, const struct error *err /* NULL: well */);
 void run_job_ended(struct run_job *job);
 void run_notice(struct run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

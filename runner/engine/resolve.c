@@ -299,8 +299,8 @@ int run_resolve(struct run *run, struct error *err)
 	return rc;
 }
 
-static int find_or_create(struct run *run, const char *name, struct dataset *ret_dataset,
-                          bool *ret_made, struct error *err)
+int run_find_or_create(struct run *run, const char *name, struct dataset *ret_dataset,
+                       bool *ret_made, struct error *err)
 {
 	const char *bare = strchr(name, '/') ? strchr(name, '/') + 1 : name;
 	bool is_id = id_is_dataset(bare);
@@ -317,54 +317,19 @@ static int find_or_create(struct run *run, const char *name, struct dataset *ret
 	return rc;
 }
 
-static void on_warning(void *arg, const char *text)
-{
-	run_notice(arg, "%s", text);
-}
-
-static int commit_dir(struct run *run, struct pin *pin, struct error *err)
-{
-	struct dataset dataset;
-	bool made;
-	int rc = find_or_create(run, pin->target, &dataset, &made, err);
-
-	if (rc == 0 && made)
-		run_notice(run, "created dataset '%s' (%s)", dataset.name, dataset.id);
-	if (rc == 0)
-		rc = datasets_open_version(run->datasets, &dataset, "", NULL, &pin->version, err);
-	if (rc < 0)
-		return error_wrap(err, "cannot commit '%s'", pin->dir);
-	rc = datasets_commit(run->datasets, &pin->version, pin->dir, on_warning, run, err);
-	if (rc < 0) {
-		struct error ignored;
-
-		(void)!datasets_drop_version(run->datasets, &pin->version, &ignored);
-		return error_wrap(err, "cannot commit '%s'", pin->dir);
-	}
-	run_notice(run, "committed %s as %s:%s", pin->dir, dataset.name, pin->version.id);
-	return 0;
-}
-
 int run_resolve_start(struct run *run, struct error *err)
 {
 	const char *name;
 	size_t pos = 0;
 	void *value;
 
-	while ((name = map_next(&run->pins, &pos, &value)) != NULL) {
-		struct pin *pin = value;
-
-		if (pin->dir && commit_dir(run, pin, err) < 0)
-			return err->class;
-	}
-	pos = 0;
 	while ((name = map_next(&run->targets, &pos, &value)) != NULL) {
 		struct target *target = value;
 		int rc;
 
 		if (!target->is_new)
 			continue;
-		rc = find_or_create(run, name, &target->dataset, &target->is_new, err);
+		rc = run_find_or_create(run, name, &target->dataset, &target->is_new, err);
 		if (rc < 0)
 			return error_wrap(err, "cannot create dataset '%s'", name);
 		if (target->is_new)

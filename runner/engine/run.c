@@ -51,10 +51,8 @@ const struct run_job *run_job(const struct run *run, size_t i)
 /* The worst of its jobs speaks for a run that ended; a signal goes before all. */
 const char *run_phase(const struct run *run)
 {
-	if (!run->started)
-		return "PENDING";
 	if (!run->ended)
-		return "RUNNING";
+		return run->started ? "RUNNING" : "PENDING";
 	if (run->cancel_signal)
 		return "CANCELED";
 	return run->n_error ? "ERROR" : run->n_failed ? "FAILED" : "SUCCEEDED";
@@ -350,7 +348,7 @@ void run_job_ended(struct run_job *job)
 	run_advance(run);
 }
 
-int run_start(struct run *run, struct error *err)
+static int begin(struct run *run, struct error *err)
 {
 	int rc = start(run, err);
 
@@ -371,10 +369,36 @@ int run_start(struct run *run, struct error *err)
 	return 0;
 }
 
+void run_given_done(struct run *run, const struct error *err)
+{
+	if (!err && begin(run, &run->error) == 0)
+		return;
+	if (err)
+		run->error = *err;
+	run->ended = true;
+	run->hooks.on_end(run->hooks.arg);
+}
+
+int run_start(struct run *run, struct error *err)
+{
+	int rc = given_start(run, err);
+
+	return rc < 0 || run->given ? rc : begin(run, err);
+}
+
+const struct error *run_error(const struct run *run)
+{
+	return run->error.class != 0 ? &run->error : NULL;
+}
+
 void run_cancel(struct run *run, int signal)
 {
 	bool again = run->cancel_signal != 0;
 
+	if (run->given) {
+		run->cancel_signal = signal;
+		given_cancel(run);
+	}
 	if (!run->started || run->finishing)
 		return;
 	run->cancel_signal = signal;

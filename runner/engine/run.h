@@ -3,9 +3,11 @@
  *
  *	run_new(...)      resolves inputs, images and secrets; nothing is written
  *	run_order(...)    what would happen (--dry-run)
- *	run_start(...)    records the run and starts its first jobs; hooks come from the loop
+ *	run_start(...)    commits directories that were given as inputs, records the run and
+ *	                  starts its first jobs; hooks come from the loop
  *	run_cancel(...)   any number of times
- *	hooks.on_end      exactly once, when every job has ended and what they left is gone
+ *	hooks.on_end      exactly once, when every job has ended and what they left is gone, or
+ *	                  when it could not start: see run_error()
  *	run_free(...)
  */
 #ifndef ENGINE_RUN_H
@@ -114,6 +116,9 @@ int run_start(struct run *run, struct error *err) MUST_USE;
 /* The first call asks the jobs to stop, the second kills them; `signal` is for the exit status. */
 void run_cancel(struct run *run, int signal);
 void run_free(struct run *run); /* before run_start, or after on_end; takes NULL */
+
+/* Why it could not start though run_start() went well, or NULL; canceled is a reason too. */
+const struct error *run_error(const struct run *run);
 
 const char *run_uuid(const struct run *run);
 int64_t run_number(const struct run *run);

@@ -69,6 +69,7 @@ struct add {
 	size_t n_groups;
 	atomic_uint_fast64_t new_bytes; /* of chunk lists */
 	struct progress *progress;
+	const atomic_bool *stop;
 	struct first_error failed;
 };
 
@@ -102,7 +103,7 @@ static int name_content(struct add *add, struct hasher *hasher, int fd, uint64_t
 		return rc < 0 ? error_sys(err, rc, "cannot read it") : 0;
 	}
 	e->kind = exec ? 'C' : 'c';
-	rc = hash_chunks(fd, size, add->progress, &list);
+	rc = hash_chunks(fd, size, add->progress, add->stop, &list);
 	return rc < 0 ? error_sys(err, rc, "cannot read it") : put_chunk_list(add, &list, e, err);
 }
 
@@ -167,7 +168,7 @@ static int copy_to(struct add *add, struct hasher *hasher, struct add_file *f, i
 {
 	struct stat from;
 	struct stat to;
-	int rc = io_copy(in, out);
+	int rc = io_copy_until(in, out, add->stop);
 
 	if (rc < 0)
 		return error_sys(err, rc, "cannot copy it");
@@ -242,6 +243,8 @@ static int add_small(void *arg, void *state, size_t i)
 	struct stat st;
 	int rc;
 
+	if (add->stop && atomic_load(add->stop))
+		return SLUICE_CANCELED;
 	if (f->e.kind != 'f')
 		return 0;
 	AUTO_FD int fd = open_file(add, f, &st, &err);
@@ -536,13 +539,19 @@ int store_add_tree(struct store *store, const char *path, unsigned flags,
 	AUTO_FD int root = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	bool ours = flags & STORE_ADOPT;
 	const struct store_watch *by = watch ? watch : &nobody;
-	struct walk_how how = { .take = ours, .warn = by->warn, .warn_arg = by->arg };
+	struct walk_how how = {
+		.take = ours,
+		.stop = by->stop,
+		.warn = by->warn,
+		.warn_arg = by->arg,
+	};
 	struct add add = {
 		.store = store,
 		.root = root,
 		.ours = ours,
 		.adopt = ours && root >= 0 && is_same_mount(root, store->fd),
 		.progress = by->progress,
+		.stop = by->stop,
 		.failed = FIRST_ERROR_INIT,
 	};
 	char quoted[QUOTE_SIZE];
@@ -557,5 +566,8 @@ int store_add_tree(struct store *store, const char *path, unsigned flags,
 	free(add.file);
 	free(add.later);
 	free(add.group);
+	if (rc < 0 && by->stop && atomic_load(by->stop))
+		return error_set(err, SLUICE_CANCELED, "storing '%s' was stopped",
+		                 quote(path, quoted));
 	return rc < 0 ? error_wrap(err, "cannot store '%s'", quote(path, quoted)) : 0;
 }

@@ -63,23 +63,28 @@ struct chunk_job {
 	int fd;
 	struct progress *progress;
 	struct chunk_list *list;
+	const atomic_bool *stop;
 };
 
 static int hash_one_chunk(void *arg, void *state, size_t i)
 {
 	struct chunk_job *job = arg;
 	uint64_t len = chunks_length(job->list->size, i);
-	int rc = hash_range(state, job->fd, (uint64_t)i * CHUNK_SIZE, len, &job->list->chunk[i]);
+	int rc;
 
+	if (job->stop && atomic_load(job->stop))
+		return -ECANCELED;
+	rc = hash_range(state, job->fd, (uint64_t)i * CHUNK_SIZE, len, &job->list->chunk[i]);
 	progress_add(job->progress, len);
 	return rc;
 }
 
-int hash_chunks(int fd, uint64_t size, struct progress *progress, struct chunk_list *ret_list)
+int hash_chunks(int fd, uint64_t size, struct progress *progress, const atomic_bool *stop,
+                struct chunk_list *ret_list)
 {
 	static const struct parallel_ops ops = { hasher_new, hasher_free, hash_one_chunk };
 	struct chunk_list list = { .size = size, .n = chunks_count(size) };
-	struct chunk_job job = { fd, progress, &list };
+	struct chunk_job job = { fd, progress, &list, stop };
 	int rc;
 
 	if (list.n == 0)

@@ -3,6 +3,7 @@
 #define STORE_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,8 +54,9 @@ void hasher_free(void *hasher); /* takes NULL */
 int hash_range(struct hasher *hasher, int fd, uint64_t offset, uint64_t len,
                struct digest *ret_digest) MUST_USE;
 
-/* The chunk list of a file of more than CHUNK_SIZE bytes, on all cores.  Leaf; -EFBIG. */
-int hash_chunks(int fd, uint64_t size, struct progress *progress,
+/* The chunk list of a file of more than CHUNK_SIZE bytes, on all cores.  Leaf; -EFBIG, and
+ * -ECANCELED once `stop` (NULL: never) is set. */
+int hash_chunks(int fd, uint64_t size, struct progress *progress, const atomic_bool *stop,
                 struct chunk_list *ret_list) MUST_USE;
 
 /* --- object.c: files named by their content -------------------------------------------------- */

@@ -43,6 +43,7 @@ struct store_watch {
 	store_warn_fn *warn;
 	void *arg; /* of warn */
 	struct progress *progress;
+	const atomic_bool *stop; /* NULL, or soon after it is set the end is SLUICE_CANCELED */
 };
 
 struct store_tree_info {

@@ -29,7 +29,7 @@ static int verify_large(struct store *store, const struct store_entry *e, int fd
 		return rc;
 	if (named.size != e->size)
 		return damaged(store, e, err);
-	rc = hash_chunks(fd, e->size, NULL, &is);
+	rc = hash_chunks(fd, e->size, NULL, NULL, &is);
 	if (rc < 0)
 		return error_sys(err, rc, "cannot read an object below '%s'", store->path);
 	return memcmp(named.chunk, is.chunk, is.n * sizeof *is.chunk) == 0 ? 0

@@ -178,6 +178,8 @@ static int walk_directory(struct walker *w, int dirfd, const char *name)
 	int fd;
 	int rc;
 
+	if (w->how->stop && atomic_load(w->how->stop))
+		return error_set(w->err, SLUICE_CANCELED, "it was stopped");
 	if (w->depth == MANIFEST_DEPTH_MAX)
 		return error_set(w->err, SLUICE_LIMIT, "'%s' lies deeper than 256 directories",
 		                 quote(strbuf_str(&w->path), quoted));

@@ -6,6 +6,7 @@
 #ifndef STORE_WALK_H
 #define STORE_WALK_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -28,7 +29,8 @@ struct walk_how {
 	/* The tree is ours: directories get our owner and mode 0755, what cannot be kept is
 	 * removed, and what we may not read is made readable. */
 	bool take;
-	store_warn_fn *warn; /* may be NULL */
+	const atomic_bool *stop; /* NULL, or ends the walk with SLUICE_CANCELED once it is set */
+	store_warn_fn *warn;     /* may be NULL */
 	void *warn_arg;
 };
 

@@ -465,6 +465,143 @@ static void a_directory_that_is_not_there_leaves_no_dataset(void **state)
 	assert_int_equal(datasets_find(f->datasets, "fresh", &dataset, &err), SLUICE_NOT_FOUND);
 }
 
+static const char reader[] = "inputs: {d: {type: dataset, with: {ref: fresh}}}\n"
+			     "jobs:\n"
+			     "  a:\n"
+			     "    uses: container@v1\n"
+			     "    with: {image: 'a:1'}\n"
+			     "    inputs: {d: workflow.inputs.d}\n"
+			     "  b:\n"
+			     "    uses: container@v1\n"
+			     "    with: {image: 'a:1'}\n"
+			     "    inputs: {d: workflow.inputs.d}\n";
+
+static void make_file(struct fixture *f, const char *dir, const char *text)
+{
+	char path[128];
+	int fd;
+
+	(void)snprintf(path, sizeof path, "%s/%s", f->home, dir);
+	assert_int_equal(mkdir(path, 0755), 0);
+	(void)snprintf(path, sizeof path, "%s/%s/file", f->home, dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	assert_true(fd >= 0);
+	assert_int_equal(io_write_all(fd, text, strlen(text)), 0);
+	assert_int_equal(close(fd), 0);
+}
+
+static void give_directory(struct fixture *f, struct run_given *given, char path[128])
+{
+	make_file(f, "given", "content");
+	(void)snprintf(path, 128, "%s/given", f->home);
+	*given = (struct run_given){ .name = "d", .any = path };
+	f->options.given = given;
+	f->options.n_given = 1;
+}
+
+static int see_input(void *arg, const struct catalog_link *link)
+{
+	struct dataset_version *v = arg;
+
+	assert_false(link->is_output);
+	assert_true(link->committed);
+	assert_string_equal(link->dataset, v->dataset);
+	assert_string_equal(link->version, v->id);
+	v->seq++;
+	return 0;
+}
+
+static int count_run(void *arg, const struct catalog_run *run)
+{
+	(void)run;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static unsigned runs_recorded(struct fixture *f)
+{
+	unsigned n = 0;
+	struct error err;
+
+	assert_int_equal(
+		catalog_each_run(datasets_catalog(f->datasets), NULL, NULL, 0, count_run, &n, &err),
+		0);
+	return n;
+}
+
+static void a_given_directory_is_committed_once_and_recorded(void **state)
+{
+	struct fixture *f = *state;
+	struct dataset_version v;
+	struct run_given given;
+	struct error err;
+	char path[128];
+
+	give_directory(f, &given, path);
+	do_run(f, reader);
+	assert_null(run_error(f->run));
+	assert_string_equal(run_phase(f->run), "SUCCEEDED");
+	assert_non_null(strstr(f->notices, "created dataset 'fresh'"));
+	assert_int_equal(datasets_resolve(f->datasets, "fresh", &v, &err), 0);
+	assert_int_equal(v.seq, 1);
+	assert_int_equal(v.files, 1);
+	assert_int_equal(open_versions(f, "fresh"), 0);
+	v.seq = 0;
+	assert_int_equal(catalog_each_link(datasets_catalog(f->datasets), run_uuid(f->run),
+	                                   see_input, &v, &err),
+	                 0);
+	assert_int_equal(v.seq, 2); /* both jobs */
+}
+
+static void a_run_can_be_canceled_while_a_directory_is_committed(void **state)
+{
+	struct fixture *f = *state;
+	struct run_given given;
+	struct error err;
+	char path[128];
+
+	give_directory(f, &given, path);
+	assert_int_equal(make_run(f, reader, &err), 0);
+	assert_int_equal(run_start(f->run, &err), 0);
+	assert_string_equal(run_phase(f->run), "PENDING");
+	run_cancel(f->run, SIGINT);
+	run_cancel(f->run, SIGINT);
+	(void)uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_int_equal(f->ends, 1);
+	assert_int_equal(run_error(f->run)->class, SLUICE_CANCELED);
+	assert_string_equal(run_phase(f->run), "CANCELED");
+	assert_int_equal(run_exit_status(f->run), 128 + SIGINT);
+	assert_int_equal(committed_of(f, "fresh"), 0);
+	assert_int_equal(open_versions(f, "fresh"), 0);
+	assert_int_equal(f->fake.started, 0);
+	assert_int_equal(runs_recorded(f), 0);
+}
+
+static void a_given_directory_that_cannot_be_kept_stops_the_run(void **state)
+{
+	struct fixture *f = *state;
+	struct run_given given;
+	struct error err;
+	char path[128];
+	char deep[128 + 2 * 257] = "";
+
+	give_directory(f, &given, path);
+	(void)snprintf(deep, sizeof deep, "%s", path);
+	for (int i = 0; i < 257; i++) { /* one more than a version can hold */
+		(void)strcat(deep, "/d");
+		assert_int_equal(mkdir(deep, 0755), 0);
+	}
+	assert_int_equal(make_run(f, reader, &err), 0);
+	assert_int_equal(run_start(f->run, &err), 0);
+	(void)uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_int_equal(f->ends, 1);
+	assert_int_equal(run_error(f->run)->class, SLUICE_LIMIT);
+	assert_non_null(strstr(run_error(f->run)->msg, "cannot commit '/tmp/"));
+	assert_int_equal(open_versions(f, "fresh"), 0);
+	assert_int_equal(f->fake.started, 0);
+	assert_int_equal(runs_recorded(f), 0);
+}
+
 static void a_directory_without_a_point_is_pointed_at(void **state)
 {
 	static const char text[] = "inputs: {d: {type: dataset}}\n"
@@ -657,6 +794,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_job_that_succeeds_commits_and_one_that_fails_does_not, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_directory_that_is_not_there_leaves_no_dataset,
+		                                setup, teardown),
+		cmocka_unit_test_setup_teardown(a_given_directory_is_committed_once_and_recorded,
+		                                setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_run_can_be_canceled_while_a_directory_is_committed, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_given_directory_that_cannot_be_kept_stops_the_run,
 		                                setup, teardown),
 		cmocka_unit_test_setup_teardown(a_directory_without_a_point_is_pointed_at, setup,
 		                                teardown),

@@ -530,6 +530,25 @@ static void all_bytes_are_counted(void **state)
 	assert_int_equal(atomic_load(&progress.done), info.bytes);
 }
 
+static void what_is_stopped_ends_soon_and_can_be_done_again(void **state)
+{
+	struct store_home *h = *state;
+	char path[160];
+	struct store_tree_info info;
+	atomic_bool stop = false;
+	const struct store_watch watch = { .stop = &stop };
+	struct error err;
+
+	store_home_write(h, "out/a/hello", "hello\n", 6, 0640);
+	(void)snprintf(path, sizeof path, "%s/out", h->path);
+	atomic_store(&stop, true);
+	assert_int_equal(store_add_tree(h->store, path, 0, &watch, &info, &err), SLUICE_CANCELED);
+	assert_non_null(strstr(err.msg, "was stopped"));
+	atomic_store(&stop, false);
+	assert_int_equal(store_add_tree(h->store, path, 0, &watch, &info, &err), 0);
+	assert_int_equal(info.files, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -554,6 +573,7 @@ int main(void)
 		TEST(damage_is_found_and_named),
 		TEST(directories_may_be_256_deep_and_no_deeper),
 		TEST(all_bytes_are_counted),
+		TEST(what_is_stopped_ends_soon_and_can_be_done_again),
 		TEST(a_commit_killed_at_any_instant_can_be_done_again),
 	};
 
