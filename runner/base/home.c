@@ -129,10 +129,9 @@ static int make_format(int dir, const char *path, struct error *err)
 	return 0;
 }
 
-static int check_home(int dir, const char *path, struct error *err)
+static int check_owner(int dir, const char *path, struct error *err)
 {
 	struct stat st;
-	int rc;
 
 	if (fstat(dir, &st) != 0)
 		return error_sys(err, errno, "cannot look at '%s'", path);
@@ -141,17 +140,46 @@ static int check_home(int dir, const char *path, struct error *err)
 		                 "the home '%s' belongs to user %u, not to user %u who runs this: "
 		                 "set SLUICE_HOME to a directory of your own",
 		                 path, (unsigned)st.st_uid, (unsigned)geteuid());
-	rc = read_format(dir, path, err);
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	return make_format(dir, path, err);
+	return 0;
+}
+
+/* Opens the directory, and checks that it is ours; with `make` it is one afterwards. */
+static int open_home(const char *path, bool make, char **ret_path, struct error *err)
+{
+	AUTO_FD int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FREE char *real = NULL;
+	int rc;
+
+	if (dir < 0 && errno == ENOENT && !make)
+		return error_set(err, SLUICE_NOT_FOUND, "there is no home '%s' yet", path);
+	if (dir < 0)
+		return error_sys(err, errno, "cannot open the home '%s'", path);
+	rc = check_owner(dir, path, err);
+	if (rc == 0)
+		rc = read_format(dir, path, err);
+	if (rc == 0)
+		rc = make ? make_format(dir, path, err)
+		          : error_set(err, SLUICE_NOT_FOUND, "'%s' is no home yet", path);
+	if (rc < 0)
+		return rc;
+	real = realpath(path, NULL);
+	if (!real)
+		return error_sys(err, errno, "cannot resolve the home '%s'", path);
+	*ret_path = take_ptr(&real);
+	return 0;
+}
+
+int home_look(char **ret_path, struct error *err)
+{
+	AUTO_FREE char *path = NULL;
+	int rc = home_path(&path, err);
+
+	return rc < 0 ? rc : open_home(path, false, ret_path, err);
 }
 
 int home_open(char **ret_path, struct error *err)
 {
 	AUTO_FREE char *path = NULL;
-	AUTO_FREE char *real = NULL;
-	AUTO_FD int dir = -1;
 	int rc = home_path(&path, err);
 
 	if (rc < 0)
@@ -161,15 +189,5 @@ int home_open(char **ret_path, struct error *err)
 	if (rc < 0)
 		return error_sys(err, rc, "cannot make the home '%s' (SLUICE_HOME chooses another)",
 		                 path);
-	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return error_sys(err, errno, "cannot open the home '%s'", path);
-	rc = check_home(dir, path, err);
-	if (rc < 0)
-		return rc;
-	real = realpath(path, NULL);
-	if (!real)
-		return error_sys(err, errno, "cannot resolve the home '%s'", path);
-	*ret_path = take_ptr(&real);
-	return 0;
+	return open_home(path, true, ret_path, err);
 }

@@ -20,4 +20,7 @@ int home_path(char **ret_path, struct error *err) MUST_USE;
  */
 int home_open(char **ret_path, struct error *err) MUST_USE;
 
+/* The same for one that only looks: makes nothing.  SLUICE_NOT_FOUND: there is no home yet. */
+int home_look(char **ret_path, struct error *err) MUST_USE;
+
 #endif

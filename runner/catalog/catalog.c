@@ -90,6 +90,30 @@ int catalog_open(const char *home, struct catalog **ret_catalog, bool *ret_stale
 	return 0;
 }
 
+int catalog_open_reader(const char *home, struct catalog **ret_catalog, struct error *err)
+{
+	struct catalog *c = xcalloc(1, sizeof *c);
+	bool ours = false;
+	int rc;
+
+	c->path = xasprintf("%s/catalog.db", home);
+	rc = sqlite3_open_v2(c->path, &c->db,
+	                     SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+	                     NULL);
+	if (rc != SQLITE_OK)
+		rc = stmt_error(c, rc, err);
+	else
+		rc = schema_is_ours(c, &ours, err);
+	if (rc == 0 && !ours)
+		rc = error_set(err, SLUICE_NOT_FOUND, "'%s' has another schema", c->path);
+	if (rc < 0) {
+		catalog_close(c);
+		return rc;
+	}
+	*ret_catalog = c;
+	return 0;
+}
+
 void catalog_close(struct catalog *c)
 {
 	struct error ignored; /* nobody is left to hear it; every row that matters was committed */

@@ -25,6 +25,11 @@ struct catalog;
  */
 int catalog_open(const char *home, struct catalog **ret_catalog, bool *ret_stale,
                  struct error *err) MUST_USE;
+
+/* For one that only asks, at once: nothing is made, migrated or waited for.  SLUICE_NOT_FOUND if
+ * there is no file of this sluice's own schema. */
+int catalog_open_reader(const char *home, struct catalog **ret_catalog, struct error *err) MUST_USE;
+
 void catalog_close(struct catalog *c); /* takes NULL; commits what is pending */
 
 /* A write transaction; nests (only the outermost counts).  The rows of one loop turn go into one.

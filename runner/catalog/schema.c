@@ -98,6 +98,18 @@ static int apply(struct catalog *c, int64_t step, struct error *err)
 	return error_wrap(err, "cannot bring the catalog to schema %d", (int)step + 1);
 }
 
+int schema_is_ours(struct catalog *c, bool *ret_ours, struct error *err)
+{
+	int64_t app = 0, version = 0;
+	int rc = read_number(c, "PRAGMA application_id", &app, err);
+
+	if (rc == 0)
+		rc = read_number(c, "PRAGMA user_version", &version, err);
+	if (rc == 0)
+		*ret_ours = app == SCHEMA_APPLICATION_ID && version == SCHEMA_VERSION;
+	return rc;
+}
+
 int schema_migrate(struct catalog *c, struct error *err)
 {
 	int64_t app = 0, version = 0, objects = 0;

@@ -225,7 +225,7 @@ void args_release(struct cli_args *args)
 }
 
 /* To ask for an option that the command's table does not have is a mistake in the program. */
-static const struct args_setting *setting_of(const struct cli_args *args, const char *name)
+const struct args_setting *args_setting(const struct cli_args *args, const char *name)
 {
 	const struct args_setting *s = find_long(args, name, strlen(name));
 
@@ -240,19 +240,19 @@ bool args_knows(const struct cli_args *args, const char *name)
 
 const char *args_get(const struct cli_args *args, const char *name)
 {
-	const struct args_setting *s = setting_of(args, name);
+	const struct args_setting *s = args_setting(args, name);
 
 	return s->n > 0 ? s->value[s->n - 1] : NULL;
 }
 
 bool args_has(const struct cli_args *args, const char *name)
 {
-	return setting_of(args, name)->n > 0;
+	return args_setting(args, name)->n > 0;
 }
 
 const char *const *args_all(const struct cli_args *args, const char *name, size_t *ret_n)
 {
-	const struct args_setting *s = setting_of(args, name);
+	const struct args_setting *s = args_setting(args, name);
 
 	*ret_n = s->n;
 	return s->value;

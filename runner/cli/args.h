@@ -35,6 +35,9 @@ int args_check(const struct cli_args *args, struct error *err) MUST_USE;
 /* Does the command have this option at all? */
 bool args_knows(const struct cli_args *args, const char *name);
 
+/* Its option and what was given; the command has it. */
+const struct args_setting *args_setting(const struct cli_args *args, const char *name);
+
 void args_release(struct cli_args *args);
 
 #endif

@@ -18,6 +18,7 @@
 #include "base/xalloc.h"
 #include "cli/args.h"
 #include "cli/choose.h"
+#include "cli/complete.h"
 #include "cli/help.h"
 #include "cli/text.h"
 #include "dataset/dataset.h"
@@ -292,6 +293,17 @@ static int run_group(const struct cli *cli, const struct choice *choice, const c
 	return usage(choice->words, message);
 }
 
+/* "sluice complete -- WORDS...", which the scripts of `sluice completion` call. */
+static int run_complete(int argc, char *const *argv)
+{
+	AUTO_STRBUF struct strbuf sb = STRBUF_INIT(STRBUF_BIG);
+	int skip = argc > 0 && strcmp(argv[0], "--") == 0;
+
+	complete_words(&sb, argc - skip, argv + skip);
+	(void)fputs(strbuf_str(&sb), stdout);
+	return CLI_OK;
+}
+
 static int dispatch(struct cli *cli, int argc, char *const *argv)
 {
 	struct choice choice;
@@ -303,6 +315,8 @@ static int dispatch(struct cli *cli, int argc, char *const *argv)
 	}
 	if (argc > 0 && strcmp(argv[0], "help") == 0)
 		return run_help(cli, argc - 1, argv + 1);
+	if (argc > 0 && strcmp(argv[0], "complete") == 0)
+		return run_complete(argc - 1, argv + 1);
 	choice = choose_command(argc, argv);
 	if (choice.command)
 		status = run_command(cli, &choice, argc - choice.n, argv + choice.n);

@@ -1,8 +1,11 @@
 #include "image/image.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/near.h"
 #include "base/xalloc.h"
 #include "image/layout.h"
@@ -134,6 +137,29 @@ int images_each(struct images *im, images_info_fn *fn, void *arg, struct error *
 		if (rc == 0)
 			rc = fn(arg, &info);
 	}
+	entries_free(list, n);
+	return rc;
+}
+
+int images_each_name(const char *home, images_name_fn *fn, void *arg, struct error *err)
+{
+	AUTO_OCI_INDEX struct oci_index index = { 0 };
+	AUTO_FREE char *copy = xstrdup(home);
+	AUTO_FREE char *path = xasprintf("%s/images", home);
+	AUTO_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct images im = {
+		.home = copy, .layout_fd = fd, .blobs_fd = -1, .layers_fd = -1, .tmp_fd = -1
+	};
+	struct entry *list;
+	size_t n = 0;
+	int rc = fd < 0 ? error_sys(err, errno, "cannot open '%s'", path)
+	                : layout_index(&im, &index, err);
+
+	if (rc != 0)
+		return rc;
+	list = entries_new(&index, &n);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = fn(arg, list[i].name, list[i].d->digest);
 	entries_free(list, n);
 	return rc;
 }

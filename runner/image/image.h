@@ -45,6 +45,10 @@ typedef int images_info_fn(void *arg, const struct image_info *info);
 /* By name. */
 int images_each(struct images *im, images_info_fn *fn, void *arg, struct error *err) MUST_USE;
 
+/* The same of their names and digests only, without a lock and without making anything in the home:
+ * for completion. */
+int images_each_name(const char *home, images_name_fn *fn, void *arg, struct error *err) MUST_USE;
+
 /* Forgets a name; blobs and layers that nothing names any more go too. */
 int images_delete(struct images *im, const char *ref, struct error *err) MUST_USE;
 
