@@ -115,7 +115,7 @@ static void maybe_finish(struct events *e)
 	struct catalog_run row;
 	cJSON *event;
 
-	if (!e->run_ended || e->n_tails > 0)
+	if (!e->run_ended || e->n_tails > 0 || run_error(e->run))
 		return;
 	row = run_row(e->run);
 	event = new_event(e, "run_finished");

@@ -102,6 +102,7 @@ struct catalog_run run_row(const struct run *run)
 		.workflow = run->options->workflow,
 		.number = run->number,
 		.phase = run_phase(run),
+		.message = run->error.class != 0 ? run->error.msg : NULL,
 		.created_ms = run->created_ms,
 		.started_ms = run->started_ms,
 		.finished_ms = run->finished_ms,

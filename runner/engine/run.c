@@ -220,6 +220,7 @@ static int record_run(struct run *run, struct error *err)
 		rc = take_ownership(run, err);
 	if (rc < 0) {
 		catalog_rollback(c);
+		run->number = 0;
 		return rc;
 	}
 	return catalog_commit(c, err);
@@ -348,18 +349,30 @@ void run_job_ended(struct run_job *job)
 	run_advance(run);
 }
 
+/* What is recorded of it gets an end too. */
+static void end_unstarted(struct run *run, const struct error *err)
+{
+	history_flush(run);
+	drop_open_versions(run);
+	run->error = *err;
+	run->ended = true;
+	run->finished_ms = clock_wall_ms();
+	run->n_error++;
+	if (run->number == 0)
+		return;
+	for (size_t i = 0; i < run_n_jobs(run); i++)
+		job_end_unstarted(&run->jobs[i], JOB_SKIPPED, "the run could not start");
+	history_run(run);
+	history_flush(run);
+}
+
 static int begin(struct run *run, struct error *err)
 {
 	int rc = start(run, err);
 
 	history_flush(run);
 	if (rc < 0) {
-		drop_open_versions(run);
-		run->ended = true;
-		run->n_error++;
-		if (run->number > 0)
-			history_run(run);
-		history_flush(run);
+		end_unstarted(run, err);
 		return rc;
 	}
 	(void)uv_prepare_init(run->loop, &run->turn);
@@ -371,7 +384,9 @@ static int begin(struct run *run, struct error *err)
 
 void run_given_done(struct run *run, const struct error *err)
 {
-	if (!err && begin(run, &run->error) == 0)
+	struct error why;
+
+	if (!err && begin(run, &why) == 0)
 		return;
 	if (err)
 		run->error = *err;

@@ -117,7 +117,7 @@ int run_start(struct run *run, struct error *err) MUST_USE;
 void run_cancel(struct run *run, int signal);
 void run_free(struct run *run); /* before run_start, or after on_end; takes NULL */
 
-/* Why it could not start though run_start() went well, or NULL; canceled is a reason too. */
+/* Why it could not start, or NULL; canceled before it started is a reason too. */
 const struct error *run_error(const struct run *run);
 
 const char *run_uuid(const struct run *run);

@@ -602,6 +602,60 @@ static void a_given_directory_that_cannot_be_kept_stops_the_run(void **state)
 	assert_int_equal(runs_recorded(f), 0);
 }
 
+static int see_job(void *arg, const struct catalog_job *job)
+{
+	unsigned *n = arg;
+
+	assert_string_equal(job->state, "skipped");
+	assert_string_equal(job->message, "the run could not start");
+	++*n;
+	return 0;
+}
+
+static int see_end(void *arg, const struct catalog_run *run)
+{
+	unsigned *n = arg;
+
+	assert_string_equal(run->phase, "ERROR");
+	assert_non_null(strstr(run->message, "output 'out' of job 'second'"));
+	assert_true(run->finished_ms > 0);
+	++*n;
+	return 0;
+}
+
+static void a_run_that_cannot_open_its_outputs_ends_with_all_its_jobs(void **state)
+{
+	static const char text[] = "jobs:\n"
+				   "  first: {uses: container@v1, with: {image: 'a:1'},\n"
+				   "    outputs: {out: {type: dataset, with: {ref: good}}}}\n"
+				   "  second: {uses: container@v1, with: {image: 'a:1'},\n"
+				   "    outputs: {out: {type: dataset, with: {ref: broken}}}}\n"
+				   "  third: {uses: container@v1, with: {image: 'a:1'}}\n";
+	struct fixture *f = *state;
+	struct catalog *c = datasets_catalog(f->datasets);
+	struct dataset broken;
+	struct error err;
+	char path[128];
+	unsigned jobs = 0;
+	unsigned runs = 0;
+	int fd;
+
+	assert_int_equal(datasets_create(f->datasets, "broken", "", NULL, &broken, &err), 0);
+	(void)snprintf(path, sizeof path, "%s/store/datasets/%s/open", f->home, broken.id);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644); /* no directory */
+	assert_true(fd >= 0);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(make_run(f, text, &err), 0);
+	assert_true(run_start(f->run, &err) < 0);
+	assert_int_equal(run_exit_status(f->run), 4);
+	assert_int_equal(catalog_each_job(c, run_uuid(f->run), see_job, &jobs, &err), 0);
+	assert_int_equal(jobs, 3);
+	assert_int_equal(catalog_each_run(c, run_uuid(f->run), NULL, 0, see_end, &runs, &err), 0);
+	assert_int_equal(runs, 1);
+	assert_int_equal(open_versions(f, "good"), 0);
+	assert_int_equal(f->fake.started, 0);
+}
+
 static void a_directory_without_a_point_is_pointed_at(void **state)
 {
 	static const char text[] = "inputs: {d: {type: dataset}}\n"
@@ -801,6 +855,8 @@ int main(void)
 			a_run_can_be_canceled_while_a_directory_is_committed, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_given_directory_that_cannot_be_kept_stops_the_run,
 		                                setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_run_that_cannot_open_its_outputs_ends_with_all_its_jobs, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_directory_without_a_point_is_pointed_at, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(a_string_output_is_text, setup, teardown),
