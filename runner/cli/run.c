@@ -117,6 +117,7 @@ struct session {
 	struct view *view;
 	struct run *run;
 	uv_signal_t signals[3];
+	bool canceled;
 	struct error err;
 	int status; /* once something has been said about a failure */
 };
@@ -389,6 +390,10 @@ static void on_signal(uv_signal_t *handle, int signum)
 {
 	struct session *s = handle->data;
 
+	if (!s->canceled)
+		view_notice(s->view, signum == SIGINT ? "stopping; Ctrl-C again kills at once"
+		                                      : "stopping; a second signal kills at once");
+	s->canceled = true;
 	run_cancel(s->run, signum);
 }
 

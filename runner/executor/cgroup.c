@@ -76,8 +76,8 @@ void cgroup_read_stats(const char *path, struct cgroup_stats *ret_stats)
 		};
 }
 
-/* One round of SIGKILLs in one hierarchy; tells how many it found. */
-static size_t kill_round(const char *hierarchy, const char *path)
+/* Sends a signal (0: none) to all in one hierarchy but one process; tells how many it found. */
+static size_t signal_round(const char *hierarchy, const char *path, pid_t but, int sig)
 {
 	char buf[FILE_SIZE];
 	char *p = buf;
@@ -91,24 +91,41 @@ static size_t kill_round(const char *hierarchy, const char *path)
 
 		if (end == p)
 			return found;
-		/* 0 stands for one in a pid namespace that we do not see into: never kill(0). */
-		if (pid > 0)
-			(void)kill((pid_t)pid, SIGKILL);
-		found++;
 		p = end;
+		if ((pid_t)pid == but)
+			continue;
+		/* 0 stands for one in a pid namespace that we do not see into: never kill(0). */
+		if (pid > 0 && sig != 0)
+			(void)kill((pid_t)pid, sig);
+		found++;
 	}
 }
 
 /* Whatever the kernel's version, one of these knows all processes of the container. */
-static size_t kill_everywhere(const char *path)
+static const char *const v1_hierarchies[] = { "pids", "memory", "systemd", NULL };
+static const char *const v2_hierarchies[] = { "", NULL };
+
+static const char *const *hierarchies(void)
 {
-	static const char *const v1[] = { "pids", "memory", "systemd" };
+	return is_v2() ? v2_hierarchies : v1_hierarchies;
+}
+
+size_t cgroup_signal(const char *path, pid_t but, int sig)
+{
 	size_t found = 0;
 
-	if (is_v2())
-		return kill_round("", path);
-	for (size_t i = 0; i < sizeof v1 / sizeof v1[0]; i++)
-		found += kill_round(v1[i], path);
+	/* The first that knows any: nobody gets the signal twice. */
+	for (const char *const *h = hierarchies(); *h && found == 0; h++)
+		found = signal_round(*h, path, but, sig);
+	return found;
+}
+
+static size_t kill_everywhere(const char *path)
+{
+	size_t found = 0;
+
+	for (const char *const *h = hierarchies(); *h; h++)
+		found += signal_round(*h, path, 0, SIGKILL);
 	return found;
 }
 

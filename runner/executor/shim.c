@@ -41,6 +41,7 @@
 #include "executor/runtime_log.h"
 #include "executor/shim_life.h"
 #include "executor/shim_ops.h"
+#include "executor/stop.h"
 
 #define LOG_NAME    "log"
 /* In the bundle. */
@@ -51,6 +52,7 @@ enum {
 	PIPE_SIZE = 1 << 20,
 	READ_SIZE = 256 * 1024,
 	DRAIN_MS = 2000, /* a process outside the container may hold a pipe for ever */
+	FROZEN_MS = 50,  /* how often a frozen init is looked at */
 	NO_PID = -1,
 };
 
@@ -73,6 +75,7 @@ struct shim {
 	struct orders orders;
 	enum shim_state state;
 	int stops;           /* how often a stop was asked for; 2 means at once */
+	bool is_frozen;      /* STOPPING, and init waits for the others' end */
 	int64_t deadline_ms; /* monotonic; STOPPING and DRAINING */
 	int dirfd, signal_fd;
 	pid_t runtime, init; /* our children, NO_PID when reaped */
@@ -359,10 +362,10 @@ static void apply_stops(struct shim *s)
 	if (s->stops >= 2 && (s->state == SHIM_RUNNING || s->state == SHIM_STOPPING)) {
 		s->state = SHIM_KILLING;
 		signal_init(s, SIGKILL); /* ends its whole pid namespace */
-	} else if (s->stops == 1 && s->state == SHIM_RUNNING) {
+	} else if (s->stops == 1 && s->state == SHIM_RUNNING && s->init > 0) {
 		s->state = SHIM_STOPPING;
 		s->deadline_ms = clock_mono_ms() + (int64_t)s->orders.grace_ms;
-		signal_init(s, (int)s->orders.stop_signal);
+		s->is_frozen = stop_ask(s->init, s->orders.cgroup, (int)s->orders.stop_signal);
 	}
 }
 
@@ -426,8 +429,19 @@ static bool is_done(const struct shim *s)
 	return s->state == SHIM_DRAINING && s->stream[0].fd < 0 && s->stream[1].fd < 0;
 }
 
-static void deadline_passed(struct shim *s)
+static int time_left(const struct shim *s)
 {
+	int64_t left = s->deadline_ms - clock_mono_ms();
+
+	return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
+}
+
+static void time_passed(struct shim *s)
+{
+	if (s->state == SHIM_STOPPING && s->is_frozen && s->init > 0)
+		stop_finish(s->init, s->orders.cgroup);
+	if (time_left(s) > 0)
+		return;
 	if (s->state == SHIM_STOPPING) {
 		s->stops = 2;
 		apply_stops(s);
@@ -439,12 +453,12 @@ static void deadline_passed(struct shim *s)
 
 static int poll_timeout(const struct shim *s)
 {
-	int64_t left;
+	int left;
 
 	if (s->state != SHIM_STOPPING && s->state != SHIM_DRAINING)
 		return -1;
-	left = s->deadline_ms - clock_mono_ms();
-	return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
+	left = time_left(s);
+	return s->state == SHIM_STOPPING && s->is_frozen && left > FROZEN_MS ? FROZEN_MS : left;
 }
 
 /*
@@ -466,7 +480,7 @@ static void turn(struct shim *s)
 		n = poll(fds, 3, poll_timeout(s));
 	}
 	if (n == 0)
-		deadline_passed(s);
+		time_passed(s);
 	if (n <= 0)
 		return;
 	for (int i = 0; i < 2; i++)

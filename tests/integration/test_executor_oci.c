@@ -535,14 +535,31 @@ static void test_stop_politely(void **state)
 {
 	struct job job;
 
-	job_init(&job, state,
-	         "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.05; done");
+	job_init(&job, state, "trap 'echo bye; exit 3' TERM; echo ready; sleep 1000 & wait");
 	job_start(&job);
 	wait_for_log(&job, "ready");
 	attempt_stop(job.attempt, false);
 	job_wait(&job);
 	expect_exit(&job, 3);
 	expect_log(&job, "ready\nbye\n");
+	job_release(&job);
+}
+
+/* The first process has no handler, as is usual: what it waits for gets the signal and the time,
+ * and the next command does not begin. */
+static void test_stop_reaches_all(void **state)
+{
+	struct job job;
+
+	job_init(&job, state,
+	         "sh -c \"trap 'sleep 0.3; echo saved; exit 0' TERM; echo ready; "
+	         "sleep 1000 & wait\"; echo next");
+	job_start(&job);
+	wait_for_log(&job, "ready");
+	attempt_stop(job.attempt, false);
+	job_wait(&job);
+	expect_signaled(&job, SIGKILL);
+	expect_log(&job, "ready\nsaved\n");
 	job_release(&job);
 }
 
@@ -687,8 +704,7 @@ static void test_adopt_running(void **state)
 	struct job job;
 	struct error err;
 
-	job_init(&job, state,
-	         "trap 'echo stopped; exit 7' TERM; echo ready; while :; do sleep 0.1; done");
+	job_init(&job, state, "trap 'echo stopped; exit 7' TERM; echo ready; sleep 1000 & wait");
 	job_start_and_die(&job);
 	wait_for_file(&job, SHIM_RECORD_NAME);
 	assert_int_equal(job_adopt(&job, &err), 0);
@@ -938,6 +954,7 @@ int main(void)
 		cmocka_unit_test_prestate(test_long_line, &place),
 		cmocka_unit_test_prestate(test_secrets, &place),
 		cmocka_unit_test_prestate(test_stop_politely, &place),
+		cmocka_unit_test_prestate(test_stop_reaches_all, &place),
 		cmocka_unit_test_prestate(test_stop_ignored, &place),
 		cmocka_unit_test_prestate(test_stop_twice, &place),
 		cmocka_unit_test_prestate(test_stop_early, &place),
