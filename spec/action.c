@@ -2,12 +2,16 @@
 
 #include <string.h>
 
+#include "spec/out.h"
+
 enum param_kind { PARAM_STRING, PARAM_LIST, PARAM_EITHER };
 
 struct action_param {
 	const char *name;
 	enum param_kind kind;
 	bool required;
+	const char *type; /* a name of schema.c */
+	const char *help; /* for who looks at it in an editor */
 	const char *hint; /* when it is missing */
 };
 
@@ -57,19 +61,20 @@ static void check_s3(struct reader *r, const struct job_draft *draft)
 		           "secret-access-key stands here in plain text");
 }
 
+static const char *const model_types[] = { "Tensorflow", "ONNX", "Custom" };
+
 static void check_model_type(struct reader *r, const struct job_draft *draft)
 {
-	static const char *const types[] = { "Tensorflow", "ONNX", "Custom" };
 	const struct spec_param *type = spec_job_param(draft->job, "type");
 	struct near near;
 
 	if (!type)
 		return;
 	near_init(&near, type->value[0]);
-	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
-		if (strcmp(type->value[0], types[i]) == 0)
+	for (size_t i = 0; i < sizeof(model_types) / sizeof(*model_types); i++) {
+		if (strcmp(type->value[0], model_types[i]) == 0)
 			return;
-		diag_near_offer(r->diags, &near, types[i]);
+		diag_near_offer(r->diags, &near, model_types[i]);
 	}
 	diag_error(r->diags, (struct place){ type->at, (uint32_t)strlen(type->value[0]) },
 	           near.best ? diag_near(r->diags, &near)
@@ -104,36 +109,46 @@ static void check_model(struct reader *r, const struct job_draft *draft)
 static const char image_hint[] = "name a container image, such as image: python:3.11";
 
 static const struct action_param container_params[] = {
-	{ "image", PARAM_STRING, true, image_hint },
-	{ "args", PARAM_LIST, false, NULL },
-	{ "command", PARAM_EITHER, false, NULL },
+	{ "image", PARAM_STRING, true, "parameter", "The container image.", image_hint },
+	{ "args", PARAM_LIST, false, "strings-or-nothing", "Its arguments, instead of the image's.",
+	  NULL },
+	{ "command", PARAM_EITHER, false, "command", "The program, instead of the image's.", NULL },
 };
 
 static const struct action_param script_params[] = {
-	{ "script", PARAM_STRING, true, "put the lines below `script: |-`" },
-	{ "image", PARAM_STRING, true, image_hint },
+	{ "script", PARAM_STRING, true, "script", "The lines that bash runs.",
+	  "put the lines below `script: |-`" },
+	{ "image", PARAM_STRING, true, "parameter", "The container image; it must have bash.",
+	  image_hint },
 };
 
 static const struct action_param git_params[] = {
-	{ "url", PARAM_STRING, true, "url: https://... or url: context.event.github.url" },
-	{ "ref", PARAM_STRING, false, NULL },
-	{ "username", PARAM_STRING, false, NULL },
-	{ "password", PARAM_STRING, false, NULL },
-	{ "path", PARAM_STRING, false, NULL },
+	{ "url", PARAM_STRING, true, "parameter", "The repository, or context.event.github.url.",
+	  "url: https://... or url: context.event.github.url" },
+	{ "ref", PARAM_STRING, false, "parameter", "A branch, a tag or a commit.", NULL },
+	{ "username", PARAM_STRING, false, "parameter", "For a private repository.", NULL },
+	{ "password", PARAM_STRING, false, "parameter", "For a private repository: secret:NAME.",
+	  NULL },
+	{ "path", PARAM_STRING, false, "parameter",
+	  "Where it goes, if there are several outputs: /outputs/NAME.", NULL },
 };
 
 static const struct action_param s3_params[] = {
-	{ "url", PARAM_STRING, true, "url: s3://BUCKET/PATH/" },
-	{ "access-key", PARAM_STRING, true, NULL },
-	{ "secret-access-key", PARAM_STRING, true, "secret-access-key: secret:NAME" },
-	{ "region", PARAM_STRING, false, NULL },
-	{ "endpoint", PARAM_STRING, false, NULL },
-	{ "path", PARAM_STRING, false, NULL },
+	{ "url", PARAM_STRING, true, "parameter",
+	  "The bucket and the path in it: s3://BUCKET/PATH/.", "url: s3://BUCKET/PATH/" },
+	{ "access-key", PARAM_STRING, true, "parameter", "The access key's id.", NULL },
+	{ "secret-access-key", PARAM_STRING, true, "secret", "The access key: secret:NAME.",
+	  "secret-access-key: secret:NAME" },
+	{ "region", PARAM_STRING, false, "parameter", "The region, on AWS.", NULL },
+	{ "endpoint", PARAM_STRING, false, "parameter", "The server, of other providers.", NULL },
+	{ "path", PARAM_STRING, false, "parameter",
+	  "Where it goes, if there are several outputs: /outputs/NAME.", NULL },
 };
 
 static const struct action_param model_params[] = {
-	{ "name", PARAM_STRING, true, NULL },
-	{ "type", PARAM_STRING, true, "the types are Tensorflow, ONNX and Custom" },
+	{ "name", PARAM_STRING, true, "parameter", "The model's name.", NULL },
+	{ "type", PARAM_STRING, true, "model-type", "What made the model.",
+	  "the types are Tensorflow, ONNX and Custom" },
 };
 
 #define PARAMS(a) a, sizeof(a) / sizeof(*(a))
@@ -234,11 +249,14 @@ static const char *hint_of(struct reader *r, const struct action *action, const 
 	return diag_near(r->diags, &near);
 }
 
+static const char *const contexts[] = {
+	"context.event.github.url",
+	"context.event.github.ref",
+};
+
 /* `context...` and `secret:...` are whole values with a meaning. */
 static void check_value(struct reader *r, const struct node *node, const char *text)
 {
-	static const char *const known[] = { "context.event.github.url",
-		                             "context.event.github.ref" };
 	struct near near;
 
 	if (strcmp(text, "secret:") == 0)
@@ -247,10 +265,10 @@ static void check_value(struct reader *r, const struct node *node, const char *t
 	if (strncmp(text, "context.", 8) != 0)
 		return;
 	near_init(&near, text);
-	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
-		if (strcmp(text, known[i]) == 0)
+	for (size_t i = 0; i < sizeof(contexts) / sizeof(*contexts); i++) {
+		if (strcmp(text, contexts[i]) == 0)
 			return;
-		diag_near_offer(r->diags, &near, known[i]);
+		diag_near_offer(r->diags, &near, contexts[i]);
 	}
 	diag_error(r->diags, node_place(node),
 	           near.best ? diag_near(r->diags, &near)
@@ -349,4 +367,64 @@ void action_check(struct reader *r, const struct job_draft *draft)
 {
 	if (draft->action && draft->action->check && !draft->is_broken)
 		draft->action->check(r, draft);
+}
+
+static void print_words(struct out *out, const char *const *words, size_t n, const char *after)
+{
+	for (size_t i = 0; i < n; i++) {
+		out_text(out, i > 0 ? ", \"" : "\"");
+		out_text(out, words[i]);
+		out_text(out, after);
+		out_text(out, "\"");
+	}
+}
+
+static void print_params(struct out *out, const struct action *action)
+{
+	bool begun = false;
+
+	out_json(out, "{'type': 'object', 'additionalProperties': false, 'required': [");
+	for (size_t i = 0; i < action->n_params; i++)
+		if (action->params[i].required) {
+			out_text(out, begun ? ", " : "");
+			out_json_string(out, action->params[i].name);
+			begun = true;
+		}
+	out_json(out, "], 'properties': {");
+	for (size_t i = 0; i < action->n_params; i++) {
+		const struct action_param *param = &action->params[i];
+
+		out_text(out, i > 0 ? ", " : "");
+		out_json_string(out, param->name);
+		out_json(out, ": {'description': ");
+		out_json_string(out, param->help);
+		out_json(out, ", '$ref': '#/$defs/");
+		out_text(out, param->type);
+		out_json(out, param->required ? "', 'minLength': 1}" : "'}");
+	}
+	out_text(out, "}}");
+}
+
+void action_print_schema(struct out *out)
+{
+	out_json(out, "'model-type': {'enum': [");
+	print_words(out, model_types, sizeof(model_types) / sizeof(*model_types), "");
+	out_json(out, "]}, 'parameter': {'type': 'string', 'not': {'const': 'secret:'}, "
+	              "'if': {'pattern': '^context[.]'}, 'then': {'enum': [");
+	print_words(out, contexts, sizeof(contexts) / sizeof(*contexts), "");
+	out_json(out, "]}}, 'action': {'enum': [");
+	for (size_t i = 0; i < N_ACTIONS; i++) {
+		out_text(out, i > 0 ? ", " : "");
+		print_words(out, &actions[i].name, 1, "@v1");
+	}
+	out_json(out, "]}, 'parameters-of-actions': {'allOf': [");
+	for (size_t i = 0; i < N_ACTIONS; i++) {
+		out_json(out, i > 0 ? ", {" : "{");
+		out_json(out, "'if': {'required': ['uses'], 'properties': {'uses': {'const': ");
+		print_words(out, &actions[i].name, 1, "@v1");
+		out_json(out, "}}}, 'then': {'required': ['with'], 'properties': {'with': ");
+		print_params(out, &actions[i]);
+		out_text(out, "}}}");
+	}
+	out_text(out, "]}");
 }

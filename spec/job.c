@@ -100,7 +100,9 @@ static void on_instance_type(struct reader *r, const struct node *key, const str
 		((struct job_draft *)target)->job->instance_type = text;
 }
 
-static const struct key resource_keys[] = { { "instance-type", on_instance_type } };
+static const struct key resource_keys[] = {
+	{ "instance-type", "The machine that the job runs on.", "string", NULL, on_instance_type },
+};
 
 static const struct stray resource_strays[] = {
 	{ "container-registries", "registries are named once, in defaults.resources" },
@@ -108,7 +110,12 @@ static const struct stray resource_strays[] = {
 };
 
 static const struct shape resources_shape = {
-	"resources", resource_keys, 1, resource_strays, 2,
+	.what = "resources",
+	.keys = resource_keys,
+	.n_keys = 1,
+	.strays = resource_strays,
+	.n_strays = 2,
+	.rule = "'required': ['instance-type']",
 };
 
 static void on_resources(struct reader *r, const struct node *key, const struct node *value,
@@ -131,9 +138,18 @@ static void on_timeout(struct reader *r, const struct node *key, const struct no
 }
 
 static const struct key job_keys[] = {
-	{ "uses", on_uses },           { "with", on_with },       { "needs", on_needs },
-	{ "inputs", on_inputs },       { "outputs", on_outputs }, { "env", on_env },
-	{ "resources", on_resources }, { "timeout", on_timeout },
+	{ "uses", "The action that the job is.", "action", NULL, on_uses },
+	{ "with", "The action's parameters.", "parameters", NULL, on_with },
+	{ "needs", "Jobs that must have succeeded before this one begins.", "needs", NULL,
+	  on_needs },
+	{ "inputs", "What the job finds below /inputs, each under its name.", "job-inputs", NULL,
+	  on_inputs },
+	{ "outputs", "What the job leaves below /outputs, each under its name.", "outputs", NULL,
+	  on_outputs },
+	{ "env", "Environment variables; secret:NAME is replaced by a secret.", "env", NULL,
+	  on_env },
+	{ "resources", "What the job runs on.", NULL, &resources_shape, on_resources },
+	{ "timeout", "Seconds that the job may take.", "timeout", NULL, on_timeout },
 };
 
 static const char under_with[] = "put it under 'with'";
@@ -166,12 +182,14 @@ static const struct stray job_strays[] = {
 	{ "schedule", "the language has no such thing" },
 };
 
-static const struct shape job_shape = {
-	"a job",
-	job_keys,
-	sizeof(job_keys) / sizeof(*job_keys),
-	job_strays,
-	sizeof(job_strays) / sizeof(*job_strays),
+const struct shape job_shape = {
+	.what = "a job",
+	.keys = job_keys,
+	.n_keys = sizeof(job_keys) / sizeof(*job_keys),
+	.strays = job_strays,
+	.n_strays = sizeof(job_strays) / sizeof(*job_strays),
+	.is_needed = true,
+	.rule = "'required': ['uses'], 'allOf': [{'$ref': '#/$defs/parameters-of-actions'}]",
 };
 
 static void read_job(struct reader *r, struct job_draft *draft)

@@ -41,25 +41,6 @@ static bool is_json_number(const char *text)
 	return *at == '\0' && digits <= DIGITS_MAX;
 }
 
-static void put_string(struct out *out, const char *text)
-{
-	static const char hex[] = "0123456789abcdef";
-
-	out_text(out, "\"");
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-		char escape[] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
-
-		if (c == '"' || c == '\\')
-			out_text(out, "\\");
-		if (c < 0x20 || c == 0x7f)
-			out_bytes(out, escape, sizeof escape);
-		else
-			out_bytes(out, text, 1);
-	}
-	out_text(out, "\"");
-}
-
 static void put_scalar(struct out *out, const struct node *node)
 {
 	enum node_type type = node_scalar_type(node);
@@ -71,7 +52,7 @@ static void put_scalar(struct out *out, const struct node *node)
 	else if (type == NODE_NUMBER && is_json_number(node->text))
 		out_text(out, node->text);
 	else
-		put_string(out, node->text);
+		out_json_string(out, node->text);
 }
 
 static void put_node(struct reader *r, struct out *out, const struct node *node);
@@ -98,7 +79,7 @@ static void put_map(struct reader *r, struct out *out, const struct node *map)
 		if (!read_entry(map, i, &key, &value))
 			continue;
 		out_text(out, comma);
-		put_string(out, key->text);
+		out_json_string(out, key->text);
 		out_text(out, ":");
 		put_node(r, out, value);
 		comma = ",";

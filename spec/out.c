@@ -33,3 +33,28 @@ void out_times(struct out *out, char c, size_t n)
 	for (; n > 0; n--)
 		out_bytes(out, &c, 1);
 }
+
+void out_json(struct out *out, const char *text)
+{
+	for (; *text; text++)
+		out_bytes(out, *text == '\'' ? "\"" : text, 1);
+}
+
+void out_json_string(struct out *out, const char *text)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	out_text(out, "\"");
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+		char escape[] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+
+		if (c == '"' || c == '\\')
+			out_text(out, "\\");
+		if (c < 0x20 || c == 0x7f)
+			out_bytes(out, escape, sizeof escape);
+		else
+			out_bytes(out, text, 1);
+	}
+	out_text(out, "\"");
+}

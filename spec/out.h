@@ -15,4 +15,10 @@ void out_bytes(struct out *out, const char *bytes, size_t n);
 void out_text(struct out *out, const char *text);
 void out_times(struct out *out, char c, size_t n);
 
+/* JSON that is written with ' for ". */
+void out_json(struct out *out, const char *text);
+
+/* In quotes, escaped. */
+void out_json_string(struct out *out, const char *text);
+
 #endif

@@ -141,8 +141,10 @@ void read_shape(struct reader *r, const struct node *node, const struct shape *s
 		if (!read_entry(node, i, &name, &value))
 			continue;
 		key = find_key(shape, key_text(name));
-		if (key)
+		if (key && key->read)
 			key->read(r, name, value, target);
+		else if (key)
+			read_shape(r, value, key->shape, target);
 		else
 			diag_error(r->diags, node_place(name), stray_hint(r, name->text, shape),
 			           "%s has no key '%s'", shape->what,

@@ -56,8 +56,14 @@ struct reader {
 	struct pendings pendings;
 };
 
+struct shape;
+
 struct key {
 	const char *name;
+	const char *help;          /* for who looks at it in an editor; NULL: it is always wrong */
+	const char *type;          /* what the value is: a name of schema.c, or NULL: see `shape` */
+	const struct shape *shape; /* a mapping of known keys */
+	/* NULL: the value is read by its shape, into the same target. */
 	void (*read)(struct reader *r, const struct node *key, const struct node *value,
 	             void *target);
 };
@@ -74,7 +80,13 @@ struct shape {
 	size_t n_keys;
 	const struct stray *strays;
 	size_t n_strays;
+	bool is_needed;   /* nothing at all does not stand for an empty one */
+	const char *rule; /* what else must hold, for schema.c: JSON with ' for ", or NULL */
 };
+
+/* What schema.c prints: the whole language, in workflow.c, job.c and typed.c. */
+extern const struct shape workflow_shape, job_shape, workflow_input_shape, job_input_shape;
+extern const struct shape output_shape;
 
 /* Reads each entry of NODE (nothing, if it is null) into TARGET. */
 void read_shape(struct reader *r, const struct node *node, const struct shape *shape, void *target);

@@ -155,6 +155,12 @@ struct spec_text {
  */
 char *spec_diag_format(struct spec_text *source, const struct spec_diag *diag);
 
+/*
+ * A JSON Schema (2020-12) of workflows, for editors; the caller frees it.  It refuses what is wrong
+ * with the shape of a document; what its names refer to only spec_parse() knows.  NULL: no memory.
+ */
+char *spec_schema(void);
+
 /* The document as JSON: a key that stands twice counts once, aliases are written out, and what YAML
  * takes for a number or a boolean is one, where JSON can say it.  NULL if it is no YAML or memory
  * is gone; the caller frees it. */

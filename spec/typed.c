@@ -47,15 +47,17 @@ static void on_value(struct reader *r, const struct node *key, const struct node
 }
 
 static const struct key with_keys[] = {
-	{ "ref", on_ref },
-	{ "id", on_id },
-	{ "value", on_value },
+	{ "ref", "The dataset: NAME, NAME:VERSION, NAME:TAG or NAMESPACE/NAME.", "ref", NULL,
+	  on_ref },
+	{ "id", "The older spelling of ref.", "ref", NULL, on_id },
+	{ "value", "The string.", "string", NULL, on_value },
 };
 
 static const struct shape with_shape = {
 	.what = "'with'",
 	.keys = with_keys,
 	.n_keys = sizeof(with_keys) / sizeof(*with_keys),
+	.rule = "'not': {'required': ['ref', 'id']}",
 };
 
 static void on_too_high(struct reader *r, const struct node *key, const struct node *value,
@@ -129,14 +131,67 @@ static void on_optional(struct reader *r, const struct node *key, const struct n
 
 /* `optional` is the last: an output has all the others. */
 static const struct key typed_keys[] = {
-	{ "type", on_type },   { "with", on_with },      { "ref", on_too_high },
-	{ "id", on_too_high }, { "value", on_too_high }, { "optional", on_optional },
+	{ "type",
+	  "dataset: a versioned directory. string: a text. volume: a directory that lives as "
+	  "long as the run.",
+	  "type", NULL, on_type },
+	{ "with", "Which dataset, or which text.", NULL, &with_shape, on_with },
+	{ "ref", NULL, NULL, NULL, on_too_high },
+	{ "id", NULL, NULL, NULL, on_too_high },
+	{ "value", NULL, NULL, NULL, on_too_high },
+	{ "optional", "May a run be started without it?", "boolean", NULL, on_optional },
 };
 
 enum { N_TYPED_KEYS = sizeof(typed_keys) / sizeof(*typed_keys) };
 
-static const struct shape input_shape = { "an input", typed_keys, N_TYPED_KEYS, NULL, 0 };
-static const struct shape output_shape = { "an output", typed_keys, N_TYPED_KEYS - 1, NULL, 0 };
+/* What a type allows and asks of its `with`; see fill_input(), check_inline(), fill_output(). */
+#define OF_TYPE(type, then)                                                              \
+	"{'if': {'required': ['type'], 'properties': {'type': {'const': '" type "'}}}, " \
+	"'then': " then "}"
+#define NO_VALUE   "'properties': {'value': false}"
+#define VALUE_ONLY "'properties': {'ref': false, 'id': false}"
+#define REF_OR_ID  "'type': 'object', 'anyOf': [{'required': ['ref']}, {'required': ['id']}]"
+
+const struct shape workflow_input_shape = {
+	.what = "an input",
+	.keys = typed_keys,
+	.n_keys = N_TYPED_KEYS,
+	.is_needed = true,
+	.rule = "'required': ['type'], 'allOf': [" OF_TYPE(
+		"dataset",
+		"{'properties': {'with': {" NO_VALUE
+		"}}}") ", " OF_TYPE("string",
+	                            "{'properties': {'with': {" VALUE_ONLY
+	                            "}}}") ", " OF_TYPE("volume",
+	                                                "{'properties': {'with': {'type': 'null'}}}") "]",
+};
+
+const struct shape job_input_shape = {
+	.what = "an input",
+	.keys = typed_keys,
+	.n_keys = N_TYPED_KEYS,
+	.is_needed = true,
+	.rule = "'required': ['type', 'with'], 'allOf': [" OF_TYPE(
+		"dataset",
+		"{'properties': {'with': {" NO_VALUE ", " REF_OR_ID
+		"}}}") ", " OF_TYPE("string",
+	                            "{'properties': {'with': {" VALUE_ONLY ", 'type': 'object', "
+	                            "'required': ['value']}}}") ", " OF_TYPE("volume", "false") "]",
+};
+
+const struct shape output_shape = {
+	.what = "an output",
+	.keys = typed_keys,
+	.n_keys = N_TYPED_KEYS - 1,
+	.is_needed = true,
+	.rule = "'required': ['type'], 'allOf': [" OF_TYPE(
+		"dataset",
+		"{'required': ['with'], 'properties': {'with': {" REF_OR_ID
+		", 'properties': {'value': false, 'ref': {'pattern': '^[^:]*$'}, "
+		"'id': {'pattern': '^[^:]*$'}}}}}") ", " OF_TYPE("string",
+	                                                         "{'properties': {'with': {'maxProperties': 0}}}") ", " OF_TYPE("volume",
+	                                                                                                                        "{'properties': {'with': {'maxProperties': 0}}}") "]",
+};
 
 /* Of two spellings, the one that is there. */
 static const struct node *ref_of(struct reader *r, const struct typed *typed)
@@ -234,7 +289,7 @@ void read_workflow_inputs(struct reader *r, const struct node *node)
 
 		if (!read_entry(node, i, &key, &value))
 			continue;
-		if (take_apart(r, key, value, &input_shape, &typed))
+		if (take_apart(r, key, value, &workflow_input_shape, &typed))
 			fill_input(r, &typed, &inputs[n]);
 		inputs[n].name = key->text;
 		if (!table_put(&r->input_names, key->text, (uint32_t)n++))
@@ -275,7 +330,7 @@ static void read_job_input(struct reader *r, const struct node *key, const struc
 			read_pending(r, value, in);
 		return;
 	}
-	if (!take_apart(r, key, value, &input_shape, &typed))
+	if (!take_apart(r, key, value, &job_input_shape, &typed))
 		return;
 	check_inline(r, &typed);
 	if (typed.type != SPEC_VOLUME)
@@ -371,7 +426,7 @@ void read_given(struct reader *r, const struct node *key, const struct node *nod
 		           "an input must be a mapping, not %s", node_what(node));
 		return;
 	}
-	if (!take_apart(r, key, node, &input_shape, &typed))
+	if (!take_apart(r, key, node, &workflow_input_shape, &typed))
 		return;
 	ref_at = ref_of(r, &typed);
 	*ret_given = (struct spec_given){ .name = key->text, .at = key->at };

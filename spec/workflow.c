@@ -22,35 +22,28 @@ static void on_ref(struct reader *r, const struct node *key, const struct node *
 	on_text(r, key, value, &((struct spec *)target)->event_ref);
 }
 
-static const struct key event_keys[] = { { "url", on_url }, { "ref", on_ref } };
-static const struct shape event_shape = { "context.event.github", event_keys, 2, NULL, 0 };
+#define KEYS(a)   .keys = (a), .n_keys = sizeof(a) / sizeof(*(a))
+#define STRAYS(a) .strays = (a), .n_strays = sizeof(a) / sizeof(*(a))
 
-static void on_event_github(struct reader *r, const struct node *key, const struct node *value,
-                            void *target)
-{
-	(void)key;
-	read_shape(r, value, &event_shape, target);
-}
+static const struct key event_keys[] = {
+	{ "url", "The repository that context.event.github.url stands for.", "string", NULL,
+	  on_url },
+	{ "ref", "The commit that context.event.github.ref stands for.", "string", NULL, on_ref },
+};
 
-static const struct key events_keys[] = { { "github", on_event_github } };
-static const struct shape events_shape = { "context.event", events_keys, 1, NULL, 0 };
+static const struct shape event_shape = { "context.event.github", KEYS(event_keys) };
 
-static void on_event(struct reader *r, const struct node *key, const struct node *value,
-                     void *target)
-{
-	(void)key;
-	read_shape(r, value, &events_shape, target);
-}
+static const struct key events_keys[] = {
+	{ "github", "The push that started the run.", NULL, &event_shape, NULL },
+};
 
-static const struct key context_keys[] = { { "event", on_event } };
-static const struct shape context_shape = { "context", context_keys, 1, NULL, 0 };
+static const struct shape events_shape = { "context.event", KEYS(events_keys) };
 
-static void on_context(struct reader *r, const struct node *key, const struct node *value,
-                       void *target)
-{
-	(void)key;
-	read_shape(r, value, &context_shape, target);
-}
+static const struct key context_keys[] = {
+	{ "event", "What started the run.", NULL, &events_shape, NULL },
+};
+
+static const struct shape context_shape = { "context", KEYS(context_keys) };
 
 /* Triggers are kept by those who store the text; here only their shape is looked at. */
 static void on_pattern(struct reader *r, const struct node *key, const struct node *value,
@@ -71,12 +64,12 @@ static void on_patterns(struct reader *r, const struct node *key, const struct n
 }
 
 static const struct key filter_keys[] = {
-	{ "only", on_pattern },
-	{ "include", on_patterns },
-	{ "ignore", on_patterns },
+	{ "only", "The one that starts a run.", "string", NULL, on_pattern },
+	{ "include", "Those that start a run.", "strings", NULL, on_patterns },
+	{ "ignore", "Those that start none.", "strings", NULL, on_patterns },
 };
 
-static const struct shape filter_shape = { "a trigger's filter", filter_keys, 3, NULL, 0 };
+static const struct shape filter_shape = { "a trigger's filter", KEYS(filter_keys) };
 
 static void on_filter(struct reader *r, const struct node *key, const struct node *value,
                       void *target)
@@ -90,18 +83,17 @@ static void on_filter(struct reader *r, const struct node *key, const struct nod
 		read_shape(r, value, &filter_shape, target);
 }
 
-static const struct key github_keys[] = { { "branches", on_filter }, { "tags", on_filter } };
-static const struct shape github_shape = { "on.github", github_keys, 2, NULL, 0 };
+static const struct key github_keys[] = {
+	{ "branches", "Pushes to these branches start a run.", NULL, &filter_shape, on_filter },
+	{ "tags", "Pushes of these tags start a run.", NULL, &filter_shape, on_filter },
+};
 
-static void on_github(struct reader *r, const struct node *key, const struct node *value,
-                      void *target)
-{
-	(void)key;
-	read_shape(r, value, &github_shape, target);
-}
+static const struct shape github_shape = { "on.github", KEYS(github_keys) };
 
 static const char only_github[] = "the only trigger is github: {branches: {only: NAME}}";
-static const struct key on_keys[] = { { "github", on_github } };
+static const struct key on_keys[] = {
+	{ "github", "Pushes to a GitHub repository.", NULL, &github_shape, NULL },
+};
 
 static const struct stray on_strays[] = {
 	{ "push", only_github },     { "pull_request", only_github },
@@ -110,9 +102,7 @@ static const struct stray on_strays[] = {
 	{ "branches", only_github },
 };
 
-static const struct shape on_shape = {
-	"on", on_keys, 1, on_strays, sizeof(on_strays) / sizeof(*on_strays),
-};
+static const struct shape on_shape = { "on", KEYS(on_keys), STRAYS(on_strays) };
 
 static void on_on(struct reader *r, const struct node *key, const struct node *value, void *target)
 {
@@ -155,23 +145,19 @@ static void on_registries(struct reader *r, const struct node *key, const struct
 }
 
 static const struct key resource_keys[] = {
-	{ "instance-type", on_instance_type },
-	{ "container-registries", on_registries },
+	{ "instance-type", "The machine of jobs that name none.", "string", NULL,
+	  on_instance_type },
+	{ "container-registries", "Names of the registries that images come from.",
+	  "strings-or-nothing", NULL, on_registries },
 };
 
-static const struct shape resources_shape = { "defaults.resources", resource_keys, 2, NULL, 0 };
-
-static void on_resources(struct reader *r, const struct node *key, const struct node *value,
-                         void *target)
-{
-	(void)key;
-	read_shape(r, value, &resources_shape, target);
-}
+static const struct shape resources_shape = { "defaults.resources", KEYS(resource_keys) };
 
 static const struct key defaults_keys[] = {
-	{ "clusterId", on_cluster },
-	{ "env", on_env },
-	{ "resources", on_resources },
+	{ "clusterId", "The cluster that the hosted service ran jobs on.", "string", NULL,
+	  on_cluster },
+	{ "env", "Environment variables of every job; a job's own win.", "env", NULL, on_env },
+	{ "resources", "What jobs run on.", NULL, &resources_shape, NULL },
 };
 
 static const struct stray defaults_strays[] = {
@@ -183,20 +169,8 @@ static const struct stray defaults_strays[] = {
 	{ "container-registries", "put it under 'resources'" },
 };
 
-static const struct shape defaults_shape = {
-	"defaults",
-	defaults_keys,
-	3,
-	defaults_strays,
-	sizeof(defaults_strays) / sizeof(*defaults_strays),
-};
-
-static void on_defaults(struct reader *r, const struct node *key, const struct node *value,
-                        void *target)
-{
-	(void)key;
-	read_shape(r, value, &defaults_shape, target);
-}
+static const struct shape defaults_shape = { "defaults", KEYS(defaults_keys),
+	                                     STRAYS(defaults_strays) };
 
 static void on_inputs(struct reader *r, const struct node *key, const struct node *value,
                       void *target)
@@ -224,8 +198,15 @@ static void on_timeout(struct reader *r, const struct node *key, const struct no
 }
 
 static const struct key top_keys[] = {
-	{ "on", on_on },     { "defaults", on_defaults }, { "inputs", on_inputs },
-	{ "jobs", on_jobs }, { "context", on_context },   { "timeout", on_timeout },
+	{ "on", "What starts a run on the hosted service; a local run ignores it.", NULL, &on_shape,
+	  on_on },
+	{ "defaults", "What holds for every job.", NULL, &defaults_shape, NULL },
+	{ "inputs", "What a run is given; jobs read it as workflow.inputs.NAME.", "workflow-inputs",
+	  NULL, on_inputs },
+	{ "jobs", "The work: each job is one container, and its key is its name.", "jobs", NULL,
+	  on_jobs },
+	{ "context", "What context.event.* stands for.", NULL, &context_shape, NULL },
+	{ "timeout", "Seconds that the whole run may take.", "timeout", NULL, on_timeout },
 };
 
 static const struct stray top_strays[] = {
@@ -239,12 +220,12 @@ static const struct stray top_strays[] = {
 	{ "outputs", "outputs belong to a job" },
 };
 
-static const struct shape top_shape = {
+const struct shape workflow_shape = {
 	"a workflow",
-	top_keys,
-	sizeof(top_keys) / sizeof(*top_keys),
-	top_strays,
-	sizeof(top_strays) / sizeof(*top_strays),
+	KEYS(top_keys),
+	STRAYS(top_strays),
+	.is_needed = true,
+	.rule = "'required': ['jobs']",
 };
 
 void read_workflow(struct reader *r, const struct node *root)
@@ -253,11 +234,11 @@ void read_workflow(struct reader *r, const struct node *root)
 	size_t errors = r->diags->n_errors;
 
 	if (root && !node_is_null(root) && root->kind != NODE_MAP) {
-		(void)read_is_map(r, root, top_shape.what);
+		(void)read_is_map(r, root, workflow_shape.what);
 		return;
 	}
 	if (root)
-		read_shape(r, root, &top_shape, r->spec);
+		read_shape(r, root, &workflow_shape, r->spec);
 	if (r->jobs_at)
 		read_jobs(r, r->jobs_at);
 	if (r->spec->n_jobs == 0 && (r->diags->n_errors == errors || !r->jobs_at))

@@ -5,6 +5,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_run,
 	&cmd_validate,
 	&cmd_graph,
+	&cmd_schema,
 	&cmd_datasets_create,
 	&cmd_datasets_list,
 	&cmd_datasets_details,

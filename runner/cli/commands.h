@@ -4,7 +4,7 @@
 
 #include "cli/cli.h"
 
-extern const struct cli_command cmd_run, cmd_validate, cmd_graph;
+extern const struct cli_command cmd_run, cmd_validate, cmd_graph, cmd_schema;
 extern const struct cli_command cmd_datasets_create, cmd_datasets_list, cmd_datasets_details;
 extern const struct cli_command cmd_versions_create, cmd_versions_list, cmd_versions_details;
 extern const struct cli_command cmd_versions_commit;

@@ -111,6 +111,12 @@ test_validate_several() {
 	says out 'a\x1b[1m.yaml: ok'
 }
 
+test_schema() {
+	ok schema
+	cmp out "$REPO/spec/workflow.schema.json"
+	expect 2 sluice schema extra
+}
+
 test_empty_and_odd_files() {
 	: >empty.yaml
 	expect 2 sluice run empty.yaml
