@@ -212,8 +212,8 @@ static int mount_idmapped(const char *dir, const char *target, const struct stat
                           const struct rootfs *r)
 {
 	AUTO_FD int userns = open_user_namespace(owner, r->uid, r->gid);
-	AUTO_FD int fd =
-		(int)syscall(SYS_open_tree, AT_FDCWD, dir, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	AUTO_FD int fd = (int)syscall(SYS_open_tree, AT_FDCWD, dir,
+	                              OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (unsigned)userns };
 
 	if (userns < 0)
@@ -240,12 +240,14 @@ static int mount_view(const struct rootfs *r, size_t i, struct error *err)
 	    snprintf(mapped, sizeof mapped, "%s.lower", target) < 0 ||
 	    snprintf(name, sizeof name, VIEWS_DIR "/%zu", i) < 0)
 		return error_set(err, SLUICE_LIMIT, "too many views");
-	if (stat(source, &st) != 0)
+	/* A job may have put a link to the host's files in the place of its volume: that is seen
+	 * when the job ends, and here for certain.  All above is out of its reach. */
+	if (lstat(source, &st) != 0)
 		return error_sys(err, errno, "cannot look at '%s'", source);
 	/* Where the kernel or the file system knows no id-mapping the user can at least read. */
 	if (r->uid != 0 && st.st_uid != r->uid && mount_idmapped(source, mapped, &st, r) == 0)
 		source = mapped;
-	lower = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	lower = open(source, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (lower < 0)
 		return error_sys(err, errno, "cannot open '%s'", r->views[i]);
 	o.lower = &lower;

@@ -353,6 +353,33 @@ static void test_user(void **state)
 	job_release(&job);
 }
 
+static void test_view_of_a_link(void **state)
+{
+	static char users[][8] = { "", "worker" };
+	struct place *place = *state;
+	char *usual = place->image.user;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct job job;
+
+		place->image.user = users[i];
+		job_init(&job, state, "cat /inputs/data/passwd");
+		{
+			AUTO_FREE char *link = xasprintf("%s/volume", job.dir);
+
+			assert_int_equal(symlink("/etc", link), 0);
+			job.mounts[job.request.n_mounts++] =
+				(struct request_mount){ MOUNT_VIEW, link, "/inputs/data" };
+			job_start(&job);
+			job_wait(&job);
+		}
+		assert_int_equal(job.result.end, ATTEMPT_ERROR);
+		assert_non_null(strstr(job.result.error.msg, "Not a directory"));
+		job_release(&job);
+	}
+	place->image.user = usual;
+}
+
 static void test_mounts(void **state)
 {
 	struct place *place = *state;
@@ -944,6 +971,7 @@ int main(void)
 		cmocka_unit_test_prestate(test_runtime_error, &place),
 		cmocka_unit_test_prestate(test_environment, &place),
 		cmocka_unit_test_prestate(test_user, &place),
+		cmocka_unit_test_prestate(test_view_of_a_link, &place),
 		cmocka_unit_test_prestate(test_mounts, &place),
 		cmocka_unit_test_prestate(test_script, &place),
 		cmocka_unit_test_prestate(test_network_none, &place),
