@@ -19,8 +19,8 @@ static const struct def defs[] = {
 	{ "boolean", "{'type': 'boolean'}" },
 	{ "strings", "{'type': 'array', 'items': {'type': 'string'}}" },
 	{ "strings-or-nothing", "{'type': ['array', 'null'], 'items': {'type': 'string'}}" },
-	{ "command", "{'type': ['string', 'array'], 'items': {'type': 'string'}, "
-	             "'not': {'const': 'secret:'}}" },
+	{ "command", "{'if': {'type': 'array'}, 'then': {'$ref': '#/$defs/strings'}, "
+	             "'else': {'$ref': '#/$defs/parameter'}}" },
 	{ "script", "{'type': 'string'}" },
 	{ "secret", "{'type': 'string', 'pattern': '^secret:.'}" },
 	{ "timeout", "{'type': 'number', 'exclusiveMinimum': 0, 'maximum': 1000000000}" },

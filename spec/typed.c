@@ -57,7 +57,7 @@ static const struct shape with_shape = {
 	.what = "'with'",
 	.keys = with_keys,
 	.n_keys = sizeof(with_keys) / sizeof(*with_keys),
-	.rule = "'not': {'required': ['ref', 'id']}",
+	.rule = "'not': {'type': 'object', 'required': ['ref', 'id']}",
 };
 
 static void on_too_high(struct reader *r, const struct node *key, const struct node *value,
