@@ -32,7 +32,7 @@ struct events {
 	const struct run *run; /* NULL: not yet */
 	const char *workflow;
 	struct follower *followers; /* one a job */
-	size_t n_tails;
+	size_t n_followers, n_tails;
 	bool with_logs, announced, run_ended;
 };
 
@@ -264,8 +264,9 @@ static void events_begin(void *arg, const struct run *run, const char *workflow)
 
 	e->run = run;
 	e->workflow = workflow;
-	e->followers = xcalloc(run_n_jobs(run), sizeof *e->followers);
-	for (size_t i = 0; i < run_n_jobs(run); i++)
+	e->n_followers = run_n_jobs(run);
+	e->followers = xcalloc(e->n_followers, sizeof *e->followers);
+	for (size_t i = 0; i < e->n_followers; i++)
 		e->followers[i] = (struct follower){
 			.events = e,
 			.job = run_job(run, i),
@@ -278,7 +279,7 @@ static void events_free(void *arg)
 	struct events *e = arg;
 
 	assert(e->n_tails == 0);
-	for (size_t i = 0; e->followers && i < run_n_jobs(e->run); i++)
+	for (size_t i = 0; i < e->n_followers; i++) /* the run may be gone */
 		strbuf_release(&e->followers[i].held);
 	free(e->followers);
 	free(e);
