@@ -148,6 +148,16 @@ struct catalog_link {
 	bool committed;
 };
 
+/* A version that a run without an end reads or makes, whether its runner lives or not. */
+struct catalog_hold {
+	char run[UUID_LEN + 1];
+	const char *workflow;
+	int64_t number;
+	const char *job;
+	bool is_output;
+	const char *dataset, *version;
+};
+
 struct catalog_event {
 	const char *job; /* or NULL */
 	int attempt;
@@ -191,6 +201,11 @@ int catalog_each_job(struct catalog *c, const char *run, catalog_job_fn *fn, voi
                      struct error *err) MUST_USE;
 int catalog_each_link(struct catalog *c, const char *run, catalog_link_fn *fn, void *arg,
                       struct error *err) MUST_USE;
+
+/* `version` NULL for all of the dataset, `dataset` NULL for all of all. */
+typedef int catalog_hold_fn(void *arg, const struct catalog_hold *hold);
+int catalog_each_hold(struct catalog *c, const char *dataset, const char *version,
+                      catalog_hold_fn *fn, void *arg, struct error *err) MUST_USE;
 
 /* In the order in which they were added. */
 int catalog_each_event(struct catalog *c, const char *run, catalog_event_fn *fn, void *arg,

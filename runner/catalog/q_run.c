@@ -352,6 +352,39 @@ int catalog_each_link(struct catalog *c, const char *run, catalog_link_fn *fn, v
 	return rc;
 }
 
+int catalog_each_hold(struct catalog *c, const char *dataset, const char *version,
+                      catalog_hold_fn *fn, void *arg, struct error *err)
+{
+	AUTO_STMT struct stmt st = stmt_begin(
+		c, "SELECT r.uuid, r.workflow, r.number, l.job, l.is_output, l.dataset, l.version"
+		   " FROM run r JOIN link l ON l.run = r.uuid"
+		   " WHERE r.phase IN ('PENDING', 'RUNNING') AND l.dataset IS NOT NULL"
+		   " AND l.version IS NOT NULL AND (?1 IS NULL OR l.dataset = ?1)"
+		   " AND (?2 IS NULL OR l.version = ?2)"
+		   " ORDER BY r.id, l.job, l.is_output, l.name");
+	int rc;
+
+	stmt_text(&st, dataset);
+	stmt_text(&st, version);
+	while ((rc = stmt_step(&st, err)) == STMT_ROW) {
+		struct catalog_hold hold = {
+			.workflow = stmt_col_text(&st, 1),
+			.number = stmt_col_int(&st, 2),
+			.job = stmt_col_text(&st, 3),
+			.is_output = stmt_col_int(&st, 4) != 0,
+			.dataset = stmt_col_text(&st, 5),
+			.version = stmt_col_text(&st, 6),
+		};
+
+		if (snprintf(hold.run, sizeof hold.run, "%s", stmt_col_text(&st, 0)) < 0)
+			hold.run[0] = '\0';
+		rc = fn(arg, &hold);
+		if (rc != 0)
+			return rc;
+	}
+	return rc;
+}
+
 int catalog_each_event(struct catalog *c, const char *run, catalog_event_fn *fn, void *arg,
                        struct error *err)
 {

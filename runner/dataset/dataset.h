@@ -3,8 +3,8 @@
  * step.  Blocking.  A `struct datasets` is used by one thread, except datasets_commit_bytes() and
  * datasets_tree(), which touch the store only and may run on a worker thread.
  *
- * What changes a record (create, open, hand over, commit_record, drop, tags) is refused with
- * SLUICE_INVALID while a transaction of the catalog is open: commit it before.
+ * What changes a record (create, open, hand over, commit_record, drop, delete, tags) is refused
+ *with SLUICE_INVALID while a transaction of the catalog is open: commit it before.
  *
  * The records, JSON below store/datasets (the formats stand in record.c):
  *
@@ -132,6 +132,31 @@ int datasets_commit(struct datasets *d, struct dataset_version *v, const char *p
 /* Forgets an open version and its files; a committed one is refused. */
 int datasets_drop_version(struct datasets *d, const struct dataset_version *v,
                           struct error *err) MUST_USE;
+
+enum dataset_delete_flags {
+	/* Tags do not hold a version: they are deleted with it. */
+	DATASET_DELETE_TAGS = 1 << 0,
+};
+
+/*
+ * Deletes a committed version, or drops an open one.  SLUICE_INVALID while a tag or a run that has
+ * no end holds it.  The record goes in one step, and what depended on it after that; its bytes are
+ * garbage then.
+ */
+int datasets_delete_version(struct datasets *d, const struct dataset_version *v, unsigned flags,
+                            struct error *err) MUST_USE;
+
+/* Deletes a dataset with all its versions, in one step; refused as datasets_delete_version is for
+ * any of them. */
+int datasets_delete(struct datasets *d, const struct dataset *dataset, unsigned flags,
+                    struct error *err) MUST_USE;
+
+/*
+ * A run that has linked a version in the catalog asks whether that came in time: once this is 0,
+ * nobody can delete the version before the run has its end.  SLUICE_NOT_FOUND: it was deleted.
+ */
+int datasets_confirm(struct datasets *d, const struct dataset_version *v,
+                     struct error *err) MUST_USE;
 
 /* Absolute path of the read-only tree of a committed version; the caller frees it. */
 int datasets_tree(struct datasets *d, const struct dataset_version *v, char **ret_path,

@@ -238,27 +238,33 @@ void index_settle(struct datasets *d, const char *what)
 		d->behind = true;
 }
 
-/* A dead writer may also have left an open version's record or files behind. */
-static int heal_one(struct datasets *d, const char *what, struct error *err)
+/* A dead writer may also have left an open version's record or files behind, or the tags of a
+ * deleted one. */
+static int heal_version(struct datasets *d, const char *what, struct error *err)
 {
 	char path[RECORD_PATH_SIZE];
-	char ds[DATASET_ID_LEN + 1];
 	struct open_record open;
 	struct dataset_version v = { .committed = false };
 	struct error ignored;
-	int rc = settle(d, what, err);
+	int rc;
 
-	if (rc < 0 || strlen(what) != DATASET_ID_LEN + 1 + VERSION_ID_LEN)
-		return rc;
-	text_copy(ds, sizeof ds, what);
-	text_copy(v.dataset, sizeof v.dataset, ds);
+	text_copy(v.dataset, sizeof v.dataset, what);
 	text_copy(v.id, sizeof v.id, what + DATASET_ID_LEN + 1);
 	rc = record_get_open(d->store, &v, &open, &ignored);
 	if (rc == SLUICE_EXISTS)
-		(void)!store_delete_record(d->store, record_open_path(ds, v.id, path), &ignored);
+		(void)!store_delete_record(d->store, record_open_path(v.dataset, v.id, path),
+		                           &ignored);
 	if (rc == SLUICE_EXISTS || rc == SLUICE_NOT_FOUND)
-		open_remove_leftovers(d, ds, v.id);
-	return 0;
+		open_remove_leftovers(d, v.dataset, v.id);
+	return rc == SLUICE_NOT_FOUND ? tags_delete_of(d, v.dataset, v.id, err) : 0;
+}
+
+static int heal_one(struct datasets *d, const char *what, struct error *err)
+{
+	bool is_version = strlen(what) == DATASET_ID_LEN + 1 + VERSION_ID_LEN;
+	int rc = is_version ? heal_version(d, what, err) : 0;
+
+	return rc < 0 ? rc : settle(d, what, err);
 }
 
 struct intents {

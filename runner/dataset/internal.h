@@ -106,6 +106,15 @@ int find_version(struct datasets *d, const struct dataset *dataset, const char *
 void version_of_row(struct dataset_version *to, const char *dataset_name,
                     const struct catalog_version *row);
 
+/* --- tag.c ------------------------------------------------------------------------------------ */
+
+typedef int tag_of_fn(void *arg, const char *tag);
+/* Each tag whose record names the version; fn may delete it. */
+int tags_each_of(struct datasets *d, const char *ds, const char *ver, tag_of_fn *fn, void *arg,
+                 struct error *err) MUST_USE;
+/* Deletes the tags of a version; the dataset's lock is held. */
+int tags_delete_of(struct datasets *d, const char *ds, const char *ver, struct error *err) MUST_USE;
+
 /* --- version.c -------------------------------------------------------------------------------- */
 
 /* The directory that collects an open version's files; the caller frees it. */

@@ -52,23 +52,75 @@ int datasets_set_tag(struct datasets *d, const struct dataset_version *v, const 
 	return rc;
 }
 
-int datasets_delete_tag(struct datasets *d, const struct dataset *dataset, const char *tag,
-                        struct error *err)
+static int delete_tag(struct datasets *d, const char *ds, const char *tag, struct error *err)
 {
 	char path[RECORD_PATH_SIZE];
 	char what[INTENT_SIZE];
+	int rc = index_intend(d, intent_of_tag(ds, tag, what), err);
+
+	if (rc < 0)
+		return rc;
+	rc = store_delete_record(d->store, record_tag_path(ds, tag, path), err);
+	index_settle(d, what);
+	return rc;
+}
+
+int datasets_delete_tag(struct datasets *d, const struct dataset *dataset, const char *tag,
+                        struct error *err)
+{
 	AUTO_FD int lock = -1;
 	int rc = check_tag(tag, err);
 
 	if (rc < 0)
 		return rc;
 	lock = index_lock_dataset(d, dataset->id, err);
-	rc = lock < 0 ? lock : index_intend(d, intent_of_tag(dataset->id, tag, what), err);
-	if (rc < 0)
-		return rc;
-	rc = store_delete_record(d->store, record_tag_path(dataset->id, tag, path), err);
-	index_settle(d, what);
+	rc = lock < 0 ? lock : delete_tag(d, dataset->id, tag, err);
 	if (rc == SLUICE_NOT_FOUND)
 		return error_set(err, rc, "dataset '%s' has no tag '%s'", dataset->name, tag);
 	return rc;
+}
+
+struct tags_of {
+	struct datasets *d;
+	const char *ds, *ver;
+	tag_of_fn *fn;
+	void *arg;
+	struct error *err;
+};
+
+static int see_tag(void *arg, const char *tag)
+{
+	const struct tags_of *t = arg;
+	char ver[VERSION_ID_LEN + 1];
+	int rc = id_is_name(tag) ? record_get_tag(t->d->store, t->ds, tag, ver, t->err)
+	                         : SLUICE_NOT_FOUND;
+
+	if (rc == SLUICE_NOT_FOUND)
+		return 0;
+	if (rc < 0)
+		return rc;
+	return strcmp(ver, t->ver) == 0 ? t->fn(t->arg, tag) : 0;
+}
+
+int tags_each_of(struct datasets *d, const char *ds, const char *ver, tag_of_fn *fn, void *arg,
+                 struct error *err)
+{
+	struct tags_of t = { .d = d, .ds = ds, .ver = ver, .fn = fn, .arg = arg, .err = err };
+	char path[RECORD_PATH_SIZE];
+
+	return store_list_records(d->store, record_tag_path(ds, "", path), see_tag, &t, err);
+}
+
+static int delete_one(void *arg, const char *tag)
+{
+	const struct tags_of *t = arg;
+
+	return delete_tag(t->d, t->ds, tag, t->err);
+}
+
+int tags_delete_of(struct datasets *d, const char *ds, const char *ver, struct error *err)
+{
+	struct tags_of t = { .d = d, .ds = ds, .err = err };
+
+	return tags_each_of(d, ds, ver, delete_one, &t, err);
 }

@@ -92,6 +92,7 @@ int datasets_open_version(struct datasets *d, const struct dataset *dataset, con
                           struct error *err)
 {
 	struct open_record open = { .v.created_ms = clock_wall_ms() };
+	struct dataset is;
 	AUTO_FD int lock = -1;
 	int rc = set_maker(&open.v, maker, err);
 
@@ -105,8 +106,11 @@ int datasets_open_version(struct datasets *d, const struct dataset *dataset, con
 	text_copy(open.v.dataset_name, sizeof open.v.dataset_name, dataset->name);
 	text_copy(open.v.message, sizeof open.v.message, message);
 	lock = index_lock_dataset(d, dataset->id, err);
-	if (lock < 0)
-		return lock;
+	rc = lock < 0 ? lock : record_get_dataset(d->store, dataset->id, &is, err);
+	if (rc == SLUICE_NOT_FOUND)
+		return error_set(err, rc, "there is no dataset '%s' any more", dataset->name);
+	if (rc < 0)
+		return rc;
 	do
 		rc = put_new(d, &open, err);
 	while (rc == SLUICE_EXISTS);

@@ -24,6 +24,9 @@ struct store {
 	int datasets; /* HOME/store/datasets */
 };
 
+/* What deleted datasets are called until their files are away; no record's name begins so. */
+#define STORE_DELETED_PREFIX ".deleted-"
+
 /* --- errors of several threads --------------------------------------------------------------- */
 
 /* Keeps the error of the item that comes first, whichever thread was faster. */

@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -95,6 +96,28 @@ int store_delete_record(struct store *store, const char *path, struct error *err
 	return rc < 0 ? error_sys(err, rc, "cannot delete record '%s/datasets/%s'", store->path,
 	                          path)
 	              : 0;
+}
+
+int store_delete_dataset(struct store *store, const char *dataset_id, struct error *err)
+{
+	char hidden[sizeof STORE_DELETED_PREFIX + DATASET_ID_LEN];
+	char random[DATASET_ID_LEN + 1];
+	int rc = 0;
+
+	id_new_dataset(random);
+	(void)snprintf(hidden, sizeof hidden, STORE_DELETED_PREFIX "%s", random);
+	if (renameat(store->datasets, dataset_id, store->datasets, hidden) != 0)
+		rc = -errno;
+	if (rc == -ENOENT)
+		return error_set(err, SLUICE_NOT_FOUND, "there is no dataset '%s'", dataset_id);
+	if (rc == 0)
+		rc = io_fsync_dir(store->datasets, ".");
+	if (rc < 0)
+		return error_sys(err, rc, "cannot delete '%s/datasets/%s'", store->path,
+		                 dataset_id);
+	/* What cannot be removed now is out of sight, and collected with the garbage. */
+	(void)!io_remove_tree(store->datasets, hidden);
+	return 0;
 }
 
 struct names {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -119,11 +120,38 @@ int store_lock_names(struct store *store, struct error *err)
 	return fd < 0 ? error_sys(err, fd, "cannot lock '%s/names.lock'", store->path) : fd;
 }
 
-int store_lock_dataset(struct store *store, const char *dataset_id, struct error *err)
+/* Is the locked file still the one that others would lock?  Deleting a dataset takes it away. */
+static bool is_lock_of(struct store *store, const char *dataset_id, int fd)
+{
+	char path[DATASET_ID_LEN + sizeof "/.lock"];
+	struct stat held;
+	struct stat there;
+
+	(void)snprintf(path, sizeof path, "%s/.lock", dataset_id);
+	return fstat(fd, &held) == 0 &&
+	       fstatat(store->datasets, path, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       held.st_dev == there.st_dev && held.st_ino == there.st_ino;
+}
+
+/* -ESTALE if the dataset was deleted meanwhile. */
+static int try_lock_dataset(struct store *store, const char *dataset_id)
 {
 	int rc = io_mkdirs_beneath(store->datasets, dataset_id, 0755);
 	AUTO_FD int dir = rc < 0 ? rc : io_open_beneath(store->datasets, dataset_id, O_PATH, 0);
-	int fd = dir < 0 ? dir : lock_take(dir, ".lock", LOCK_EXCLUSIVE, true);
+	AUTO_FD int fd = dir < 0 ? dir : lock_take(dir, ".lock", LOCK_EXCLUSIVE, true);
 
+	/* The directory may be gone between each two of these steps. */
+	if (fd == -ENOENT || (fd >= 0 && !is_lock_of(store, dataset_id, fd)))
+		return -ESTALE;
+	return fd < 0 ? fd : take_fd(&fd);
+}
+
+int store_lock_dataset(struct store *store, const char *dataset_id, struct error *err)
+{
+	int fd;
+
+	do
+		fd = try_lock_dataset(store, dataset_id);
+	while (fd == -ESTALE);
 	return fd < 0 ? error_sys(err, fd, "cannot lock dataset '%s'", dataset_id) : fd;
 }

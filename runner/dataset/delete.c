@@ -1,0 +1,175 @@
+/*
+ * Deleting.  A version is one record, which is unlinked; a dataset is one directory of records,
+ * which is renamed out of sight: killed at any instant, each is there whole, or gone.  The intent
+ * that was put before makes whoever comes next finish the rest: rows, and tags that name nothing
+ * any more.  Bytes are left to the garbage collection.
+ *
+ * A run holds what it reads and makes by its links in the catalog until it has its end, also if its
+ * runner died: its containers may live on, or it may be resumed.  It links a version first and then
+ * asks, under the dataset's lock, whether that is still there (datasets_confirm); a deletion looks
+ * for links under that lock.  So one of the two always sees the other.
+ */
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "dataset/internal.h"
+
+static int refuse_held(void *arg, const struct catalog_hold *hold)
+{
+	struct error *err = arg;
+
+	return error_set(
+		err, SLUICE_INVALID,
+		"version '%s:%s' is held by job '%s' of run %s/%lld, which %s it; wait for "
+		"the run's end, or 'sluice runs cancel %s/%lld'",
+		hold->dataset, hold->version, hold->job, hold->workflow, (long long)hold->number,
+		hold->is_output ? "makes" : "reads", hold->workflow, (long long)hold->number);
+}
+
+struct tagged {
+	const char *ds, *ver;
+	struct strbuf names;
+};
+
+static int add_name(void *arg, const char *tag)
+{
+	struct tagged *t = arg;
+
+	strbuf_addf(&t->names, "%s'%s'", t->names.len > 0 ? ", " : "", tag);
+	return 0;
+}
+
+static int check_tags(struct datasets *d, const char *ds, const char *ver, struct error *err)
+{
+	AUTO_STRBUF struct strbuf names = STRBUF_INIT(STRBUF_BIG);
+	struct tagged t = { .names = names };
+	int rc = tags_each_of(d, ds, ver, add_name, &t, err);
+
+	names = t.names;
+	if (rc < 0 || names.len == 0)
+		return rc;
+	return error_set(
+		err, SLUICE_INVALID,
+		"version '%s:%s' has the tag %.512s; delete that with 'sluice datasets tags "
+		"delete' first, or give --force, which deletes it too",
+		ds, ver, strbuf_str(&names));
+}
+
+/* --- a version ---------------------------------------------------------------------------------
+ */
+
+static int check_version(struct datasets *d, const struct dataset_version *v, unsigned flags,
+                         struct error *err)
+{
+	struct dataset_version is;
+	int rc = record_get_version(d->store, v->dataset, v->id, &is, err);
+
+	if (rc == SLUICE_NOT_FOUND)
+		return error_set(err, rc, "there is no version '%s:%s' any more", v->dataset,
+		                 v->id);
+	if (rc == 0)
+		rc = catalog_each_hold(d->catalog, v->dataset, v->id, refuse_held, err, err);
+	if (rc == 0 && !(flags & DATASET_DELETE_TAGS))
+		rc = check_tags(d, v->dataset, v->id, err);
+	return rc;
+}
+
+static int delete_committed(struct datasets *d, const struct dataset_version *v, unsigned flags,
+                            struct error *err)
+{
+	char path[RECORD_PATH_SIZE];
+	char what[INTENT_SIZE];
+	AUTO_FD int lock = index_lock_dataset(d, v->dataset, err);
+	int rc = lock < 0 ? lock : check_version(d, v, flags, err);
+
+	if (rc == 0)
+		rc = index_intend(d, intent_of_version(v->dataset, v->id, what), err);
+	if (rc < 0)
+		return rc;
+	rc = store_delete_record(d->store, record_version_path(v->dataset, v->id, path), err);
+	if (rc == 0) {
+		struct error ignored; /* a tag of nothing is shown by nobody */
+
+		(void)!tags_delete_of(d, v->dataset, v->id, &ignored);
+		open_remove_leftovers(d, v->dataset, v->id);
+	}
+	index_settle(d, what);
+	return rc;
+}
+
+int datasets_delete_version(struct datasets *d, const struct dataset_version *v, unsigned flags,
+                            struct error *err)
+{
+	int rc;
+
+	if (v->committed)
+		return delete_committed(d, v, flags, err);
+	rc = catalog_each_hold(d->catalog, v->dataset, v->id, refuse_held, err, err);
+	return rc < 0 ? rc : datasets_drop_version(d, v, err);
+}
+
+int datasets_confirm(struct datasets *d, const struct dataset_version *v, struct error *err)
+{
+	struct dataset_version is;
+	AUTO_FD int lock = index_lock_dataset(d, v->dataset, err);
+	int rc = lock < 0 ? lock : record_get_version(d->store, v->dataset, v->id, &is, err);
+
+	if (rc == SLUICE_NOT_FOUND)
+		return error_set(err, rc, "version '%s:%s' was deleted a moment ago",
+		                 v->dataset_name, v->id);
+	return rc;
+}
+
+/* --- a dataset ---------------------------------------------------------------------------------
+ */
+
+struct checked {
+	struct datasets *d;
+	const char *ds;
+	struct error *err;
+};
+
+static int check_tag_names_nothing(void *arg, const char *tag)
+{
+	const struct checked *c = arg;
+	struct dataset_version v;
+	char ver[VERSION_ID_LEN + 1];
+	int rc = record_get_tag(c->d->store, c->ds, tag, ver, c->err);
+
+	if (rc == 0)
+		rc = record_get_version(c->d->store, c->ds, ver, &v, c->err);
+	if (rc == SLUICE_NOT_FOUND)
+		return 0;
+	return rc < 0 ? rc : check_tags(c->d, c->ds, ver, c->err);
+}
+
+static int check_dataset(struct datasets *d, const char *ds, unsigned flags, struct error *err)
+{
+	struct checked c = { .d = d, .ds = ds, .err = err };
+	char path[RECORD_PATH_SIZE];
+	struct dataset is;
+	int rc = record_get_dataset(d->store, ds, &is, err);
+
+	if (rc == 0)
+		rc = catalog_each_hold(d->catalog, ds, NULL, refuse_held, err, err);
+	if (rc < 0 || (flags & DATASET_DELETE_TAGS))
+		return rc;
+	return store_list_records(d->store, record_tag_path(ds, "", path), check_tag_names_nothing,
+	                          &c, err);
+}
+
+int datasets_delete(struct datasets *d, const struct dataset *dataset, unsigned flags,
+                    struct error *err)
+{
+	AUTO_FD int names = index_lock_names(d, err);
+	AUTO_FD int lock = names < 0 ? names : index_lock_dataset(d, dataset->id, err);
+	int rc = lock < 0 ? lock : check_dataset(d, dataset->id, flags, err);
+
+	if (rc == 0)
+		rc = index_intend(d, dataset->id, err);
+	if (rc < 0)
+		return error_wrap(err, "cannot delete dataset '%s'", dataset->name);
+	rc = store_delete_dataset(d->store, dataset->id, err);
+	index_settle(d, dataset->id);
+	return rc;
+}

@@ -1,0 +1,72 @@
+# Deleting, and keeping the store healthy.
+
+# version DATASET TEXT: commits a version with the file `lines`, and prints DS:VER.
+version() {
+	mkdir -p "in-$1"
+	echo "$2" >"in-$1/lines"
+	"$SLUICE" datasets create --name "$1" >/dev/null 2>&1 || true
+	"$SLUICE" datasets versions create --id "$1" --source-path "in-$1/" |
+		sed -n 's/^Committed dataset version: //p'
+}
+
+test_versions_delete() {
+	local one two
+	one=$(version texts one)
+	two=$(version texts two)
+	ok datasets tags set --id "$one" --name golden
+	expect 2 sluice datasets versions delete --id "$one"
+	says err "the tag 'golden'"
+	expect 2 sluice datasets versions delete --id texts
+	says err 'missing the version'
+	ok datasets versions delete --id "$two"
+	same "$(cat out)" "Deleted dataset version: $two"
+	expect 2 sluice datasets versions delete --id "$two"
+	ok datasets versions delete "$one" --force
+	says out "Deleted dataset version: $one"
+	says err "lost: 1 file, 4 B, and its tags: golden"
+	same "$(versions texts)" 0
+}
+
+test_datasets_delete() {
+	local one id
+	one=$(version texts one)
+	id=${one%:*}
+	ok datasets tags set --id "$one" --name golden
+	expect 2 sluice datasets delete --id texts
+	says err "'golden'"
+	expect 2 sluice datasets delete --id "$one"
+	ok datasets delete --id texts --force
+	same "$(cat out)" "Deleted dataset: $id"
+	! has_dataset texts || fail 'it is still there'
+	same "$(ls -A "$SLUICE_HOME/store/datasets")" ''
+	expect 2 sluice datasets delete --id texts
+}
+
+# A job that waits for the file `go` in /storage.
+waiter() {
+	{
+		echo 'jobs:'
+		script_job wait "inputs: {data: {type: dataset, with: {ref: texts}}}" <<'END'
+touch /storage/started
+while ! [ -e /storage/go ]; do sleep 0.1; done
+cat /inputs/data/lines
+END
+	} >wait.yaml
+}
+
+test_what_a_run_reads_is_held() {
+	local one
+	one=$(version texts one)
+	waiter
+	"$SLUICE" run wait.yaml >run.out 2>&1 &
+	runner=$!
+	wait_for 30 test -e "$SLUICE_HOME/storage/started"
+	expect 2 sluice datasets versions delete --id "$one" --force
+	says err "held by job 'wait' of run wait/1, which reads it"
+	expect 2 sluice datasets delete --id texts --force
+	touch "$SLUICE_HOME/storage/go"
+	wait "$runner" || fail "the run failed: $(cat run.out)"
+	runner=
+	says run.out one
+	ok datasets versions delete --id "$one"
+}
