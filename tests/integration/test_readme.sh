@@ -70,7 +70,7 @@ run_block() { # FILE
 
 test_commands_of_the_readme() {
 	mkdir world
-	cd world
+	cd world || return
 	prepare_world
 	take_blocks
 	mv block ..
