@@ -268,6 +268,8 @@ static void on_tick(uv_timer_t *timer)
 	if (!v->title)
 		v->title = xasprintf("%s/%" PRId64, v->workflow, run_number(v->run));
 	screen_measure(&v->screen);
+	if (!screen_is_steady(&v->screen))
+		return;
 	count_jobs(v);
 	look_at_logs(v);
 	if (screen_is_ours(&v->screen)) {

@@ -1,4 +1,5 @@
-/* The sequences are those of ECMA-48 that every terminal but TERM=dumb knows. */
+/* The sequences are those of ECMA-48, and two of the VT100, that every terminal but TERM=dumb
+ * knows. */
 #include "cli/screen.h"
 
 #include <poll.h>
@@ -9,7 +10,10 @@
 
 #include "base/io.h"
 
-enum { LINES_UNKNOWN = 24, COLUMNS_UNKNOWN = 80 };
+static const char save_cursor[] = { 0x1b, '7', '\0' };
+static const char restore_cursor[] = { 0x1b, '8', '\0' };
+
+enum { LINES_UNKNOWN = 24, COLUMNS_UNKNOWN = 80, STEADY_AFTER = 4 };
 
 void screen_init(struct screen *s, int fd)
 {
@@ -32,10 +36,20 @@ void screen_release(struct screen *s)
 void screen_measure(struct screen *s)
 {
 	struct winsize size = { .ws_col = 0 };
+	unsigned before = s->columns;
 
 	(void)ioctl(s->fd, TIOCGWINSZ, &size);
 	s->lines = size.ws_row ? size.ws_row : LINES_UNKNOWN;
 	s->columns = size.ws_col ? size.ws_col : COLUMNS_UNKNOWN;
+	if (s->columns != before)
+		s->unsteady = STEADY_AFTER;
+	else if (s->unsteady > 0)
+		s->unsteady--;
+}
+
+bool screen_is_steady(const struct screen *s)
+{
+	return s->n == 0 || s->unsteady == 0;
 }
 
 bool screen_is_writable(const struct screen *s)
@@ -77,13 +91,15 @@ static void add_whole(struct strbuf *frame, const struct screen *s, const struct
 	}
 }
 
+/* The cursor is put back by its place, not by counting: a terminal may have become narrower without
+ * our knowing yet, and a line then takes more rows than one. */
 static void add_changes(struct strbuf *frame, const struct screen *s,
                         const struct layout_line *block)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (strcmp(s->block[i].text, block[i].text) != 0)
-			strbuf_addf(frame, "\x1b[%zuA\r%s\x1b[K\x1b[%zuB\r", s->n - i,
-			            block[i].text, s->n - i);
+			strbuf_addf(frame, "%s\x1b[%zuA%s\x1b[K%s", save_cursor, s->n - i,
+			            block[i].text, restore_cursor);
 }
 
 void screen_draw(struct screen *s, const struct strbuf *scroll,

@@ -15,6 +15,7 @@ struct screen {
 	int fd;
 	unsigned lines, columns; /* as of the last screen_measure() */
 	struct layout_line block[LAYOUT_ROWS + 1];
+	unsigned unsteady;      /* measurements until the size counts as steady */
 	size_t n;               /* lines of the block that stand there */
 	unsigned drawn_columns; /* when they were drawn */
 };
@@ -24,6 +25,10 @@ void screen_release(struct screen *s);
 
 /* Finds out how large it is now. */
 void screen_measure(struct screen *s);
+
+/* False while its width changes, as when somebody drags the window: terminals tell of it late, and
+ * what is drawn meanwhile goes astray. */
+bool screen_is_steady(const struct screen *s);
 
 /* False while it takes nothing, as after Ctrl-S: to write would be to wait. */
 bool screen_is_writable(const struct screen *s);

@@ -174,7 +174,9 @@ static void only_what_changed_is_drawn(void **state)
 	screen_init(&s, memfd_create("screen", MFD_CLOEXEC));
 	assert_string_equal(draw(&s, "", one, 3), "a\nb\nc\n");
 	assert_string_equal(draw(&s, "", one, 3), "");
-	assert_string_equal(draw(&s, "", two, 3), "\x1b[2A\rB\x1b[K\x1b[2B\r");
+	assert_string_equal(draw(&s, "", two, 3), "\x1b"
+	                                          "7\x1b[2AB\x1b[K\x1b"
+	                                          "8");
 	assert_string_equal(draw(&s, "log\n", two, 3), "\x1b[3A\r\x1b[Jlog\na\nB\nc\n");
 	assert_string_equal(draw(&s, "", two, 2), "\x1b[3A\r\x1b[Ja\nB\n");
 	assert_string_equal(draw(&s, "end\n", NULL, 0), "\x1b[2A\r\x1b[Jend\n");
@@ -197,6 +199,25 @@ static void a_narrower_terminal_has_wrapped_the_block(void **state)
 	assert_string_equal(draw(&s, "", texts, 1), "\x1b[1A\r\x1b[J0123456789\n");
 	screen_forget(&s);
 	assert_string_equal(draw(&s, "", texts, 1), "0123456789\n");
+	(void)close(s.fd);
+	screen_release(&s);
+}
+
+static void a_width_that_changes_is_waited_for(void **state)
+{
+	static const char *const texts[] = { "a" };
+	int looks = 0;
+	struct screen s;
+
+	(void)state;
+	screen_init(&s, memfd_create("screen", MFD_CLOEXEC));
+	s.columns = 4;
+	screen_measure(&s);
+	assert_true(screen_is_steady(&s)); /* nothing stands there that could go astray */
+	(void)draw(&s, "", texts, 1);
+	for (; !screen_is_steady(&s); looks++)
+		screen_measure(&s);
+	assert_in_range(looks, 2, 10);
 	(void)close(s.fd);
 	screen_release(&s);
 }
@@ -303,6 +324,7 @@ int main(void)
 		cmocka_unit_test(colours_take_no_columns),
 		cmocka_unit_test(only_what_changed_is_drawn),
 		cmocka_unit_test(a_narrower_terminal_has_wrapped_the_block),
+		cmocka_unit_test(a_width_that_changes_is_waited_for),
 		cmocka_unit_test_setup_teardown(new_lines_are_seen_once, open_log, close_log),
 		cmocka_unit_test_setup_teardown(of_many_lines_the_last_are_seen, open_log,
 		                                close_log),
