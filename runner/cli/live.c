@@ -306,7 +306,8 @@ static void live_notice(void *arg, const char *text)
 {
 	struct live *v = arg;
 
-	if (v->run && v->cli->err_tty) {
+	/* Where nothing is drawn yet nobody may come to draw it. */
+	if ((v->screen.n > 0 || v->scroll.len > 0) && v->cli->err_tty) {
 		strbuf_addstr(&v->scroll, "sluice: ");
 		text_add_safe(&v->scroll, text, strlen(text));
 		strbuf_addch(&v->scroll, '\n');
