@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/xalloc.h"
-#include "cli/manual.h"
+#include "cli/help/manual.h"
 
 /* Replaced as a whole, so that an unfinished page is never installed. */
 static int write_page(int dir, const char *words, const struct strbuf *text)

@@ -25,7 +25,7 @@
 #include "base/io.h"
 #include "base/parse.h"
 #include "base/xalloc.h"
-#include "cli/view.h"
+#include "cli/view/view.h"
 #include "loop/work.h"
 
 #define LINE_HEAD "2026-11-23T20:27:00.123456789Z stdout F "

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/graph_format.h"
+#include "cli/workflow/graph_format.h"
 
 #define SCRIPT "uses: script@v1, with: {image: i, script: x}"
 

@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "cli/layout.h"
-#include "cli/recent.h"
-#include "cli/screen.h"
 #include "cli/text.h"
+#include "cli/view/layout.h"
+#include "cli/view/recent.h"
+#include "cli/view/screen.h"
 
 /* --- the block ------------------------------------------------------------------------------ */
 

@@ -11,8 +11,8 @@
 
 #include "base/xalloc.h"
 #include "cli/args.h"
-#include "cli/facts.h"
-#include "cli/manual.h"
+#include "cli/help/facts.h"
+#include "cli/help/manual.h"
 
 /* The roff of a name with dashes, which stand escaped. */
 static char *escaped(const char *text)

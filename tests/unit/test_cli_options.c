@@ -11,7 +11,7 @@
 
 #include "base/xalloc.h"
 #include "cli/args.h"
-#include "cli/help.h"
+#include "cli/help/help.h"
 #include "cli/text.h"
 
 static const struct cli_option options[] = {

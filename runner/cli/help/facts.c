@@ -1,0 +1,39 @@
+#include "cli/help/facts.h"
+
+#include <stddef.h>
+
+const struct cli_fact facts_exit_status[] = {
+	{ "0", "All jobs succeeded, or what was asked for was done." },
+	{ "1", "A job failed." },
+	{ "2", "The command line, the workflow or another input is wrong; nothing was run." },
+	{ "3", "This machine lacks something; the message says what, and how to get it." },
+	{ "4", "The machinery failed, such as a disk that is full." },
+	{ "128+N", "Stopped by signal N." },
+	{ NULL, NULL },
+};
+
+const struct cli_fact facts_environment[] = {
+	{ "SLUICE_HOME",
+	  "The home, the directory that holds everything. Without it, /var/lib/sluice "
+	  "for root, else $XDG_DATA_HOME/sluice or ~/.local/share/sluice." },
+	{ "SLUICE_RUNTIME", "The OCI runtime, a name or a path, where --runtime gives none." },
+	{ "SLUICE_SHIM",
+	  "The program sluice-shim, if it lies neither beside sluice nor where it was "
+	  "installed." },
+	{ "PATH", "Where runtimes and git are looked for." },
+	{ "XDG_DATA_HOME", "See SLUICE_HOME." },
+	{ "HOME", "See SLUICE_HOME." },
+	{ "NO_COLOR", "If it is set, nothing is printed in colour." },
+	{ "TERM", "A terminal that is called dumb gets no colour either." },
+	{ NULL, NULL },
+};
+
+const struct cli_fact facts_files[] = {
+	{ "format", "The line that makes a directory a home." },
+	{ "catalog.db", "An index in SQLite: datasets, versions, the history of runs." },
+	{ "store/", "The bytes of datasets, and the small JSON records that make them exist." },
+	{ "images/", "Container images, an OCI image layout." },
+	{ "layers/", "Their layers, unpacked." },
+	{ "runs/", "Logs and ends of jobs, and the outputs of those that run." },
+	{ NULL, NULL },
+};

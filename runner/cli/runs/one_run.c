@@ -1,0 +1,65 @@
+#include "cli/runs/one_run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "engine/owner.h"
+
+struct finding {
+	struct one_run *run;
+	size_t n;
+};
+
+static int take_run(void *arg, const struct catalog_run *row)
+{
+	struct finding *f = arg;
+
+	if (f->n++ > 0)
+		return 0;
+	memcpy(f->run->uuid, row->uuid, sizeof f->run->uuid);
+	f->run->workflow = xstrdup(row->workflow);
+	f->run->phase = xstrdup(row->phase);
+	f->run->message = row->message ? xstrdup(row->message) : NULL;
+	f->run->number = row->number;
+	f->run->created_ms = row->created_ms;
+	f->run->started_ms = row->started_ms;
+	f->run->finished_ms = row->finished_ms;
+	return 0;
+}
+
+int one_run_find(struct catalog *catalog, const char *which, struct one_run *ret_run,
+                 struct error *err)
+{
+	struct one_run run = { .workflow = NULL };
+	struct finding f = { .run = &run };
+	int rc = catalog_each_run(catalog, which, NULL, 2, take_run, &f, err);
+
+	if (rc == 0 && f.n == 1) {
+		*ret_run = run;
+		return 0;
+	}
+	one_run_release(&run);
+	if (rc < 0)
+		return rc;
+	if (f.n > 1)
+		return error_set(err, SLUICE_INVALID,
+		                 "several runs begin with '%s': give more of the id", which);
+	return error_set(err, SLUICE_NOT_FOUND,
+	                 "no run '%s': 'sluice runs list' shows them; a run is named by its id, "
+	                 "by 4 or more of its first characters, by WORKFLOW/NUMBER or 'latest'",
+	                 which);
+}
+
+void one_run_release(struct one_run *run)
+{
+	free(run->workflow);
+	free(run->phase);
+	free(run->message);
+	*run = (struct one_run){ .workflow = NULL };
+}
+
+bool one_run_is_unfinished(const struct one_run *run)
+{
+	return run_phase_is_unfinished(run->phase);
+}

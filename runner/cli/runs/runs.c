@@ -1,0 +1,398 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/lock.h"
+#include "base/parse.h"
+#include "base/xalloc.h"
+#include "cli/commands.h"
+#include "cli/runs/one_run.h"
+#include "cli/runs/run_json.h"
+#include "cli/show.h"
+#include "cli/text.h"
+#include "engine/owner.h"
+
+static int open_catalog(struct cli *cli, struct catalog **ret_catalog, struct error *err)
+{
+	struct datasets *datasets;
+	int rc = cli_open_datasets(cli, &datasets, err);
+
+	if (rc == 0)
+		*ret_catalog = datasets_catalog(datasets);
+	return rc;
+}
+
+/* --- list ---------------------------------------------------------------------------------- */
+
+static const char *span(int64_t from, int64_t to, char buf[TEXT_SIZE_LEN])
+{
+	if (from == 0)
+		return "";
+	return text_duration((to > 0 ? to : clock_wall_ms()) - from, buf);
+}
+
+/* What the lists and `show` walk with. */
+struct listing {
+	const struct cli *cli;
+	struct catalog *catalog;
+	const char *home;
+	struct text_table table;
+	cJSON *array; /* of a list */
+	cJSON *one;   /* of `show` */
+	struct error *err;
+};
+
+static int open_listing(struct cli *cli, struct listing *l, struct error *err)
+{
+	int rc = open_catalog(cli, &l->catalog, err);
+
+	l->cli = cli;
+	return rc < 0 ? rc : cli_home(cli, &l->home, err);
+}
+
+/* The row of a run whose runner was killed says RUNNING until the next run cleans up. */
+static struct catalog_run as_it_is(const struct listing *l, const struct catalog_run *row)
+{
+	struct catalog_run run = *row;
+
+	if (run_is_lost(l->catalog, l->home, row)) {
+		run.phase = "ERROR";
+		run.message = "its runner died: the next 'sluice run' ends what it left";
+	}
+	return run;
+}
+
+/* Of one whose runner died nobody knows how long it ran. */
+static const char *run_span(const struct catalog_run *run, char buf[TEXT_SIZE_LEN])
+{
+	if (run->finished_ms == 0 && !run_phase_is_unfinished(run->phase))
+		return "";
+	return span(run->started_ms, run->finished_ms, buf);
+}
+
+static int list_row(void *arg, const struct catalog_run *row)
+{
+	struct listing *l = arg;
+	const struct catalog_run run = as_it_is(l, row);
+	char number[24];
+	char created[CLOCK_TEXT_SIZE];
+	char took[TEXT_SIZE_LEN];
+
+	(void)snprintf(number, sizeof number, "%" PRId64, run.number);
+	text_table_row(&l->table, run.workflow, number, run.phase,
+	               clock_format(run.created_ms, created), run_span(&run, took), run.uuid);
+	return 0;
+}
+
+static int list_json(void *arg, const struct catalog_run *row)
+{
+	struct listing *l = arg;
+	const struct catalog_run run = as_it_is(l, row);
+
+	json_push(l->array, run_json_summary(&run));
+	return 0;
+}
+
+static int run_list(struct cli *cli, const struct cli_args *args)
+{
+	const char *limit = args_get(args, "limit");
+	struct listing l = { .table = TEXT_TABLE_INIT(6) };
+	struct error err;
+	uint64_t most = INT64_MAX;
+	int rc;
+
+	if (limit && !parse_u64(limit, INT64_MAX, &most))
+		return cli_usage(args, "--limit is a whole number, not '%s'", limit);
+	l.array = json_new_arr();
+	l.table.may_cut = 1U << 0 | 1U << 3;
+	text_table_row(&l.table, "Workflow", "Run", "Status", "Created", "Duration", "ID");
+	rc = open_listing(cli, &l, &err);
+	if (rc == 0)
+		rc = catalog_each_run(l.catalog, NULL, args_get(args, "workflow"), (int64_t)most,
+		                      cli->json ? list_json : list_row, &l, &err);
+	return text_end_list(cli, rc, &l.table, l.array, &err);
+}
+
+static const struct cli_option list_options[] = {
+	{ .name = "workflow",
+	  .value = "NAME",
+	  .help = "Only the runs of this workflow.",
+	  .complete = COMPLETE_WORKFLOW },
+	{ .name = "limit", .value = "N", .help = "Only the newest N." },
+	OPTION_JSON,
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_runs_list = {
+	.words = "runs list",
+	.summary = "List the runs, newest first.",
+	.options = list_options,
+	.run = run_list,
+};
+
+/* --- show ---------------------------------------------------------------------------------- */
+
+static int print_run(void *arg, const struct catalog_run *row)
+{
+	const struct listing *l = arg;
+	const struct catalog_run run = as_it_is(l, row);
+	struct text_table table = TEXT_TABLE_INIT(2);
+	char number[24];
+	char created[CLOCK_TEXT_SIZE];
+	char took[TEXT_SIZE_LEN];
+
+	(void)snprintf(number, sizeof number, "%" PRId64, run.number);
+	table.may_cut = 1U << 1;
+	text_table_row(&table, "Workflow", run.workflow);
+	text_table_row(&table, "Run", number);
+	text_table_row(&table, "ID", run.uuid);
+	text_table_row(&table, "Status", run.phase);
+	if (run.message)
+		text_table_row(&table, "Message", run.message);
+	text_table_row(&table, "Created", clock_format(run.created_ms, created));
+	text_table_row(&table, "Duration", run_span(&run, took));
+	text_details_print(l->cli, &table);
+	return 0;
+}
+
+static int job_row(void *arg, const struct catalog_job *job)
+{
+	char attempt[16];
+	char end[32] = "";
+	char took[TEXT_SIZE_LEN];
+
+	(void)snprintf(attempt, sizeof attempt, "%d", job->attempt);
+	if (job->signal > 0)
+		(void)snprintf(end, sizeof end, "signal %d", job->signal);
+	else if (job->exit_code >= 0)
+		(void)snprintf(end, sizeof end, "%d", job->exit_code);
+	text_table_row(arg, job->name, job->state, job->attempt > 0 ? attempt : "", end,
+	               span(job->started_ms, job->finished_ms, took),
+	               job->message ? job->message : "");
+	return 0;
+}
+
+static int link_row(void *arg, const struct catalog_link *link)
+{
+	AUTO_FREE char *version = xasprintf("%s:%s", link->dataset, link->version);
+
+	text_table_row(arg, link->job, link->is_output ? "output" : "input", link->name, version,
+	               link->committed ? "true" : "false");
+	return 0;
+}
+
+static int print_jobs(const struct cli *cli, struct catalog *catalog, const char *uuid,
+                      struct error *err)
+{
+	struct text_table jobs = TEXT_TABLE_INIT(6);
+	struct text_table links = TEXT_TABLE_INIT(5);
+	int rc;
+
+	jobs.may_cut = 1U << 5;
+	links.may_cut = 1U << 0 | 1U << 2;
+	text_table_row(&jobs, "Job", "State", "Attempt", "Exit", "Duration", "Message");
+	text_table_row(&links, "Job", "Kind", "Name", "Dataset version", "Committed");
+	rc = catalog_each_job(catalog, uuid, job_row, &jobs, err);
+	if (rc == 0)
+		rc = catalog_each_link(catalog, uuid, link_row, &links, err);
+	if (rc == 0 && jobs.n > jobs.columns)
+		text_table_print(cli, &jobs);
+	if (rc == 0 && links.n > links.columns)
+		text_table_print(cli, &links);
+	text_table_release(&jobs);
+	text_table_release(&links);
+	return rc;
+}
+
+static int show_json(void *arg, const struct catalog_run *row)
+{
+	struct listing *l = arg;
+	const struct catalog_run run = as_it_is(l, row);
+
+	return run_json_document(l->catalog, l->home, &run, &l->one, l->err);
+}
+
+static int print_run_json(struct listing *l, const char *uuid, struct error *err)
+{
+	int rc;
+
+	l->err = err;
+	rc = catalog_each_run(l->catalog, uuid, NULL, 1, show_json, l, err);
+	if (rc == 0 && !l->one) /* deleted since it was found */
+		rc = error_set(err, SLUICE_NOT_FOUND, "run '%s' is gone", uuid);
+	if (rc == 0)
+		cli_print_json(l->one);
+	return rc;
+}
+
+static int run_show(struct cli *cli, const struct cli_args *args)
+{
+	const char *which = args_rest(args, 0);
+	struct listing l = { .catalog = NULL };
+	struct one_run run;
+	struct error err;
+	int rc;
+
+	if (open_listing(cli, &l, &err) < 0 ||
+	    one_run_find(l.catalog, which ? which : "latest", &run, &err) < 0)
+		return cli_fail(&err);
+	if (cli->json) {
+		rc = print_run_json(&l, run.uuid, &err);
+	} else {
+		rc = catalog_each_run(l.catalog, run.uuid, NULL, 1, print_run, &l, &err);
+		if (rc == 0)
+			rc = print_jobs(cli, l.catalog, run.uuid, &err);
+	}
+	one_run_release(&run);
+	return rc < 0 ? cli_fail(&err) : CLI_OK;
+}
+
+static const struct cli_option show_options[] = {
+	OPTION_JSON,
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_runs_show = {
+	.words = "runs show",
+	.arguments = "[RUN]",
+	.summary = "Show a run: its jobs, and what they read and wrote.",
+	.help = "RUN is a run's id, 4 or more of its first characters, WORKFLOW/NUMBER, or "
+		"'latest', which is also meant without one.",
+	.max_rest = 1,
+	.complete = { COMPLETE_RUN },
+	.options = show_options,
+	.run = run_show,
+};
+
+/* --- cancel -------------------------------------------------------------------------------- */
+
+/* The owner is looked at again once we hold its pidfd: the number may be another's by then. */
+static int ask_to_stop(const char *home, const char *uuid, struct error *err)
+{
+	enum owner owner;
+	int pid = 0;
+	int again = 0;
+	AUTO_FD int fd = -1;
+	int rc = run_owner(home, uuid, &owner, &pid, err);
+
+	if (rc == 0 && owner == OWNER_ALIVE) {
+		fd = (int)syscall(SYS_pidfd_open, pid, 0);
+		if (fd < 0 && errno != ESRCH)
+			return error_sys(err, errno, "cannot reach the runner (process %d)", pid);
+		rc = run_owner(home, uuid, &owner, &again, err);
+	}
+	if (rc < 0)
+		return rc;
+	if (owner == OWNER_NONE || fd < 0 || again != pid)
+		return error_set(
+			err, SLUICE_NOT_FOUND,
+			"no runner owns run '%s' any more: the next 'sluice run' ends what "
+			"is left of it",
+			uuid);
+	if (syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0) != 0)
+		return error_sys(err, errno, "cannot stop the runner (process %d)", pid);
+	return 0;
+}
+
+static int run_cancel(struct cli *cli, const struct cli_args *args)
+{
+	struct catalog *catalog = NULL;
+	struct one_run run;
+	struct error err;
+	const char *home;
+	int rc;
+
+	if (open_catalog(cli, &catalog, &err) < 0 || cli_home(cli, &home, &err) < 0 ||
+	    one_run_find(catalog, args_rest(args, 0), &run, &err) < 0)
+		return cli_fail(&err);
+	rc = one_run_is_unfinished(&run)
+	             ? ask_to_stop(home, run.uuid, &err)
+	             : error_set(&err, SLUICE_INVALID, "run '%s' has ended already: %s", run.uuid,
+	                         run.phase);
+	if (rc == 0)
+		(void)printf("Canceling run: %s\n", run.uuid);
+	one_run_release(&run);
+	return rc < 0 ? cli_fail(&err) : CLI_OK;
+}
+
+const struct cli_command cmd_runs_cancel = {
+	.words = "runs cancel",
+	.arguments = "RUN",
+	.summary = "Stop a run: its jobs are asked to end, then made to.",
+	.help = "RUN is named as in 'sluice runs show'.",
+	.min_rest = 1,
+	.max_rest = 1,
+	.complete = { COMPLETE_UNFINISHED_RUN },
+	.run = run_cancel,
+};
+
+/* --- delete -------------------------------------------------------------------------------- */
+
+/* The directory goes first: a row without one can be deleted again, the other way round not. */
+static int delete_run(const char *home, struct catalog *catalog, const char *uuid,
+                      struct error *err)
+{
+	AUTO_FREE char *path = xasprintf("%s/runs", home);
+	AUTO_FD int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD int run = dir < 0 ? -1 : io_open_beneath(dir, uuid, O_RDONLY | O_DIRECTORY, 0);
+	AUTO_FD int lock = run < 0 ? -1 : lock_take(run, "lock", LOCK_EXCLUSIVE, false);
+	int rc;
+
+	if (lock == -EWOULDBLOCK)
+		return error_set(err, SLUICE_INVALID,
+		                 "run '%s' is running: 'sluice runs cancel' stops it", uuid);
+	if (run >= 0 && lock < 0)
+		return error_sys(err, lock, "cannot lock run '%s'", uuid);
+	rc = dir < 0 ? 0 : io_remove_tree(dir, uuid);
+	if (rc < 0)
+		return error_sys(err, rc, "cannot remove '%s/%s'", path, uuid);
+	return catalog_delete_run(catalog, uuid, err);
+}
+
+static int run_delete(struct cli *cli, const struct cli_args *args)
+{
+	struct catalog *catalog = NULL;
+	struct one_run run;
+	struct error err;
+	const char *home;
+	enum owner owner = OWNER_NONE;
+	int pid;
+	int rc;
+
+	if (open_catalog(cli, &catalog, &err) < 0 || cli_home(cli, &home, &err) < 0 ||
+	    one_run_find(catalog, args_rest(args, 0), &run, &err) < 0)
+		return cli_fail(&err);
+	rc = run_owner(home, run.uuid, &owner, &pid, &err);
+	/* Without its directory nothing could find the containers that still run. */
+	if (rc == 0 && owner == OWNER_NONE && one_run_is_unfinished(&run))
+		rc = error_set(&err, SLUICE_INVALID,
+		               "run '%s' was left unfinished by a runner that died: the next "
+		               "'sluice run' ends what is left of it, then it can be deleted",
+		               run.uuid);
+	if (rc == 0)
+		rc = delete_run(home, catalog, run.uuid, &err);
+	if (rc == 0)
+		(void)printf("Deleted run: %s\n", run.uuid);
+	one_run_release(&run);
+	return rc < 0 ? cli_fail(&err) : CLI_OK;
+}
+
+const struct cli_command cmd_runs_delete = {
+	.words = "runs delete",
+	.arguments = "RUN",
+	.summary = "Delete a run's history and logs; dataset versions stay.",
+	.help = "RUN is named as in 'sluice runs show'.",
+	.min_rest = 1,
+	.max_rest = 1,
+	.complete = { COMPLETE_RUN },
+	.run = run_delete,
+};

@@ -1,0 +1,550 @@
+/* sluice run: from a file to committed versions. */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/cleanup.h"
+#include "base/parallel.h"
+#include "base/parse.h"
+#include "base/xalloc.h"
+#include "cli/commands.h"
+#include "cli/view/view.h"
+#include "cli/workflow/diags.h"
+#include "cli/workflow/event.h"
+#include "cli/workflow/secrets.h"
+#include "engine/sweep.h"
+#include "executor/oci.h"
+#include "loop/work.h"
+
+enum {
+	WORKFLOW_MAX = 64 << 20, /* spec/ has the same limit and says so better */
+	MAX_AT_ONCE = 4096,
+	DEFAULT_GRACE_S = 10,
+};
+
+static const struct cli_option options[] = {
+	{ .name = "name",
+	  .value = "WORKFLOW",
+	  .help = "The workflow's name in the history; else the file's.",
+	  .complete = COMPLETE_WORKFLOW },
+	{ .name = "input",
+	  .letter = 'i',
+	  .value = "NAME=VALUE",
+	  .help = "A workflow input: a string's value, a dataset's NAME[:VERSION], or a directory "
+	          "such as ./data, which is committed first.",
+	  .repeatable = true,
+	  .complete = COMPLETE_INPUT },
+	{ .name = "inputs",
+	  .other = "inputPath",
+	  .value = "FILE",
+	  .help = "Workflow inputs from a YAML or JSON file.",
+	  .complete = COMPLETE_FILE },
+	{ .name = "jobs",
+	  .letter = 'j',
+	  .value = "N",
+	  .help = "How many jobs run at once (default: the number of cores)." },
+	{ .name = "fail-fast", .help = "Stop everything when a job fails." },
+	{ .name = "dry-run",
+	  .letter = 'n',
+	  .help = "Show the plan with resolved versions and images." },
+	{ .name = "json",
+	  .help = "Print events, each a line of JSON: run_started, job, version, notice and "
+	          "run_finished; diagnostic and error where nothing was run; plan with --dry-run." },
+	{ .name = "logs", .help = "With --json: an event for each line that a job prints, too." },
+	{ .name = "no-create-datasets",
+	  .help = "An output dataset that does not exist is an error; else it is created." },
+	{ .name = "strict-inputs",
+	  .help = "Mount inputs read-only; else each job may write to a private view of them." },
+	{ .name = "secret",
+	  .value = "NAME=VALUE",
+	  .help = "A secret for secret:NAME.",
+	  .repeatable = true },
+	{ .name = "secret-env",
+	  .value = "NAME[=VARIABLE]",
+	  .help = "A secret from the environment; variable NAME unless another is named.",
+	  .repeatable = true },
+	{ .name = "env-file",
+	  .value = "FILE",
+	  .help = "Secrets from a file of NAME=VALUE lines.",
+	  .repeatable = true,
+	  .complete = COMPLETE_FILE },
+	{ .name = "event",
+	  .value = "FILE",
+	  .help = "JSON with github.url and github.ref for context.event; else the git checkout in "
+	          "which the workflow file lies.",
+	  .complete = COMPLETE_FILE },
+	{ .name = "network",
+	  .value = "host|none",
+	  .help = "The network that jobs see (default: host)." },
+	{ .name = "progress",
+	  .value = "auto|plain|live",
+	  .help = "Log lines as they come, or above a block that shows what each job does (auto: "
+	          "live on a terminal)." },
+	{ .name = "runtime",
+	  .value = "PATH",
+	  .help = "The OCI runtime (default: $SLUICE_RUNTIME, else crun or runc, the first that "
+	          "works).",
+	  .complete = COMPLETE_FILE },
+	{ .name = "grace",
+	  .value = "SECONDS",
+	  .help = "From SIGTERM to SIGKILL when a job is stopped (default: 10)." },
+	{ .name = NULL },
+};
+
+/* Everything that one run needs, in the order in which it is made. */
+struct session {
+	struct cli *cli;
+	const struct cli_args *args;
+	const char *file;
+	char *workflow;
+	struct strbuf text;
+	struct spec_doc *doc;
+	struct strbuf inputs_text;
+	struct spec_inputs_doc *inputs;
+	struct map secrets;
+	struct event event;
+	char **proxies;
+	struct run_given *given;
+	char **given_names;
+	size_t n_given;
+	struct run_options options;
+	uv_loop_t loop;
+	struct executor *executor;
+	struct view *view;
+	struct run *run;
+	uv_signal_t signals[3];
+	bool canceled;
+	struct error err;
+	int status; /* once something has been said about a failure */
+};
+
+/* Says what is in s->err. */
+static int fail(struct session *s)
+{
+	s->status = cli_fail(&s->err);
+	return s->err.class;
+}
+
+static int __attribute__((format(printf, 3, 4)))
+fail_with(struct session *s, enum sluice_err class, const char *fmt, ...)
+{
+	va_list ap;
+
+	s->err = (struct error){ .class = (int)class };
+	va_start(ap, fmt);
+	(void)vsnprintf(s->err.msg, sizeof s->err.msg, fmt, ap);
+	va_end(ap);
+	return fail(s);
+}
+
+/* --- what is read --------------------------------------------------------------------------- */
+
+/* Its diagnostics say what is wrong. */
+static int invalid(struct session *s, const char *file)
+{
+	s->status = CLI_USAGE;
+	return error_set(&s->err, SLUICE_INVALID, "'%s' has errors: nothing was run", file);
+}
+
+static void show_diags(const struct session *s, const struct diags_shown *d)
+{
+	diags_print(s->cli, d, false);
+	view_diags(s->view, d);
+}
+
+static int read_workflow(struct session *s)
+{
+	if (cli_read_input(s->file, &s->text, &s->err) < 0)
+		return fail(s);
+	s->doc = spec_parse(strbuf_str(&s->text), s->text.len);
+	if (!s->doc)
+		return fail_with(s, SLUICE_LIMIT, "out of memory");
+	show_diags(s, &DIAGS_OF(s->file, &s->text, s->doc, true));
+	return s->doc->spec ? 0 : invalid(s, s->file);
+}
+
+static int read_inputs(struct session *s)
+{
+	const char *path = args_get(s->args, "inputs");
+
+	if (!path)
+		return 0;
+	if (cli_read_input(path, &s->inputs_text, &s->err) < 0)
+		return fail(s);
+	s->inputs = spec_parse_inputs(strbuf_str(&s->inputs_text), s->inputs_text.len);
+	if (!s->inputs)
+		return fail_with(s, SLUICE_LIMIT, "out of memory");
+	show_diags(s, &DIAGS_OF(path, &s->inputs_text, s->inputs, false));
+	return s->inputs->n_errors == 0 ? 0 : invalid(s, path);
+}
+
+/* Those of the file first, so that the command line wins. */
+static int collect_given(struct session *s)
+{
+	size_t n_args;
+	const char *const *pairs = args_all(s->args, "input", &n_args);
+	size_t n_file = s->inputs ? s->inputs->n_given : 0;
+
+	s->given = xcalloc(n_file + n_args, sizeof *s->given);
+	s->given_names = xcalloc(n_args + 1, sizeof *s->given_names);
+	for (size_t i = 0; i < n_file; i++)
+		s->given[s->n_given++] = (struct run_given){
+			.name = s->inputs->given[i].name,
+			.value = s->inputs->given[i].value,
+			.ref = s->inputs->given[i].ref,
+		};
+	for (size_t i = 0; i < n_args; i++) {
+		const char *equals = strchr(pairs[i], '=');
+
+		if (!equals || equals == pairs[i])
+			return fail_with(s, SLUICE_INVALID, "--input takes NAME=VALUE, not '%s'",
+			                 pairs[i]);
+		s->given_names[i] = xstrndup(pairs[i], (size_t)(equals - pairs[i]));
+		s->given[s->n_given++] =
+			(struct run_given){ .name = s->given_names[i], .any = equals + 1 };
+	}
+	return 0;
+}
+
+static int read_secrets(struct session *s)
+{
+	static const struct {
+		const char *option;
+		int (*add)(struct map *secrets, const char *text, struct error *err);
+	} sources[] = {
+		{ "env-file", secrets_add_file },
+		{ "secret-env", secrets_add_env },
+		{ "secret", secrets_add_pair },
+	};
+
+	for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+		size_t n;
+		const char *const *values = args_all(s->args, sources[i].option, &n);
+
+		for (size_t k = 0; k < n; k++)
+			if (sources[i].add(&s->secrets, values[k], &s->err) < 0)
+				return fail(s);
+	}
+	return 0;
+}
+
+/* --event, else what the file's `context:` says, else the git checkout around it; git is asked
+ * only if the workflow speaks of it. */
+static int read_event(struct session *s)
+{
+	const struct spec *spec = s->doc->spec;
+	const char *path = args_get(s->args, "event");
+
+	if (path && event_read(path, &s->event, &s->err) < 0)
+		return fail(s);
+	if (!path && !(spec->event_url && spec->event_ref) && strcmp(s->file, "-") != 0 &&
+	    strstr(strbuf_str(&s->text), "context.event.github.")) {
+		event_from_checkout(s->file, &s->event);
+		if (s->event.dirty)
+			view_notice(s->view, "the checkout has changes that are not committed: "
+			                     "jobs that check it out do not see them");
+	}
+	s->options.context.event_url = s->event.url ? s->event.url : spec->event_url;
+	s->options.context.event_ref = s->event.ref ? s->event.ref : spec->event_ref;
+	return 0;
+}
+
+static void read_proxies(struct session *s)
+{
+	static const char *const names[] = { "http_proxy",     "https_proxy",  "no_proxy",
+		                             "HTTP_PROXY",     "HTTPS_PROXY",  "NO_PROXY",
+		                             "GIT_SSL_CAINFO", "SSL_CERT_FILE" };
+	size_t n = 0;
+
+	s->proxies = xcalloc(sizeof names / sizeof *names + 1, sizeof *s->proxies);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const char *value = getenv(names[i]);
+
+		if (value)
+			s->proxies[n++] = xasprintf("%s=%s", names[i], value);
+	}
+	s->options.context.proxies = (const char *const *)s->proxies;
+}
+
+/* --- what is checked ------------------------------------------------------------------------ */
+
+static int number(struct session *s, const char *option, uint64_t most, uint64_t otherwise,
+                  uint64_t *ret_value)
+{
+	const char *text = args_get(s->args, option);
+
+	*ret_value = otherwise;
+	if (text && !parse_u64(text, most, ret_value))
+		return fail_with(s, SLUICE_INVALID, "--%s takes a number up to %llu, not '%s'",
+		                 option, (unsigned long long)most, text);
+	return 0;
+}
+
+static char *name_of_file(const char *file)
+{
+	const char *base = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
+	const char *dot = strrchr(base, '.');
+
+	if (strcmp(file, "-") == 0)
+		return xstrdup("stdin");
+	return dot && dot > base ? xstrndup(base, (size_t)(dot - base)) : xstrdup(base);
+}
+
+static int read_options(struct session *s)
+{
+	const char *network = args_get(s->args, "network");
+	const char *name = args_get(s->args, "name");
+	uint64_t jobs;
+	uint64_t grace;
+
+	if (number(s, "jobs", MAX_AT_ONCE, parallel_cores(), &jobs) < 0 ||
+	    number(s, "grace", 24 * 3600, DEFAULT_GRACE_S, &grace) < 0)
+		return s->err.class;
+	if (network && strcmp(network, "host") != 0 && strcmp(network, "none") != 0)
+		return fail_with(s, SLUICE_INVALID, "--network takes host or none, not '%s'",
+		                 network);
+	s->workflow = name ? xstrdup(name) : name_of_file(s->file);
+	if (strchr(s->workflow, '/') || !s->workflow[0])
+		return fail_with(s, SLUICE_INVALID,
+		                 "a workflow's name is not empty and has no '/'");
+	s->options = (struct run_options){
+		.workflow = s->workflow,
+		.jobs = jobs > 0 ? (unsigned)jobs : 1,
+		.grace_ms = grace * 1000,
+		.network = network && strcmp(network, "none") == 0 ? NETWORK_NONE : NETWORK_HOST,
+		.fail_fast = args_has(s->args, "fail-fast"),
+		.create_datasets = !args_has(s->args, "no-create-datasets"),
+		.strict_inputs = args_has(s->args, "strict-inputs"),
+		.secrets = &s->secrets,
+	};
+	return 0;
+}
+
+static void refuse(const struct session *s, const struct action_refusal *why)
+{
+	struct spec_diag diag = {
+		.severity = SPEC_ERROR,
+		.at = why->at,
+		.width = 1,
+		.message = why->message,
+		.hint = why->hint,
+	};
+
+	show_diags(s, &(struct diags_shown){ s->file, &s->text, &diag, 1, 1, 0, true });
+}
+
+static bool in_path(const char *program)
+{
+	const char *at = getenv("PATH");
+
+	while (at && *at) {
+		size_t len = strcspn(at, ":");
+		AUTO_FREE char *path = xasprintf("%.*s/%s", (int)len, at, program);
+
+		if (access(path, X_OK) == 0)
+			return true;
+		at += len + (at[len] == ':');
+	}
+	return false;
+}
+
+/* What the language knows and this program does not run yet stops the run before it starts. */
+static int check_can_run(struct session *s)
+{
+	const struct spec *spec = s->doc->spec;
+	size_t refused = 0;
+
+	if (spec->timeout > 0) {
+		refuse(s,
+		       &(struct action_refusal){
+			       .at = spec->timeout_at,
+			       .message = "'timeout' of a workflow is not supported yet",
+			       .hint = "remove it, or run under timeout(1): it stops sluice cleanly",
+		       });
+		refused++;
+	}
+	for (size_t i = 0; i < spec->n_jobs; i++) {
+		const char *tool = action_needs_tool(spec->jobs[i]);
+		struct action_refusal why;
+
+		if (!action_can_run(spec->jobs[i], &why)) {
+			refuse(s, &why);
+			refused++;
+		} else if (tool && !in_path(tool)) {
+			return fail_with(s, SLUICE_MISSING,
+			                 "job '%s' needs %s, which this machine does "
+			                 "not have: apt-get install %s",
+			                 spec->jobs[i]->id, tool, tool);
+		}
+	}
+	return refused ? invalid(s, s->file) : 0;
+}
+
+/* --- running -------------------------------------------------------------------------------- */
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+	struct session *s = handle->data;
+
+	if (!s->canceled)
+		view_notice(s->view, signum == SIGINT ? "stopping; Ctrl-C again kills at once"
+		                                      : "stopping; a second signal kills at once");
+	s->canceled = true;
+	run_cancel(s->run, signum);
+}
+
+static void watch_signals(struct session *s)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		(void)uv_signal_init(&s->loop, &s->signals[i]);
+		s->signals[i].data = s;
+		(void)uv_signal_start(&s->signals[i], on_signal, numbers[i]);
+		uv_unref((uv_handle_t *)&s->signals[i]);
+	}
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+	(void)arg;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+static int open_executor(struct session *s)
+{
+	struct oci_options oci = { .runtime = args_get(s->args, "runtime"),
+		                   .home = s->options.home };
+	struct images *images;
+
+	if (cli_open_images(s->cli, &images, &s->err) < 0 ||
+	    executor_oci_new(&s->loop, images, &oci, &s->executor, &s->err) < 0)
+		return fail(s);
+	return 0;
+}
+
+static int run_it(struct session *s, struct datasets *datasets)
+{
+	struct run_hooks hooks = view_hooks(s->view);
+
+	if (!args_has(s->args, "dry-run") && sweep_dead_runs(s->options.home, datasets, s->executor,
+	                                                     view_notice, s->view, &s->err) < 0)
+		return fail(s);
+	if (run_new(&s->loop, datasets, s->executor, &s->options, &hooks, &s->run, &s->err) < 0)
+		return fail(s);
+	if (args_has(s->args, "dry-run")) {
+		if (s->cli->json || !s->cli->quiet)
+			view_plan(s->view, s->run, s->workflow);
+		return 0;
+	}
+	view_begin(s->view, s->run, s->workflow);
+	watch_signals(s);
+	if (run_start(s->run, &s->err) < 0)
+		return fail(s);
+	(void)uv_run(&s->loop, UV_RUN_DEFAULT);
+	if (run_error(s->run)) {
+		s->err = *run_error(s->run);
+		(void)fail(s);
+	}
+	if (!run_error(s->run) || s->err.class == SLUICE_CANCELED)
+		s->status = run_exit_status(s->run);
+	return 0;
+}
+
+static int make_view(struct session *s)
+{
+	const char *how = args_get(s->args, "progress");
+	bool log_events = args_has(s->args, "logs");
+
+	if (log_events && !s->cli->json)
+		return fail_with(s, SLUICE_INVALID,
+		                 "--logs goes with --json: without it log lines are shown anyway");
+	if (view_new(&s->loop, s->cli, how ? how : "auto", log_events, &s->view, &s->err) < 0)
+		return fail(s);
+	return 0;
+}
+
+static int session_run(struct session *s)
+{
+	struct datasets *datasets;
+
+	if (make_view(s) < 0 || read_options(s) < 0 || read_workflow(s) < 0 ||
+	    check_can_run(s) < 0 || read_inputs(s) < 0 || collect_given(s) < 0 ||
+	    read_secrets(s) < 0 || read_event(s) < 0)
+		return s->err.class;
+	read_proxies(s);
+	s->options.text = strbuf_str(&s->text);
+	s->options.spec = s->doc->spec;
+	s->options.given = s->given;
+	s->options.n_given = s->n_given;
+	if (cli_home(s->cli, &s->options.home, &s->err) < 0 ||
+	    cli_open_datasets(s->cli, &datasets, &s->err) < 0)
+		return fail(s);
+	if (open_executor(s) < 0)
+		return s->err.class;
+	return run_it(s, datasets);
+}
+
+static void session_release(struct session *s)
+{
+	uv_walk(&s->loop, close_handle, NULL);
+	(void)uv_run(&s->loop, UV_RUN_DEFAULT);
+	run_free(s->run);
+	executor_free(s->executor);
+	view_free(s->view);
+	(void)uv_loop_close(&s->loop);
+	for (size_t i = 0; s->proxies && s->proxies[i]; i++)
+		free(s->proxies[i]);
+	for (size_t i = 0; s->given_names && s->given_names[i]; i++)
+		free(s->given_names[i]);
+	free(s->proxies);
+	free(s->given_names);
+	free(s->given);
+	event_release(&s->event);
+	secrets_release(&s->secrets);
+	spec_inputs_doc_free(s->inputs);
+	spec_doc_free(s->doc);
+	strbuf_release(&s->inputs_text);
+	strbuf_release(&s->text);
+	free(s->workflow);
+}
+
+static int run(struct cli *cli, const struct cli_args *args)
+{
+	struct session s = {
+		.cli = cli,
+		.args = args,
+		.file = args_rest(args, 0),
+		.text = STRBUF_INIT(WORKFLOW_MAX + 1),
+		.inputs_text = STRBUF_INIT(WORKFLOW_MAX),
+	};
+
+	work_init_pool(parallel_cores());
+	(void)uv_loop_init(&s.loop);
+	if (session_run(&s) < 0 && s.view)
+		view_error(s.view, s.err.msg, s.status);
+	session_release(&s);
+	return s.status;
+}
+
+const struct cli_command cmd_run = {
+	.words = "run",
+	.arguments = "FILE",
+	.summary = "Run a workflow.",
+	.help = "Runs the jobs of a Gradient workflow file in containers: datasets are mounted at "
+		"/inputs/NAME, and what a job writes to /outputs/NAME becomes a new version.\n"
+		"\n"
+		"Ctrl-C (or SIGTERM, SIGHUP) asks the jobs to stop; a second one kills them.\n"
+		"\n"
+		"The exit status says how it ended: 'sluice --help' lists them.",
+	.min_rest = 1,
+	.max_rest = 1,
+	.complete = { COMPLETE_FILE },
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,103 @@
+#include "cli/workflow/secrets.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "cli/cli.h"
+
+enum { ENV_FILE_MAX = 1 << 20 };
+
+static void wipe(void *value)
+{
+	explicit_bzero(value, strlen(value));
+	free(value);
+}
+
+static void put(struct map *secrets, const char *name, char *value /* takes */)
+{
+	void *before = map_set(secrets, name, value);
+
+	if (before)
+		wipe(before);
+}
+
+int secrets_add_pair(struct map *secrets, const char *pair, struct error *err)
+{
+	const char *equals = strchr(pair, '=');
+	char *name;
+
+	if (!equals || equals == pair)
+		return error_set(err, SLUICE_INVALID, "--secret takes NAME=VALUE");
+	name = xstrndup(pair, (size_t)(equals - pair));
+	put(secrets, name, xstrdup(equals + 1));
+	free(name);
+	return 0;
+}
+
+int secrets_add_env(struct map *secrets, const char *spec, struct error *err)
+{
+	const char *equals = strchr(spec, '=');
+	const char *variable = equals ? equals + 1 : spec;
+	const char *value = getenv(variable);
+	char *name;
+
+	if (!value)
+		return error_set(err, SLUICE_INVALID,
+		                 "--secret-env: variable '%s' is not set in the environment",
+		                 variable);
+	name = xstrndup(spec, equals ? (size_t)(equals - spec) : strlen(spec));
+	put(secrets, name, xstrdup(value));
+	free(name);
+	return 0;
+}
+
+static int add_line(struct map *secrets, char *line, const char *path, size_t number,
+                    struct error *err)
+{
+	char *equals = strchr(line, '=');
+	char *value = equals ? equals + 1 : NULL;
+	size_t len;
+
+	line += strspn(line, " \t");
+	if (!*line || *line == '#')
+		return 0;
+	if (!equals || equals == line)
+		return error_set(err, SLUICE_INVALID, "%s:%zu: a line must read NAME=VALUE", path,
+		                 number);
+	*equals = '\0';
+	len = strlen(value);
+	if (len > 0 && value[len - 1] == '\r')
+		value[--len] = '\0';
+	if (len >= 2 && (value[0] == '"' || value[0] == '\'') && value[len - 1] == value[0]) {
+		value[len - 1] = '\0';
+		value++;
+	}
+	put(secrets, line, xstrdup(value));
+	return 0;
+}
+
+int secrets_add_file(struct map *secrets, const char *path, struct error *err)
+{
+	struct strbuf text = STRBUF_INIT(ENV_FILE_MAX);
+	size_t number = 0;
+	char *next;
+	int rc = cli_read_input(path, &text, err);
+
+	for (char *line = text.buf; rc == 0 && line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		rc = add_line(secrets, line, path, ++number, err);
+	}
+	if (text.buf)
+		explicit_bzero(text.buf, text.len);
+	strbuf_release(&text);
+	return rc;
+}
+
+void secrets_release(struct map *secrets)
+{
+	map_release(secrets, wipe);
+}
