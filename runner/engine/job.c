@@ -254,8 +254,10 @@ static int run_container(struct run_job *job, struct error *err)
 	int rc = job_request_add_inputs(live->request, err);
 
 	if (rc == 0)
-		rc = executor_start(job->run->executor, &live->request->request, &hooks,
+		rc = executor_stage(job->run->executor, &live->request->request, &hooks,
 		                    &live->attempt, err);
+	if (rc == 0)
+		executor_go(live->attempt, job->run->executor);
 	job_request_free(take_ptr(&live->request));
 	return rc;
 }

@@ -35,6 +35,7 @@ struct attempt {
 	uv_poll_t gone;     /* the shim's end, by its pidfd */
 	uv_timer_t at_once; /* adopted, and its shim has ended */
 	int pidfd;          /* -1: its shim has ended before it was adopted */
+	int go;             /* the shim waits for a byte from here; -1: for nothing any more */
 	bool is_adopted;
 	unsigned open_handles; /* it is freed when this is 0 */
 	bool ended;            /* on_end was called */
@@ -43,6 +44,7 @@ struct attempt {
 	char *dir, *id;
 	bool exited; /* its pid may be someone else's now */
 	bool was_stopped;
+	bool was_withdrawn; /* ... before it could go */
 };
 
 /* ---- sweeping ---- */
@@ -156,7 +158,11 @@ static void child_lost(struct attempt *a, const siginfo_t *info)
 		"%s %d", killed ? "was killed by signal" : "ended with status", info->si_status);
 
 	shim_lost(a, how);
-	if (killed && a->was_stopped && (info->si_status == SIGTERM || info->si_status == SIGINT)) {
+	if (a->was_withdrawn) {
+		a->result.end = ATTEMPT_SIGNALED;
+		a->result.signal = SIGTERM;
+	} else if (killed && a->was_stopped &&
+	           (info->si_status == SIGTERM || info->si_status == SIGINT)) {
 		a->result.end = ATTEMPT_SIGNALED; /* it had not begun yet */
 		a->result.signal = info->si_status;
 	}
@@ -165,6 +171,7 @@ static void child_lost(struct attempt *a, const siginfo_t *info)
 static void release(struct attempt *a)
 {
 	cleanup_fd(&a->pidfd);
+	cleanup_fd(&a->go);
 	free(a->dir);
 	free(a->id);
 	free(a);
@@ -284,7 +291,7 @@ static void on_at_once(uv_timer_t *timer)
  * posix_spawn rather than uv_spawn: that forks, and copying the page tables of a runner which holds
  * a large workflow takes longer than all else here.
  */
-static int spawn(struct attempt *a, const char *shim, int orders, int told)
+static int spawn(struct attempt *a, const char *shim, int orders, int told, int go)
 {
 	char *args[] = { xstrdup(shim), a->id, NULL }; /* the id: for who reads `ps` */
 	char *env[] = { NULL };
@@ -301,8 +308,9 @@ static int spawn(struct attempt *a, const char *shim, int orders, int told)
 	(void)posix_spawn_file_actions_adddup2(&files, told, SHIM_TOLD_FD);
 	(void)posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	(void)posix_spawn_file_actions_adddup2(&files, orders, SHIM_ORDERS_FD);
+	(void)posix_spawn_file_actions_adddup2(&files, go, SHIM_GO_FD);
 	/* Libraries open descriptors that would be inherited. */
-	(void)posix_spawn_file_actions_addclosefrom_np(&files, SHIM_ORDERS_FD + 1);
+	(void)posix_spawn_file_actions_addclosefrom_np(&files, SHIM_GO_FD + 1);
 	(void)posix_spawn_file_actions_addchdir_np(&files, a->dir);
 	(void)posix_spawnattr_init(&attr);
 	(void)posix_spawnattr_setsigmask(&attr, &none);
@@ -320,6 +328,7 @@ static int spawn(struct attempt *a, const char *shim, int orders, int told)
 static int start(struct attempt *a, uv_loop_t *loop, const char *shim, int orders)
 {
 	AUTO_FD int told = -1;
+	AUTO_FD int wait = -1;
 	uv_file ends[2];
 	int pid;
 	int rc = uv_pipe(ends, UV_NONBLOCK_PIPE, 0);
@@ -330,7 +339,12 @@ static int start(struct attempt *a, uv_loop_t *loop, const char *shim, int order
 	(void)uv_pipe_init(loop, &a->told, 0);
 	a->open_handles++;
 	(void)uv_pipe_open(&a->told, ends[0]);
-	pid = spawn(a, shim, orders, told);
+	rc = uv_pipe(ends, 0, 0);
+	if (rc < 0)
+		return rc;
+	wait = ends[0];
+	a->go = ends[1];
+	pid = spawn(a, shim, orders, told, wait);
 	if (pid < 0)
 		return pid;
 	a->pidfd = pidfd_open(pid, 0); /* close-on-exec always */
@@ -345,7 +359,7 @@ static int start(struct attempt *a, uv_loop_t *loop, const char *shim, int order
 	return uv_read_start((uv_stream_t *)&a->told, on_alloc, on_told);
 }
 
-int attempt_start(uv_loop_t *loop, const char *shim, const struct launch *launch,
+int attempt_stage(uv_loop_t *loop, const char *shim, const struct launch *launch,
                   const struct attempt_hooks *hooks, struct attempt **ret_attempt,
                   struct error *err)
 {
@@ -356,7 +370,7 @@ int attempt_start(uv_loop_t *loop, const char *shim, const struct launch *launch
 	if (rc < 0)
 		return rc;
 	a = xcalloc(1, sizeof *a);
-	a->pidfd = -1;
+	a->pidfd = a->go = -1;
 	a->hooks = *hooks;
 	a->dir = xstrdup(launch->request->dir);
 	a->id = xstrdup(launch->request->id);
@@ -403,6 +417,7 @@ static int adopt(uv_loop_t *loop, const char *dir, const char *id, int pidfd /* 
 	a->dir = xstrdup(dir);
 	a->id = xstrdup(id);
 	a->pidfd = pidfd;
+	a->go = -1;
 	rc = follow(a, loop);
 	if (rc < 0)
 		release(a);
@@ -433,6 +448,18 @@ int attempt_adopt(uv_loop_t *loop, const char *dir, const struct attempt_hooks *
 	return rc < 0 ? error_sys(err, rc, "cannot follow what runs in '%s'", dir) : 0;
 }
 
+static void forget_go(struct attempt *a)
+{
+	cleanup_fd(&a->go);
+	a->go = -1;
+}
+
+void attempt_go(struct attempt *a)
+{
+	(void)!write(a->go, "", 1); /* a shim that is gone tells so by its end */
+	forget_go(a);
+}
+
 void attempt_stop(struct attempt *a, bool now)
 {
 	int sig = now ? SIGINT : SIGTERM;
@@ -440,5 +467,10 @@ void attempt_stop(struct attempt *a, bool now)
 	if (a->exited)
 		return;
 	a->was_stopped = true;
+	if (a->go >= 0) {
+		a->was_withdrawn = true;
+		forget_go(a);
+		return;
+	}
 	(void)pidfd_send_signal(a->pidfd, sig, NULL, 0);
 }

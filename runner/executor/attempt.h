@@ -11,14 +11,17 @@
 #include "executor/executor.h"
 #include "executor/launch.h"
 
-/* Starts the shim (an absolute path).  Nothing of LAUNCH is needed after it returns. */
-int attempt_start(uv_loop_t *loop, const char *shim, const struct launch *launch,
+/* Starts the shim (an absolute path), which then waits for attempt_go().  Nothing of LAUNCH is
+ * needed after it returns. */
+int attempt_stage(uv_loop_t *loop, const char *shim, const struct launch *launch,
                   const struct attempt_hooks *hooks, struct attempt **ret_attempt,
                   struct error *err) MUST_USE;
 
 /* See executor_adopt(). */
 int attempt_adopt(uv_loop_t *loop, const char *dir, const struct attempt_hooks *hooks,
                   struct attempt **ret_attempt, struct error *err) MUST_USE;
+
+void attempt_go(struct attempt *attempt);
 
 void attempt_stop(struct attempt *attempt, bool now);
 

@@ -5,10 +5,11 @@
  *	executor_oci_new(...)                 or another one
  *	executor_resolve(image) -> digest     once per run and image
  *	executor_prepare(request)             on a worker thread: image unpacked, ready to start
- *	executor_start(request, hooks)        the container runs under its shim
+ *	executor_stage(request, hooks)        under its shim, all is ready for the container to run
+ *	executor_go(attempt)                  it runs
  *	executor_adopt(dir, hooks)            ... or one does that an earlier runner has started
  *	executor_stop(attempt, ...)           any number of times
- *	hooks.on_end(result)                  exactly once, never from inside start or adopt
+ *	hooks.on_end(result)                  exactly once, never from inside stage or adopt
  */
 #ifndef EXECUTOR_EXECUTOR_H
 #define EXECUTOR_EXECUTOR_H
@@ -40,7 +41,7 @@ struct request_mount {
 
 enum request_network { NETWORK_HOST, NETWORK_NONE };
 
-/* Complete in itself.  Everything is borrowed until executor_start() returns. */
+/* Complete in itself.  Everything is borrowed until executor_stage() returns. */
 struct request {
 	const char *id;  /* [a-z0-9-], at most 60: container, cgroup and host name; unique on a
 	                    machine */
@@ -92,9 +93,10 @@ struct executor_ops {
 	int (*resolve)(struct executor *e, const char *image, char ret_digest[72],
 	               struct error *err);
 	int (*prepare)(struct executor *e, const struct request *request, struct error *err);
-	int (*start)(struct executor *e, const struct request *request,
+	int (*stage)(struct executor *e, const struct request *request,
 	             const struct attempt_hooks *hooks, struct attempt **ret_attempt,
 	             struct error *err);
+	void (*go)(struct attempt *attempt);
 	int (*adopt)(struct executor *e, const char *dir, const char *image,
 	             const struct attempt_hooks *hooks, struct attempt **ret_attempt,
 	             struct error *err);
@@ -122,21 +124,32 @@ static inline int executor_prepare(struct executor *e, const struct request *req
 }
 
 /*
- * Loop thread.  Writes DIR/log (the line format of the Kubernetes CRI: time, stream, P or F, text)
- * and DIR/exit.json.  On failure no hook is called.  The attempt is borrowed; it is gone after
- * on_end.  By then nothing of the job runs any more; its scratch directories are gone when the
- * loop has nothing left to do.
+ * Loop thread.  Gets everything ready but the container itself, which waits for executor_go(): the
+ * next job can be got ready while others run.  An attempt that has not gone leaves nothing when it
+ * is stopped or when the runner dies; what cannot be got ready ends in an error without
+ * executor_go().
+ *
+ * Writes DIR/log (the line format of the Kubernetes CRI: time, stream, P or F, text) and
+ * DIR/exit.json.  On failure no hook is called.  The attempt is borrowed; it is gone after on_end.
+ * By then nothing of the job runs any more; its scratch directories are gone when the loop has
+ * nothing left to do.
  */
-static inline int executor_start(struct executor *e, const struct request *request,
+static inline int executor_stage(struct executor *e, const struct request *request,
                                  const struct attempt_hooks *hooks, struct attempt **ret_attempt,
                                  struct error *err)
 {
-	return e->ops->start(e, request, hooks, ret_attempt, err);
+	return e->ops->stage(e, request, hooks, ret_attempt, err);
+}
+
+/* Once.  Loop thread. */
+static inline void executor_go(struct attempt *attempt, const struct executor *e)
+{
+	e->ops->go(attempt);
 }
 
 /*
  * Goes on with the attempt in DIR that a runner which died has started: whether it still runs or
- * has ended since, on_end comes as after executor_start().  SLUICE_NOT_FOUND says that nothing of
+ * has ended since, on_end comes as after executor_go().  SLUICE_NOT_FOUND says that nothing of
  * it runs nor ever will (it was not begun, or the machine has been started anew since): what it
  * left is removed, and the job needs another attempt.  `image` is the request's, or NULL.
  */

@@ -98,7 +98,7 @@ static int find_ready(struct oci *oci, const char *digest, struct ready **ret_re
 	return 0;
 }
 
-static int start_image(struct oci *oci, const struct launch *base,
+static int stage_image(struct oci *oci, const struct launch *base,
                        const struct attempt_hooks *hooks, struct attempt **ret_attempt,
                        struct error *err)
 {
@@ -111,10 +111,10 @@ static int start_image(struct oci *oci, const struct launch *base,
 	launch.image = r->image;
 	launch.passwd = strbuf_str(&r->passwd);
 	launch.group = strbuf_str(&r->group);
-	return attempt_start(oci->loop, oci->shim, &launch, hooks, ret_attempt, err);
+	return attempt_stage(oci->loop, oci->shim, &launch, hooks, ret_attempt, err);
 }
 
-static int start(struct executor *e, const struct request *request,
+static int stage(struct executor *e, const struct request *request,
                  const struct attempt_hooks *hooks, struct attempt **ret_attempt, struct error *err)
 {
 	struct oci *oci = to_oci(e);
@@ -125,8 +125,8 @@ static int start(struct executor *e, const struct request *request,
 	};
 
 	if (request->root == ROOT_HOST)
-		return attempt_start(oci->loop, oci->shim, &launch, hooks, ret_attempt, err);
-	return start_image(oci, &launch, hooks, ret_attempt, err);
+		return attempt_stage(oci->loop, oci->shim, &launch, hooks, ret_attempt, err);
+	return stage_image(oci, &launch, hooks, ret_attempt, err);
 }
 
 static int adopt(struct executor *e, const char *dir, const char *image,
@@ -162,7 +162,8 @@ static const struct executor_ops oci_ops = {
 	.name = "oci",
 	.resolve = resolve,
 	.prepare = prepare,
-	.start = start,
+	.stage = stage,
+	.go = attempt_go,
 	.adopt = adopt,
 	.stop = attempt_stop,
 	.sweep = sweep,

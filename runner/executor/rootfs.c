@@ -300,3 +300,10 @@ int rootfs_remove(int dirfd, struct error *err)
 
 	return remove_all(dirfd, names, sizeof names / sizeof names[0], err);
 }
+
+int rootfs_undo(int dirfd, struct error *err)
+{
+	if (umount2(BUNDLE_DIR, MNT_DETACH) != 0)
+		return error_sys(err, errno, "cannot unmount '%s'", BUNDLE_DIR);
+	return rootfs_remove(dirfd, err);
+}

@@ -35,6 +35,9 @@ void rootfs_forget(void);
  * unmounting them would cost each job milliseconds. */
 int rootfs_remove_layers(int dirfd, struct error *err) MUST_USE;
 
+/* Removes everything, within the namespace, when no container has run in it. */
+int rootfs_undo(int dirfd, struct error *err) MUST_USE;
+
 /* Removes everything, when the shim has gone: the bundle's mount point too. */
 int rootfs_remove(int dirfd, struct error *err) MUST_USE;
 

@@ -88,6 +88,7 @@ static int run_shim(const char *shim, const char *dir, int orders, struct error 
 	for (int fd = 0; fd < SHIM_ORDERS_FD; fd++)
 		(void)posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
 	(void)posix_spawn_file_actions_adddup2(&actions, orders, SHIM_ORDERS_FD);
+	(void)posix_spawn_file_actions_addopen(&actions, SHIM_GO_FD, "/dev/zero", O_RDONLY, 0);
 	rc = posix_spawn(&pid, shim, &actions, NULL, argv_exec(argv), env);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	if (rc != 0)

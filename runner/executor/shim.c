@@ -5,6 +5,10 @@
  *
  *	STARTING -> RUNNING -> (STOPPING ->) (KILLING ->) DRAINING -> done
  *
+ * All that the container needs is made at once; then the shim waits until the runner lets it go on.
+ * If that does not come because the runner is dead or has no use for it any more, the shim removes
+ * what it has made, and says nothing.
+ *
  * The container's init becomes our child when the runtime exits (we are a subreaper).  Done means
  * reaped and both streams at their end.  SIGTERM asks for a stop, with the grace period; a second
  * one, or SIGINT, for an immediate one.  Signals are read from a descriptor, so that nothing is
@@ -75,6 +79,7 @@ struct shim {
 	struct orders orders;
 	enum shim_state state;
 	int stops;           /* how often a stop was asked for; 2 means at once */
+	bool is_withdrawn;   /* the runner did not let it go */
 	bool is_frozen;      /* STOPPING, and init waits for the others' end */
 	int64_t deadline_ms; /* monotonic; STOPPING and DRAINING */
 	int dirfd, signal_fd;
@@ -151,10 +156,8 @@ static int prepare(struct shim *s, struct error *err)
 		.uid = (uid_t)o->uid,
 		.gid = (gid_t)o->gid,
 	};
-	int rc = shim_claim(s->dirfd, o->cgroup, err);
+	int rc = rootfs_enter(err);
 
-	if (rc == 0)
-		rc = rootfs_enter(err);
 	if (rc == 0)
 		rc = write_bundle(o, err);
 	if (rc == 0)
@@ -490,10 +493,29 @@ static void turn(struct shim *s)
 		read_signals(s);
 }
 
+static bool may_go(void)
+{
+	char go;
+	ssize_t n;
+
+	do
+		n = read(SHIM_GO_FD, &go, 1);
+	while (n < 0 && errno == EINTR);
+	(void)close(SHIM_GO_FD);
+	return n == 1;
+}
+
 static int run(struct shim *s, struct error *err)
 {
 	int rc = prepare(s, err);
 
+	if (rc < 0)
+		return rc;
+	s->is_withdrawn = !may_go();
+	if (s->is_withdrawn)
+		return 0;
+	s->record.started_ms = clock_wall_ms();
+	rc = shim_claim(s->dirfd, s->orders.cgroup, err);
 	if (rc < 0)
 		return rc;
 	read_signals(s);
@@ -537,6 +559,10 @@ static void finish(struct shim *s)
 {
 	struct error ignored; /* what cannot be removed now, executor_sweep() finds */
 
+	if (s->is_withdrawn) {
+		(void)!rootfs_undo(s->dirfd, &ignored);
+		return;
+	}
 	if (s->orders.cgroup)
 		(void)cgroup_kill(s->orders.cgroup);
 	while (waitpid(-1, NULL, WNOHANG) > 0)

@@ -1,9 +1,10 @@
 /*
  * Which process stands over an attempt: DIR/shim.json, read and written here alone.
  *
- * The shim claims the attempt with it before it does anything else.  A runner that looks for a shim
- * and finds none bars the attempt with a record of process 0.  Neither replaces the other's, so of
- * the two one wins: a shim that was spawned and has not begun cannot start what nobody follows.
+ * The shim claims the attempt with it before anything of the job can run.  A runner that looks for
+ * a shim and finds none bars the attempt with a record of process 0.  Neither replaces the other's,
+ * so of the two one wins: a shim that was spawned and has not begun cannot start what nobody
+ * follows.
  */
 #ifndef EXECUTOR_SHIM_LIFE_H
 #define EXECUTOR_SHIM_LIFE_H

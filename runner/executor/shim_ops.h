@@ -15,6 +15,7 @@
 enum {
 	SHIM_TOLD_FD = 1,   /* closed by the shim once exit.json is there */
 	SHIM_ORDERS_FD = 3, /* where the orders are read */
+	SHIM_GO_FD = 4,     /* a pipe: a byte lets the container run, its end forbids it */
 	SHIM_ORDERS_MAX = 64 << 20,
 };
 

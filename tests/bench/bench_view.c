@@ -43,7 +43,7 @@ struct bench {
 	uv_timer_t timer;
 	uint64_t jobs, lines, seconds;
 	struct attempt *attempts;
-	size_t n_attempts;
+	size_t n_attempts, n_running;
 	pid_t writer;
 	int64_t from_ms;
 	struct rusage from;
@@ -52,6 +52,7 @@ struct bench {
 };
 
 struct attempt {
+	struct bench *bench;
 	struct attempt_hooks hooks;
 	int log;
 };
@@ -119,7 +120,7 @@ static void begin(uv_timer_t *timer)
 	(void)uv_timer_start(timer, end_all, b->seconds * 1000, 0);
 }
 
-static int start(struct executor *e, const struct request *request,
+static int stage(struct executor *e, const struct request *request,
                  const struct attempt_hooks *hooks, struct attempt **ret_attempt, struct error *err)
 {
 	struct bench *b = (struct bench *)e;
@@ -130,14 +131,22 @@ static int start(struct executor *e, const struct request *request,
 	a->log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (a->log < 0)
 		return error_sys(err, errno, "cannot make '%s'", path);
+	a->bench = b;
+	b->n_attempts++;
 	*ret_attempt = a;
-	if (++b->n_attempts < b->jobs)
-		return 0;
+	return 0;
+}
+
+static void go(struct attempt *a)
+{
+	struct bench *b = a->bench;
+
+	if (++b->n_running < b->jobs)
+		return;
 	b->writer = fork();
 	if (b->writer == 0)
 		write_logs(b);
 	(void)uv_timer_start(&b->timer, begin, 1000, 0);
-	return 0;
 }
 
 static int resolve(struct executor *e, const char *image, char ret_digest[72], struct error *err)
@@ -157,7 +166,12 @@ static int prepare(struct executor *e, const struct request *request, struct err
 	return 0;
 }
 
-static const struct executor_ops ops = { .resolve = resolve, .prepare = prepare, .start = start };
+static const struct executor_ops ops = {
+	.resolve = resolve,
+	.prepare = prepare,
+	.stage = stage,
+	.go = go,
+};
 
 /* --- the run -------------------------------------------------------------------------------- */
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -86,7 +87,7 @@ static void job_init(struct job *job, void **state, const char *command)
 	};
 }
 
-static void job_start(struct job *job)
+static void job_stage(struct job *job)
 {
 	struct place *place = job->place;
 	const struct launch launch = {
@@ -100,9 +101,15 @@ static void job_start(struct job *job)
 	const struct attempt_hooks hooks = { on_end, job };
 	struct error err;
 
-	if (attempt_start(&place->loop, SHIM_PATH, &launch, &hooks, &job->attempt, &err) < 0)
+	if (attempt_stage(&place->loop, SHIM_PATH, &launch, &hooks, &job->attempt, &err) < 0)
 		fail_msg("%s", err.msg);
 	assert_false(job->ended);
+}
+
+static void job_start(struct job *job)
+{
+	job_stage(job);
+	attempt_go(job->attempt);
 }
 
 /* The result comes first; when the loop is empty the shim has cleaned up too. */
@@ -695,7 +702,7 @@ static void test_sweep(void **state)
 /* ---- a runner that dies ---- */
 
 /* Started by another process, which is gone when this returns. */
-static void job_start_and_die(struct job *job)
+static void do_and_die(struct job *job, void (*what)(struct job *job))
 {
 	pid_t pid = fork();
 	int status;
@@ -703,11 +710,16 @@ static void job_start_and_die(struct job *job)
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		assert_int_equal(uv_loop_fork(&job->place->loop), 0);
-		job_start(job);
+		what(job);
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
+}
+
+static void job_start_and_die(struct job *job)
+{
+	do_and_die(job, job_start);
 }
 
 static int job_adopt(struct job *job, struct error *err)
@@ -796,6 +808,79 @@ static void test_adopt_not_begun(void **state)
 	assert_int_equal(attempt_adopt(&job.place->loop, "/no/such/attempt",
 	                               &(struct attempt_hooks){ on_end, &job }, &job.attempt, &err),
 	                 SLUICE_NOT_FOUND);
+}
+
+/* ---- ready, before it may go ---- */
+
+static void wait_until_ready(const struct job *job)
+{
+	wait_for_file(job, "rootfs");
+}
+
+static void test_staged(void **state)
+{
+	struct job job;
+
+	job_init(&job, state, "echo gone");
+	job_stage(&job);
+	wait_until_ready(&job);
+	assert_false(exists(&job, SHIM_RECORD_NAME));
+	expect_log(&job, "");
+	assert_int_equal(count_cgroups(), 0);
+	attempt_go(job.attempt);
+	job_wait(&job);
+	expect_exit(&job, 0);
+	expect_log(&job, "gone\n");
+	job_release(&job);
+}
+
+static void test_withdrawn(void **state)
+{
+	struct place *place = *state;
+	struct job job;
+
+	job_init(&job, state, "echo never");
+	job_stage(&job);
+	wait_until_ready(&job);
+	attempt_stop(job.attempt, false);
+	attempt_stop(job.attempt, true);
+	job_wait(&job);
+	assert_int_equal(job.result.end, ATTEMPT_SIGNALED);
+	assert_int_equal(job.result.signal, SIGTERM);
+	expect_log(&job, "");
+	assert_int_equal(count_mounts(place->home), 0);
+	job_release(&job);
+}
+
+static void test_staged_that_cannot_go(void **state)
+{
+	struct job job;
+
+	job_init(&job, state, "echo never");
+	job.mounts[job.request.n_mounts++] =
+		(struct request_mount){ MOUNT_VIEW, "/no/such/source", "/x" };
+	job_stage(&job);
+	job_wait(&job);
+	assert_int_equal(job.result.end, ATTEMPT_ERROR);
+	assert_non_null(strstr(job.result.error.msg, "/no/such/source"));
+	job_release(&job);
+}
+
+static void test_staged_under_a_dead_runner(void **state)
+{
+	struct place *place = *state;
+	struct job job;
+	struct error err;
+
+	job_init(&job, state, "echo never");
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+	do_and_die(&job, job_stage);
+	assert_true(waitpid(-1, NULL, 0) > 0); /* the shim, which is ours now */
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0), 0);
+	assert_int_equal(job_adopt(&job, &err), SLUICE_NOT_FOUND);
+	expect_log(&job, "");
+	assert_int_equal(count_mounts(place->home), 0);
+	job_release(&job);
 }
 
 static bool write_limit(const char *path, const char *value)
@@ -992,6 +1077,10 @@ int main(void)
 		cmocka_unit_test_prestate(test_adopt_ended, &place),
 		cmocka_unit_test_prestate(test_adopt_killed_shim, &place),
 		cmocka_unit_test_prestate(test_adopt_not_begun, &place),
+		cmocka_unit_test_prestate(test_staged, &place),
+		cmocka_unit_test_prestate(test_withdrawn, &place),
+		cmocka_unit_test_prestate(test_staged_that_cannot_go, &place),
+		cmocka_unit_test_prestate(test_staged_under_a_dead_runner, &place),
 		cmocka_unit_test_prestate(test_oom, &place),
 		cmocka_unit_test_prestate(test_many_at_once, &place),
 		cmocka_unit_test_prestate(test_other_runtime, &place),

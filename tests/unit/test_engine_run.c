@@ -35,6 +35,8 @@ struct fake {
 struct attempt {
 	struct fake *fake;
 	uv_timer_t timer;
+	bool went, hangs;
+	char name[64];
 	struct attempt_hooks hooks;
 	struct attempt_result result;
 };
@@ -61,7 +63,7 @@ static void on_attempt_closed(uv_handle_t *handle)
 {
 	struct attempt *a = container_of((uv_timer_t *)handle, struct attempt, timer);
 
-	a->fake->running--;
+	a->fake->running -= a->went;
 	a->hooks.on_end(a->hooks.arg, &a->result);
 	free(a);
 }
@@ -124,7 +126,7 @@ static void replace_output(const struct request *request, const char *with)
 	}
 }
 
-static int fake_start(struct executor *e, const struct request *request,
+static int fake_stage(struct executor *e, const struct request *request,
                       const struct attempt_hooks *hooks, struct attempt **ret_attempt,
                       struct error *err)
 {
@@ -152,16 +154,26 @@ static int fake_start(struct executor *e, const struct request *request,
 		write_string(request, f->string, f->string_len);
 	if (strcmp(what, "writefail") == 0)
 		a->result.exit_code = 1;
+	a->hangs = strcmp(what, "hang") == 0;
+	(void)snprintf(a->name, sizeof a->name, "%s", env_of(request, "ME"));
+	(void)uv_timer_init(f->loop, &a->timer);
+	*ret_attempt = a;
+	return 0;
+}
+
+static void fake_go(struct attempt *a)
+{
+	struct fake *f = a->fake;
+
+	assert_false(a->went);
+	a->went = true;
 	if (f->started < 200)
 		(void)snprintf(f->order + strlen(f->order), sizeof f->order - strlen(f->order),
-		               "%s ", env_of(request, "ME"));
+		               "%s ", a->name);
 	f->started++;
 	if (++f->running > f->most_running)
 		f->most_running = f->running;
-	(void)uv_timer_init(f->loop, &a->timer);
-	(void)uv_timer_start(&a->timer, on_timer, strcmp(what, "hang") == 0 ? 100000 : 0, 0);
-	*ret_attempt = a;
-	return 0;
+	(void)uv_timer_start(&a->timer, on_timer, a->hangs ? 100000 : 0, 0);
 }
 
 static void fake_stop(struct attempt *a, bool now)
@@ -189,7 +201,8 @@ static const struct executor_ops fake_ops = {
 	.name = "fake",
 	.resolve = fake_resolve,
 	.prepare = fake_prepare,
-	.start = fake_start,
+	.stage = fake_stage,
+	.go = fake_go,
 	.stop = fake_stop,
 	.sweep = fake_sweep,
 	.free = fake_free,
