@@ -27,6 +27,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_runs_list,
 	&cmd_runs_show,
 	&cmd_runs_logs,
+	&cmd_runs_resume,
 	&cmd_runs_cancel,
 	&cmd_runs_delete,
 	&cmd_doctor,

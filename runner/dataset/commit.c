@@ -191,6 +191,14 @@ static int commit_record(struct datasets *d, struct dataset_version *v,
 	return 0;
 }
 
+bool datasets_is_taken(struct datasets *d, const struct dataset_version *v)
+{
+	struct open_record open;
+	struct error ignored;
+
+	return record_get_open(d->store, v, &open, &ignored) == 0 && open.taken;
+}
+
 int datasets_commit_record(struct datasets *d, struct dataset_version *v,
                            const struct dataset_maker *maker, const struct store_tree_info *info,
                            int lock, struct error *err)

@@ -107,6 +107,10 @@ int datasets_open_path(struct datasets *d, const struct dataset_version *v, char
 int datasets_put(struct datasets *d, const struct dataset_version *v, const char *source,
                  const char *target, struct error *err) MUST_USE;
 
+/* True once the files of an open version are in the store for good, so that its commit can go on
+ * without them. */
+bool datasets_is_taken(struct datasets *d, const struct dataset_version *v);
+
 /*
  * First half of a commit, for a worker thread: bytes into the store, durable, tree made.
  * `path` NULL commits what datasets_put collected.  That directory, and a path below HOME/runs,

@@ -3,6 +3,7 @@
  * which history_flush() ends.  The store's records are the truth, so a row that cannot be written
  * (a full disk) is said once and does not stop the run.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -93,6 +94,18 @@ void history_link(const struct run_job *job, bool is_output, const char *name,
 		return;
 	memcpy(row.run, run->uuid, sizeof row.run);
 	if (catalog_put_link(c, &row, &err) < 0)
+		lost(run, &err);
+}
+
+void history_canceling(struct run *run)
+{
+	struct catalog *c = open_turn(run);
+	char signal[16];
+	struct error err;
+
+	(void)snprintf(signal, sizeof signal, "%d", run->cancel_signal);
+	if (c && catalog_add_event(c, run->uuid, NULL, 0, HISTORY_CANCELING, signal,
+	                           clock_wall_ms(), &err) < 0)
 		lost(run, &err);
 }
 

@@ -2,6 +2,7 @@
 #ifndef ENGINE_INTERNAL_H
 #define ENGINE_INTERNAL_H
 
+#include "base/json.h"
 #include "base/strbuf.h"
 #include "engine/run.h"
 #include "engine/sched.h"
@@ -32,6 +33,7 @@ struct binding {
 };
 
 struct given; /* see given.c */
+struct left;
 
 struct run {
 	uv_loop_t *loop;
@@ -41,9 +43,10 @@ struct run {
 	struct run_hooks hooks;
 	char uuid[UUID_LEN + 1];
 	int64_t number;
-	char *dir; /* HOME/runs/UUID: lock, workflow.yaml and jobs/JOB/ATTEMPT; a job may be
-	            * called as it likes */
-	int lock;  /* held while this runner owns the run; -1 */
+	char *dir;         /* HOME/runs/UUID: lock, workflow.yaml and jobs/JOB/ATTEMPT; a job may be
+	                    * called as it likes */
+	int lock;          /* held while this runner owns the run; -1 */
+	struct left *left; /* what another runner left of it, or NULL: it is new */
 	struct run_job *jobs;
 	struct sched sched;
 	struct binding *bindings; /* one for each of spec->inputs */
@@ -67,19 +70,24 @@ struct run {
 struct job_work {
 	struct attempt *attempt;
 	struct attempt_result result;
-	unsigned pending;         /* pieces of work that are still out */
+	bool checked;     /* its outputs were, by the runner that died while they were committed */
+	bool taken;       /* ... and their bytes are in the store */
+	unsigned pending; /* pieces of work that are still out */
 	struct progress progress; /* of what the state's pieces do */
 	int64_t since_ms;         /* they began */
 	struct error error;
 	char *message;
 	struct job_request *request;
 	struct piece *pieces; /* of work, as many as are needed side by side */
+	size_t n_pieces;
 };
 
 /* --- resolve.c ----------------------------------------------------------------------------- */
 
 /* Fills bindings, pins, images and targets; checks secrets and the context. */
 int run_resolve(struct run *run, struct error *err) MUST_USE;
+/* Builds every step once, so that a value that cannot be had is found before anything starts. */
+int run_check_steps(const struct run *run, struct error *err) MUST_USE;
 /* Makes the missing output datasets. */
 int run_resolve_start(struct run *run, struct error *err) MUST_USE;
 /* `name` as in an output's `ref`. */
@@ -136,14 +144,51 @@ void job_start(struct run_job *job);
 void job_stop(struct run_job *job, bool now);
 /* A job that never starts: canceled or skipped. */
 void job_end_unstarted(struct run_job *job, enum job_state state, const char *message);
-/* Its outputs' versions, open from the run's start. */
+char *job_attempt_dir(const struct run_job *job, int attempt); /* the caller frees it */
+/* Names its dataset outputs. */
+void job_list_outputs(struct run_job *job);
+/* A version for each that has none yet: they are open from the run's start. */
 int job_open_outputs(struct run_job *job, struct error *err) MUST_USE;
+
+/*
+ * Goes on with the attempt that an earlier runner has started; `committing`: its command had ended
+ * well, and its outputs were being committed.  If there is none it waits, and is to start again;
+ * else job->live is there, and job_follow() is to be called once the scheduler knows it as running.
+ */
+void job_adopt(struct run_job *job, bool committing);
+void job_follow(struct run_job *job);
 
 /* --- run.c --------------------------------------------------------------------------------- */
 
 void run_given_done(struct run *run, const struct error *err /* NULL: well */);
+/* With empty directory of names; `uuid` NULL for a new one. */
+struct run *run_alloc(uv_loop_t *loop, struct datasets *datasets, struct executor *executor,
+                      const struct run_options *options, const struct run_hooks *hooks,
+                      const char *uuid);
+void run_sched_restore(struct run *run, const enum sched_was *was);
 void run_job_ended(struct run_job *job);
 void run_notice(struct run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* --- plan.c ---------------------------------------------------------------------------------- */
+
+int plan_write(const struct run *run, int dirfd) MUST_USE;
+int plan_read(int dirfd, cJSON **ret_plan, struct error *err) MUST_USE;
+bool plan_is_of_this_boot(const cJSON *plan);
+/* Makes it one of this boot. */
+int plan_renew(int dirfd, cJSON *plan) MUST_USE;
+/* The options that it holds; borrowed. */
+void plan_options(const cJSON *plan, struct run_options *options);
+/* Fills bindings, pins, images and targets; strings are borrowed. */
+int plan_restore(struct run *run, const cJSON *plan, struct error *err) MUST_USE;
+
+/* --- resume.c, left_end.c --------------------------------------------------------------------- */
+
+/* As run_start() for a run that was left; if it fails, nothing has happened. */
+int run_resume_start(struct run *run, struct error *err) MUST_USE;
+/* Drops the open versions of a run of which `is_lost` says so. */
+int left_drop_versions(struct datasets *datasets, const char *run,
+                       bool (*is_lost)(void *arg, const struct dataset_version *v), void *arg,
+                       struct error *err) MUST_USE;
 
 /* --- history.c: rows of the catalog; failures are noticed once and then forgotten ------------ */
 
@@ -151,6 +196,9 @@ void history_job(const struct run_job *job);
 void history_link(const struct run_job *job, bool is_output, const char *name,
                   const struct dataset_version *version);
 void history_run(struct run *run);
+/* That it is being canceled, which whoever goes on with it must know. */
+void history_canceling(struct run *run);
+#define HISTORY_CANCELING "CANCELING"
 /* Ends the transaction that is open: before anything that the rows allow, and each loop turn. */
 void history_flush(struct run *run);
 

@@ -110,33 +110,61 @@ void job_end_unstarted(struct run_job *job, enum job_state state, const char *me
 	job_enter(job, state);
 }
 
-int job_open_outputs(struct run_job *job, struct error *err)
+char *job_attempt_dir(const struct run_job *job, int attempt)
 {
-	struct run *run = job->run;
-	struct dataset_maker maker = { .run = run->uuid, .job = job->spec->id, .attempt = 1 };
+	return xasprintf("%s/jobs/%s/%d", job->run->dir, job->spec->id, attempt);
+}
+
+void job_list_outputs(struct run_job *job)
+{
 	size_t n = 0;
 
 	for (size_t i = 0; i < job->spec->n_outputs; i++)
 		n += job->spec->outputs[i].type == SPEC_DATASET;
 	job->outputs = n ? xcalloc(n, sizeof *job->outputs) : NULL;
-	for (size_t i = 0; i < job->spec->n_outputs; i++) {
-		const struct spec_output *spec = &job->spec->outputs[i];
-		const struct target *target;
-		struct run_output *o;
+	for (size_t i = 0; i < job->spec->n_outputs; i++)
+		if (job->spec->outputs[i].type == SPEC_DATASET)
+			job->outputs[job->n_outputs++].spec = &job->spec->outputs[i];
+}
 
-		if (spec->type != SPEC_DATASET)
+static struct dataset_maker maker_of(const struct run_job *job)
+{
+	return (struct dataset_maker){ .run = job->run->uuid,
+		                       .job = job->spec->id,
+		                       .attempt = job->attempt > 0 ? job->attempt : 1 };
+}
+
+int job_open_outputs(struct run_job *job, struct error *err)
+{
+	struct run *run = job->run;
+	const struct dataset_maker maker = maker_of(job);
+
+	for (size_t i = 0; i < job->n_outputs; i++) {
+		struct run_output *o = &job->outputs[i];
+		const struct target *target = map_find(&run->targets, o->spec->ref.text);
+
+		if (o->version.id[0])
 			continue;
-		o = &job->outputs[job->n_outputs];
-		target = map_find(&run->targets, spec->ref.text);
 		history_flush(run);
 		if (datasets_open_version(run->datasets, &target->dataset, "", &maker, &o->version,
 		                          err) < 0)
-			return error_wrap(err, "output '%s' of job '%s'", spec->name,
+			return error_wrap(err, "output '%s' of job '%s'", o->spec->name,
 			                  job->spec->id);
-		o->spec = spec;
-		job->n_outputs++;
-		history_link(job, true, spec->name, &o->version);
+		history_link(job, true, o->spec->name, &o->version);
 	}
+	return 0;
+}
+
+/* From here on no attempt before this one can commit them. */
+static int hand_over_outputs(struct run_job *job, struct error *err)
+{
+	const struct dataset_maker maker = maker_of(job);
+
+	history_flush(job->run);
+	for (size_t i = 0; i < job->n_outputs; i++)
+		if (datasets_hand_over(job->run->datasets, &job->outputs[i].version, &maker, err) <
+		    0)
+			return error_wrap(err, "output '%s'", job->outputs[i].spec->name);
 	return 0;
 }
 
@@ -181,8 +209,9 @@ static void prepare_input(struct work *work)
 
 static struct piece *add_piece(struct run_job *job)
 {
-	struct piece *p = &job->live->pieces[job->live->pending++];
+	struct piece *p = &job->live->pieces[job->live->n_pieces++];
 
+	job->live->pending++;
 	p->job = job;
 	p->lock = -1;
 	return p;
@@ -193,28 +222,38 @@ static int begin_attempt(struct run_job *job, struct error *err)
 	int rc;
 
 	free(job->dir);
-	job->dir = xasprintf("%s/jobs/%s/%d", job->run->dir, job->spec->id, job->attempt);
+	job->dir = job_attempt_dir(job, job->attempt);
 	rc = io_mkdirs(job->dir, 0755);
 	if (rc < 0)
 		return error_sys(err, rc, "cannot make '%s'", job->dir);
+	if (job->attempt > 1 && hand_over_outputs(job, err) < 0)
+		return err->class;
 	return job_request_new(job, &job->live->request, err);
+}
+
+static struct job_work *new_live(const struct run_job *job)
+{
+	struct job_work *live = xcalloc(1, sizeof *live);
+	size_t most = job->spec->n_inputs + job->spec->n_outputs + 1;
+
+	live->pieces = xcalloc(most, sizeof *live->pieces);
+	return live;
 }
 
 void job_start(struct run_job *job)
 {
 	struct run *run = job->run;
-	struct job_work *live = xcalloc(1, sizeof *live);
+	struct job_work *live = new_live(job);
 	struct image_pin *image = run_image(run, job->spec);
-	size_t most = job->spec->n_inputs + job->spec->n_outputs + 1;
+	struct error err;
 
 	job->live = live;
 	job->attempt++;
 	job->started_ms = clock_mono_ms();
 	live->since_ms = job->started_ms;
-	live->pieces = xcalloc(most, sizeof *live->pieces);
 	job_enter(job, JOB_PREPARING);
-	if (begin_attempt(job, &live->error) < 0) {
-		job_end(job, JOB_ERROR, "%s", live->error.msg);
+	if (begin_attempt(job, &err) < 0) {
+		job_end(job, JOB_ERROR, "%s", err.msg);
 		return;
 	}
 	live->request->request.progress = &live->progress;
@@ -229,7 +268,7 @@ void job_start(struct run_job *job)
 		if (!pin->tree)
 			add_piece(job)->pin = pin;
 	}
-	for (unsigned i = 0; i < live->pending; i++)
+	for (size_t i = 0; i < live->n_pieces; i++)
 		work_start(run->loop, &live->pieces[i].work,
 		           live->pieces[i].pin ? prepare_input : prepare_image, piece_done);
 	if (live->pending == 0)
@@ -327,24 +366,28 @@ static void start_commit(struct run_job *job)
 
 	live->progress = (struct progress){ 0 };
 	live->since_ms = clock_mono_ms();
-	memset(live->pieces, 0,
-	       (job->spec->n_inputs + job->spec->n_outputs + 1) * sizeof *live->pieces);
+	memset(live->pieces, 0, live->n_pieces * sizeof *live->pieces);
+	live->n_pieces = 0;
 	for (size_t i = 0; i < job->n_outputs; i++) {
-		struct piece *p = add_piece(job);
+		struct piece *p;
 
+		if (job->outputs[i].version.committed)
+			continue;
+		p = add_piece(job);
 		p->output = &job->outputs[i];
 		p->path = xasprintf("%s/outputs/%s", job->dir, p->output->spec->name);
-		work_start(job->run->loop, &p->work, commit_output, piece_done);
 	}
+	for (size_t i = 0; i < live->n_pieces; i++)
+		work_start(job->run->loop, &live->pieces[i].work, commit_output, piece_done);
+	if (live->n_pieces == 0)
+		job_advance(job);
 }
 
 /* All bytes are in the store and durable; one record each makes them versions. */
 static int record_versions(struct run_job *job, struct error *err)
 {
 	struct run *run = job->run;
-	struct dataset_maker maker = { .run = run->uuid,
-		                       .job = job->spec->id,
-		                       .attempt = job->attempt };
+	struct dataset_maker maker = maker_of(job);
 	const char **inputs = xcalloc(job->spec->n_inputs + 1, sizeof *inputs);
 	size_t n = 0;
 	int rc = 0;
@@ -356,7 +399,7 @@ static int record_versions(struct run_job *job, struct error *err)
 			inputs[n++] = xasprintf("%s:%s", pin->version.dataset, pin->version.id);
 	}
 	maker.inputs = inputs;
-	for (size_t i = 0; rc == 0 && i < job->n_outputs; i++) {
+	for (size_t i = 0; rc == 0 && i < job->live->n_pieces; i++) {
 		struct piece *p = &job->live->pieces[i];
 
 		history_flush(run); /* a record is not changed inside a transaction */
@@ -376,7 +419,7 @@ static int record_versions(struct run_job *job, struct error *err)
 
 static void release_locks(struct run_job *job)
 {
-	for (size_t i = 0; i < job->n_outputs; i++)
+	for (size_t i = 0; i < job->live->n_pieces; i++)
 		cleanup_fd(&job->live->pieces[i].lock);
 }
 
@@ -443,6 +486,26 @@ static void after_failure(struct run_job *job)
 		job_end(job, JOB_FAILED, "exit code %d", r->exit_code);
 }
 
+static void after_success(struct run_job *job)
+{
+	struct job_work *live = job->live;
+
+	if (!live->checked) {
+		notice_undeclared(job);
+		if (check_outputs(job, &live->error) < 0) {
+			job_end(job, JOB_FAILED, "%s", live->error.msg);
+			return;
+		}
+	}
+	if (job->n_outputs == 0) {
+		job_end(job, JOB_SUCCEEDED, NULL);
+		return;
+	}
+	job_enter(job, JOB_COMMITTING);
+	history_flush(job->run); /* before a commit takes the directories that were checked */
+	start_commit(job);
+}
+
 static void after_running(struct run_job *job)
 {
 	struct job_work *live = job->live;
@@ -454,15 +517,7 @@ static void after_running(struct run_job *job)
 	} else if (job->stopping) { /* however it ended: it may not have done all its work */
 		job_end(job, JOB_CANCELED, NULL);
 	} else if (r->end == ATTEMPT_EXITED && r->exit_code == 0) {
-		notice_undeclared(job);
-		if (check_outputs(job, &live->error) < 0) {
-			job_end(job, JOB_FAILED, "%s", live->error.msg);
-		} else if (job->n_outputs == 0) {
-			job_end(job, JOB_SUCCEEDED, NULL);
-		} else {
-			job_enter(job, JOB_COMMITTING);
-			start_commit(job);
-		}
+		after_success(job);
 	} else {
 		after_failure(job);
 	}
@@ -500,4 +555,54 @@ static void job_advance(struct run_job *job)
 	case JOB_SKIPPED:
 		abort(); /* a job that is not on its way has no work to come back */
 	}
+}
+
+/* --- after another runner -------------------------------------------------------------------- */
+
+/* Committed, or in the store for good: what the job left in its directories is not needed. */
+static bool outputs_are_taken(const struct run_job *job)
+{
+	bool all = job->n_outputs > 0;
+
+	for (size_t i = 0; i < job->n_outputs; i++)
+		all &= job->outputs[i].version.committed ||
+		       datasets_is_taken(job->run->datasets, &job->outputs[i].version);
+	return all;
+}
+
+void job_adopt(struct run_job *job, bool committing)
+{
+	const struct attempt_hooks hooks = { .on_end = on_end, .arg = job };
+	struct image_pin *image = run_image(job->run, job->spec);
+	struct job_work *live = new_live(job);
+	struct error err;
+	int rc = 0;
+
+	live->checked = committing;
+	live->taken = committing && outputs_are_taken(job);
+	if (!live->taken)
+		rc = executor_adopt(job->run->executor, job->dir, image ? image->digest : NULL,
+		                    &hooks, &live->attempt, &err);
+	if (rc == SLUICE_NOT_FOUND) {
+		free(live->pieces);
+		free(live);
+		return;
+	}
+	if (rc < 0)
+		live->error = err;
+	job->live = live;
+	job->state = JOB_PREPARING;
+}
+
+void job_follow(struct run_job *job)
+{
+	struct job_work *live = job->live;
+
+	if (live->error.class != 0) {
+		job_end(job, JOB_ERROR, "%s", live->error.msg);
+		return;
+	}
+	job_enter(job, JOB_RUNNING);
+	if (live->taken)
+		after_success(job);
 }

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -19,18 +21,28 @@ static int read_pid(int fd, int *ret_pid)
 
 	if (rc < 0)
 		return rc;
-	if (text.len > 0 && text.buf[text.len - 1] == '\n')
-		text.buf[--text.len] = '\0';
+	if (text.len > 0) /* behind it may stand what is left of a longer number */
+		text.buf[strcspn(text.buf, "\n")] = '\0';
 	if (!parse_u64(strbuf_str(&text), INT_MAX, &pid) || pid < 2)
 		return -EINVAL;
 	*ret_pid = (int)pid;
 	return 0;
 }
 
+int run_lock_sign(int lock)
+{
+	char text[24];
+	int len = snprintf(text, sizeof text, "%d\n", (int)getpid());
+
+	if (pwrite(lock, text, (size_t)len, 0) != len || ftruncate(lock, len) != 0)
+		return -errno;
+	return 0;
+}
+
 int run_owner(const char *home, const char *uuid, enum owner *ret_owner, int *ret_pid,
               struct error *err)
 {
-	AUTO_FREE char *path = xasprintf("%s/runs/%s/lock", home, uuid);
+	AUTO_FREE char *path = xasprintf("%s/runs/%s/" RUN_LOCK, home, uuid);
 	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int rc;
 

@@ -7,6 +7,11 @@
 #include "base/error.h"
 #include "catalog/catalog.h"
 
+#define RUN_LOCK "lock"
+
+/* Writes this process's id into the lock that it holds. */
+int run_lock_sign(int lock) MUST_USE;
+
 enum owner {
 	OWNER_NONE,  /* nobody: a runner that died, or one that is done */
 	OWNER_ALIVE, /* see *ret_pid */

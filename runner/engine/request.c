@@ -45,6 +45,10 @@ static int fill_env(struct job_request *jr, struct error *err)
 
 		if (secret) {
 			value = map_find(o->secrets, secret);
+			if (!value) /* only of a run that was left: run_new() has looked */
+				return error_set(err, SLUICE_INVALID,
+				                 "secret '%s' of job '%s' was not given again",
+				                 secret, job->id);
 			jr->secrets[n_secrets++] = value;
 		} else if (action_value(value, &o->context, &value, err) < 0) {
 			return error_wrap(err, "variable '%s' of job '%s'", job->env[i].name,

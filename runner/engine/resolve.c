@@ -269,8 +269,7 @@ static int check_secrets(const struct run *run, struct error *err)
 	return rc;
 }
 
-/* Builds every step once, so that a value that cannot be had is found before anything starts. */
-static int check_steps(const struct run *run, struct error *err)
+int run_check_steps(const struct run *run, struct error *err)
 {
 	const struct spec *spec = run->options->spec;
 
@@ -293,7 +292,7 @@ int run_resolve(struct run *run, struct error *err)
 	if (rc == 0)
 		rc = check_secrets(run, err);
 	if (rc == 0)
-		rc = check_steps(run, err);
+		rc = run_check_steps(run, err);
 	for (size_t i = 0; rc == 0 && i < spec->n_jobs; i++)
 		rc = resolve_job(run, spec->jobs[i], err);
 	return rc;

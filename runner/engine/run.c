@@ -14,6 +14,8 @@
 #include "base/lock.h"
 #include "base/xalloc.h"
 #include "engine/internal.h"
+#include "engine/left_internal.h"
+#include "engine/owner.h"
 
 void run_notice(struct run *run, const char *fmt, ...)
 {
@@ -118,12 +120,11 @@ void run_order(const struct run *run, run_order_fn *fn, void *arg)
 
 /* --- its life -------------------------------------------------------------------------------- */
 
-int run_new(uv_loop_t *loop, struct datasets *datasets, struct executor *executor,
-            const struct run_options *options, const struct run_hooks *hooks, struct run **ret_run,
-            struct error *err)
+struct run *run_alloc(uv_loop_t *loop, struct datasets *datasets, struct executor *executor,
+                      const struct run_options *options, const struct run_hooks *hooks,
+                      const char *uuid)
 {
 	struct run *run = xcalloc(1, sizeof *run);
-	int rc;
 
 	run->loop = loop;
 	run->datasets = datasets;
@@ -138,9 +139,21 @@ int run_new(uv_loop_t *loop, struct datasets *datasets, struct executor *executo
 		run->jobs[i].spec = options->spec->jobs[i];
 		run->jobs[i].run = run;
 	}
-	id_new_uuid(run->uuid);
+	if (uuid)
+		memcpy(run->uuid, uuid, sizeof run->uuid);
+	else
+		id_new_uuid(run->uuid);
 	run->dir = xasprintf("%s/runs/%s", options->home, run->uuid);
-	rc = run_resolve(run, err);
+	return run;
+}
+
+int run_new(uv_loop_t *loop, struct datasets *datasets, struct executor *executor,
+            const struct run_options *options, const struct run_hooks *hooks, struct run **ret_run,
+            struct error *err)
+{
+	struct run *run = run_alloc(loop, datasets, executor, options, hooks, NULL);
+	int rc = run_resolve(run, err);
+
 	if (rc < 0) {
 		run_free(run);
 		return rc;
@@ -183,17 +196,17 @@ void run_free(struct run *run)
 static int take_ownership(struct run *run, struct error *err)
 {
 	AUTO_FD int dirfd = -1;
-	char pid[24];
 	int rc = io_mkdirs(run->dir, 0755);
 
 	dirfd = rc < 0 ? -1 : open(run->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		return error_sys(err, rc < 0 ? rc : errno, "cannot make '%s'", run->dir);
-	run->lock = lock_take(dirfd, "lock", LOCK_EXCLUSIVE, false);
+	run->lock = lock_take(dirfd, RUN_LOCK, LOCK_EXCLUSIVE, false);
 	if (run->lock < 0)
 		return error_sys(err, run->lock, "cannot lock '%s'", run->dir);
-	rc = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
-	rc = io_write_all(run->lock, pid, (size_t)rc);
+	rc = run_lock_sign(run->lock);
+	if (rc == 0)
+		rc = plan_write(run, dirfd);
 	if (rc == 0)
 		rc = io_put_file_fast(dirfd, "workflow.yaml", run->options->text,
 		                      strlen(run->options->text), 0644);
@@ -269,6 +282,7 @@ static int start(struct run *run, struct error *err)
 		rc = record_run(run, err);
 	}
 	for (size_t i = 0; rc == 0 && i < run_n_jobs(run); i++) {
+		job_list_outputs(&run->jobs[i]);
 		rc = job_open_outputs(&run->jobs[i], err);
 		history_job(&run->jobs[i]);
 	}
@@ -282,7 +296,8 @@ static void drop_open_versions(struct run *run)
 			const struct dataset_version *v = &run->jobs[i].outputs[k].version;
 			struct error err;
 
-			if (!v->committed && datasets_drop_version(run->datasets, v, &err) < 0)
+			if (v->id[0] && !v->committed &&
+			    datasets_drop_version(run->datasets, v, &err) < 0)
 				run_notice(run, "cannot drop version '%s:%s': %s", v->dataset,
 				           v->id, err.msg);
 		}
@@ -293,14 +308,14 @@ static void remove_leftovers(struct work *work)
 {
 	struct run *run = container_of(work, struct run, cleanup);
 
-	for (size_t i = 0; i < run_n_jobs(run); i++) {
-		AUTO_FD int dirfd =
-			run->jobs[i].dir ? open(run->jobs[i].dir, O_PATH | O_DIRECTORY | O_CLOEXEC)
-					 : -1;
+	for (size_t i = 0; i < run_n_jobs(run); i++)
+		for (int attempt = 1; attempt <= run->jobs[i].attempt; attempt++) {
+			AUTO_FREE char *dir = job_attempt_dir(&run->jobs[i], attempt);
+			AUTO_FD int dirfd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-		if (dirfd >= 0)
-			(void)!io_remove_tree(dirfd, "outputs"); /* what stays is swept later */
-	}
+			if (dirfd >= 0)
+				(void)!io_remove_tree(dirfd, "outputs");
+		}
 }
 
 static void on_turn_closed(uv_handle_t *handle)
@@ -394,18 +409,37 @@ static void end_unstarted(struct run *run, const struct error *err)
 	history_flush(run);
 }
 
+void run_sched_restore(struct run *run, const enum sched_was *was)
+{
+	sched_restore(&run->sched, run->options->spec, was, skip_job, run);
+}
+
+/* What the last runner would have done next. */
+static void resume_stopping(struct run *run)
+{
+	run->cancel_signal = run->left->cancel_signal;
+	if (run->cancel_signal || (run->options->fail_fast && run->n_failed + run->n_error > 0))
+		stop_all(run, false);
+}
+
 static int begin(struct run *run, struct error *err)
 {
-	int rc = start(run, err);
+	int rc;
 
+	sched_init(&run->sched, run->options->spec, run->options->jobs);
+	run->advancing = true; /* until it is all there */
+	rc = run->left ? run_resume_start(run, err) : start(run, err);
 	history_flush(run);
 	if (rc < 0) {
-		end_unstarted(run, err);
+		if (!run->left)
+			end_unstarted(run, err);
 		return rc;
 	}
 	(void)uv_prepare_init(run->loop, &run->turn);
 	(void)uv_prepare_start(&run->turn, on_turn);
-	sched_init(&run->sched, run->options->spec, run->options->jobs);
+	if (run->left)
+		resume_stopping(run);
+	run->advancing = false;
 	run_advance(run);
 	return 0;
 }
@@ -445,6 +479,8 @@ void run_cancel(struct run *run, int signal)
 	if (!run->started || run->finishing)
 		return;
 	run->cancel_signal = signal;
+	if (!again)
+		history_canceling(run);
 	stop_all(run, again);
 	run_advance(run);
 }

@@ -121,6 +121,35 @@ static void take_users_along(struct sched *s, size_t job, sched_skip_fn *on_skip
 	}
 }
 
+static uint32_t count_blockers(const struct spec_job *job, const enum sched_was *was)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < job->n_needs; i++)
+		n += was[job->needs[i]->index] != SCHED_SUCCEEDED;
+	return n;
+}
+
+void sched_restore(struct sched *s, const struct spec *spec, const enum sched_was *was,
+                   sched_skip_fn *on_skip, void *arg)
+{
+	s->n_ready = 0;
+	for (size_t i = 0; i < s->n; i++) {
+		bool ended = was[i] == SCHED_SUCCEEDED || was[i] == SCHED_OTHERWISE;
+
+		s->n_left -= ended;
+		s->n_running += was[i] == SCHED_RUNNING;
+		s->blockers[i] = ended                     ? SCHED_GONE
+		                 : was[i] == SCHED_RUNNING ? 0
+		                                           : count_blockers(spec->jobs[i], was);
+		if (was[i] == SCHED_WAITING && s->blockers[i] == 0)
+			heap_push(s, (uint32_t)i);
+	}
+	for (size_t i = 0; i < s->n; i++)
+		if (was[i] == SCHED_OTHERWISE)
+			take_users_along(s, i, on_skip, arg);
+}
+
 void sched_done(struct sched *s, size_t job, bool ok, sched_skip_fn *on_skip, void *arg)
 {
 	assert(s->n_running > 0 && s->blockers[job] == 0);

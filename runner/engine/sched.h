@@ -36,12 +36,25 @@ struct sched {
 void sched_init(struct sched *s, const struct spec *spec, size_t limit);
 void sched_release(struct sched *s);
 
+/* How far the jobs of a run that another runner has left had come. */
+enum sched_was {
+	SCHED_WAITING,
+	SCHED_RUNNING, /* as if sched_next() had given it */
+	SCHED_SUCCEEDED,
+	SCHED_OTHERWISE, /* it ended, but did not succeed */
+};
+
+typedef void sched_skip_fn(void *arg, size_t job);
+
+/* After sched_init().  on_skip as in sched_done(), for what waits and can no longer run. */
+void sched_restore(struct sched *s, const struct spec *spec, const enum sched_was *was,
+                   sched_skip_fn *on_skip, void *arg);
+
 /* Takes the next job that may start now. */
 bool sched_next(struct sched *s, size_t *ret_job);
 
 /* A running job has ended.  If not ok, on_skip is called once for each job that can no longer run;
  * it must not call back. */
-typedef void sched_skip_fn(void *arg, size_t job);
 void sched_done(struct sched *s, size_t job, bool ok, sched_skip_fn *on_skip, void *arg);
 
 /* Nothing more starts: on_skip is called for each job that has not started. */

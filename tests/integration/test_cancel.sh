@@ -1,4 +1,4 @@
-# Stopping a run, and what a dead runner leaves to the next one.
+# Stopping a run.
 
 sleeper() {
 	{
@@ -90,74 +90,6 @@ test_runs_cancel() {
 	local got=0
 	wait "$runner" || got=$?
 	[ "$got" -ne 0 ] || fail 'a canceled run must not exit 0'
-	nothing_left
-}
-
-test_killed_runner_shows() {
-	sleeper
-	start
-	ok runs list
-	says out '| RUNNING |'
-	kill -KILL "$runner"
-	wait "$runner" || true
-	ok runs list
-	says out '| ERROR '
-	silent out RUNNING
-	ok runs show
-	matches out 'Status +\| ERROR'
-	says out "its runner died: the next 'sluice run' ends what it left"
-	ok runs show latest --json
-	same "$(jq -r .status.phase out)" ERROR
-	ok runs list --json
-	same "$(jq -r '.[0].status.message' out)" "its runner died: the next 'sluice run' ends what it left"
-	# Looking changes nothing: the sweep still finds the run.
-	printf 'jobs: {a: {uses: container@v1, with: {image: "bash:5", args: ["true"]}}}' >next.yaml
-	ok run next.yaml
-	says err 'was left by a runner that died'
-	nothing_left
-}
-
-# What an ordinary next run does for one whose runner was killed.
-test_next_run_sweeps_after_kill() {
-	sleeper
-	start
-	kill -KILL "$runner"
-	wait "$runner" || true
-	cp out killed.out
-	printf 'jobs:\n  a:\n    uses: script@v1\n    with: {image: "bash:5", script: "echo fine"}\n' >next.yaml
-	ok run next.yaml
-	says out 'a | fine'
-	nothing_left
-	same "$(versions slept)" 0
-	ok runs list
-	silent out RUNNING
-}
-
-# A runner that is killed before its shim has said which process it is.
-test_newborn_shim_of_a_killed_runner() {
-	cat >slow-shim <<END
-#!/bin/bash
-# Shims are also started to try the runtime.
-if [[ \$PWD == */jobs/sleep/1 ]]; then
-	echo \$\$ >'$PWD/pid'
-	until [ -e '$PWD/go' ]; do sleep 0.05; done
-fi
-exec '${SLUICE%/*}/sluice-shim' "\$@"
-END
-	chmod +x slow-shim
-	sleeper
-	printf 'jobs: {a: {uses: container@v1, with: {image: "bash:5", args: ["true"]}}}' >next.yaml
-	SLUICE_SHIM=$PWD/slow-shim "$SLUICE" run sleep.yaml >out 2>err &
-	runner=$!
-	wait_for 30 test -s pid
-	kill -KILL "$runner"
-	wait "$runner" || true
-	same "$(find "$SLUICE_HOME/runs" -name shim.json)" ''
-	runner=
-	ok run next.yaml
-	says err 'was left by a runner that died'
-	touch go # it learns that it is not wanted any more
-	wait_for 30 grep -rq error "$SLUICE_HOME/runs" --include=exit.json
 	nothing_left
 }
 

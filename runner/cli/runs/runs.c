@@ -15,6 +15,7 @@
 #include "base/parse.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
+#include "cli/runs/left.h"
 #include "cli/runs/one_run.h"
 #include "cli/runs/run_json.h"
 #include "cli/show.h"
@@ -66,7 +67,8 @@ static struct catalog_run as_it_is(const struct listing *l, const struct catalog
 
 	if (run_is_lost(l->catalog, l->home, row)) {
 		run.phase = "ERROR";
-		run.message = "its runner died: the next 'sluice run' ends what it left";
+		run.message =
+			"its runner died: 'sluice runs resume' or the next 'sluice run' goes on with it";
 	}
 	return run;
 }
@@ -293,11 +295,7 @@ static int ask_to_stop(const char *home, const char *uuid, struct error *err)
 	if (rc < 0)
 		return rc;
 	if (owner == OWNER_NONE || fd < 0 || again != pid)
-		return error_set(
-			err, SLUICE_NOT_FOUND,
-			"no runner owns run '%s' any more: the next 'sluice run' ends what "
-			"is left of it",
-			uuid);
+		return error_set(err, SLUICE_NOT_FOUND, "no runner owns run '%s' any more", uuid);
 	if (syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0) != 0)
 		return error_sys(err, errno, "cannot stop the runner (process %d)", pid);
 	return 0;
@@ -320,6 +318,11 @@ static int run_cancel(struct cli *cli, const struct cli_args *args)
 	                         run.phase);
 	if (rc == 0)
 		(void)printf("Canceling run: %s\n", run.uuid);
+	if (rc == SLUICE_NOT_FOUND) {
+		rc = left_run_cancel(cli, run.uuid, &err);
+		if (rc == 0)
+			(void)printf("Canceled run: %s\n", run.uuid);
+	}
 	one_run_release(&run);
 	return rc < 0 ? cli_fail(&err) : CLI_OK;
 }
@@ -328,7 +331,8 @@ const struct cli_command cmd_runs_cancel = {
 	.words = "runs cancel",
 	.arguments = "RUN",
 	.summary = "Stop a run: its jobs are asked to end, then made to.",
-	.help = "RUN is named as in 'sluice runs show'.",
+	.help = "What is left of a run whose runner was killed is ended at once. RUN is named as in "
+		"'sluice runs show'.",
 	.min_rest = 1,
 	.max_rest = 1,
 	.complete = { COMPLETE_UNFINISHED_RUN },
@@ -344,7 +348,7 @@ static int delete_run(const char *home, struct catalog *catalog, const char *uui
 	AUTO_FREE char *path = xasprintf("%s/runs", home);
 	AUTO_FD int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	AUTO_FD int run = dir < 0 ? -1 : io_open_beneath(dir, uuid, O_RDONLY | O_DIRECTORY, 0);
-	AUTO_FD int lock = run < 0 ? -1 : lock_take(run, "lock", LOCK_EXCLUSIVE, false);
+	AUTO_FD int lock = run < 0 ? -1 : lock_take(run, RUN_LOCK, LOCK_EXCLUSIVE, false);
 	int rc;
 
 	if (lock == -EWOULDBLOCK)
@@ -375,8 +379,8 @@ static int run_delete(struct cli *cli, const struct cli_args *args)
 	/* Without its directory nothing could find the containers that still run. */
 	if (rc == 0 && owner == OWNER_NONE && one_run_is_unfinished(&run))
 		rc = error_set(&err, SLUICE_INVALID,
-		               "run '%s' was left unfinished by a runner that died: the next "
-		               "'sluice run' ends what is left of it, then it can be deleted",
+		               "run '%s' was left unfinished by a runner that died: 'sluice runs "
+		               "resume' goes on with it, 'sluice runs cancel' ends it",
 		               run.uuid);
 	if (rc == 0)
 		rc = delete_run(home, catalog, run.uuid, &err);

@@ -1,4 +1,5 @@
-/* sluice run: from a file to committed versions. */
+/* sluice run: from a file to committed versions; and sluice runs resume, which goes on with that.
+ */
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,11 +13,13 @@
 #include "base/parse.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
+#include "cli/runs/left.h"
+#include "cli/runs/one_run.h"
 #include "cli/view/view.h"
 #include "cli/workflow/diags.h"
 #include "cli/workflow/event.h"
 #include "cli/workflow/secrets.h"
-#include "engine/sweep.h"
+#include "engine/left.h"
 #include "executor/oci.h"
 #include "loop/work.h"
 
@@ -25,6 +28,35 @@ enum {
 	MAX_AT_ONCE = 4096,
 	DEFAULT_GRACE_S = 10,
 };
+
+/* Of run and of resume. */
+#define OPTIONS_SECRETS                                                                            \
+	{ .name = "secret",                                                                        \
+	  .value = "NAME=VALUE",                                                                   \
+	  .help = "A secret for secret:NAME.",                                                     \
+	  .repeatable = true },                                                                    \
+		{ .name = "secret-env",                                                            \
+		  .value = "NAME[=VARIABLE]",                                                      \
+		  .help = "A secret from the environment; variable NAME unless another is named.", \
+		  .repeatable = true },                                                            \
+	{                                                                                          \
+		.name = "env-file", .value = "FILE",                                               \
+		.help = "Secrets from a file of NAME=VALUE lines.", .repeatable = true,            \
+		.complete = COMPLETE_FILE                                                          \
+	}
+#define OPTION_PROGRESS                                                                                  \
+	{                                                                                                \
+		.name = "progress", .value = "auto|plain|live",                                          \
+		.help = "Log lines as they come, or above a block that shows what each job does (auto: " \
+			"live on a terminal)."                                                           \
+	}
+#define OPTION_RUNTIME                                                                                  \
+	{                                                                                               \
+		.name = "runtime", .value = "PATH",                                                     \
+		.help = "The OCI runtime (default: $SLUICE_RUNTIME, else crun or runc, the first that " \
+			"works).",                                                                      \
+		.complete = COMPLETE_FILE                                                               \
+	}
 
 static const struct cli_option options[] = {
 	{ .name = "name",
@@ -59,19 +91,7 @@ static const struct cli_option options[] = {
 	  .help = "An output dataset that does not exist is an error; else it is created." },
 	{ .name = "strict-inputs",
 	  .help = "Mount inputs read-only; else each job may write to a private view of them." },
-	{ .name = "secret",
-	  .value = "NAME=VALUE",
-	  .help = "A secret for secret:NAME.",
-	  .repeatable = true },
-	{ .name = "secret-env",
-	  .value = "NAME[=VARIABLE]",
-	  .help = "A secret from the environment; variable NAME unless another is named.",
-	  .repeatable = true },
-	{ .name = "env-file",
-	  .value = "FILE",
-	  .help = "Secrets from a file of NAME=VALUE lines.",
-	  .repeatable = true,
-	  .complete = COMPLETE_FILE },
+	OPTIONS_SECRETS,
 	{ .name = "event",
 	  .value = "FILE",
 	  .help = "JSON with github.url and github.ref for context.event; else the git checkout in "
@@ -80,15 +100,8 @@ static const struct cli_option options[] = {
 	{ .name = "network",
 	  .value = "host|none",
 	  .help = "The network that jobs see (default: host)." },
-	{ .name = "progress",
-	  .value = "auto|plain|live",
-	  .help = "Log lines as they come, or above a block that shows what each job does (auto: "
-	          "live on a terminal)." },
-	{ .name = "runtime",
-	  .value = "PATH",
-	  .help = "The OCI runtime (default: $SLUICE_RUNTIME, else crun or runc, the first that "
-	          "works).",
-	  .complete = COMPLETE_FILE },
+	OPTION_PROGRESS,
+	OPTION_RUNTIME,
 	{ .name = "grace",
 	  .value = "SECONDS",
 	  .help = "From SIGTERM to SIGKILL when a job is stopped (default: 10)." },
@@ -116,6 +129,8 @@ struct session {
 	struct executor *executor;
 	struct view *view;
 	struct run *run;
+	struct left *left;           /* what is gone on with */
+	struct left_runs *left_runs; /* of others, beside this one */
 	uv_signal_t signals[3];
 	bool canceled;
 	struct error err;
@@ -395,6 +410,8 @@ static void on_signal(uv_signal_t *handle, int signum)
 		                                      : "stopping; a second signal kills at once");
 	s->canceled = true;
 	run_cancel(s->run, signum);
+	if (s->left_runs)
+		left_runs_leave(s->left_runs);
 }
 
 static void watch_signals(struct session *s)
@@ -428,21 +445,9 @@ static int open_executor(struct session *s)
 	return 0;
 }
 
-static int run_it(struct session *s, struct datasets *datasets)
+static int start_and_wait(struct session *s)
 {
-	struct run_hooks hooks = view_hooks(s->view);
-
-	if (!args_has(s->args, "dry-run") && sweep_dead_runs(s->options.home, datasets, s->executor,
-	                                                     view_notice, s->view, &s->err) < 0)
-		return fail(s);
-	if (run_new(&s->loop, datasets, s->executor, &s->options, &hooks, &s->run, &s->err) < 0)
-		return fail(s);
-	if (args_has(s->args, "dry-run")) {
-		if (s->cli->json || !s->cli->quiet)
-			view_plan(s->view, s->run, s->workflow);
-		return 0;
-	}
-	view_begin(s->view, s->run, s->workflow);
+	view_begin(s->view, s->run, s->options.workflow);
 	watch_signals(s);
 	if (run_start(s->run, &s->err) < 0)
 		return fail(s);
@@ -453,6 +458,29 @@ static int run_it(struct session *s, struct datasets *datasets)
 	}
 	if (!run_error(s->run) || s->err.class == SLUICE_CANCELED)
 		s->status = run_exit_status(s->run);
+	return 0;
+}
+
+static int run_it(struct session *s, struct datasets *datasets)
+{
+	struct run_hooks hooks = view_hooks(s->view);
+
+	if (run_new(&s->loop, datasets, s->executor, &s->options, &hooks, &s->run, &s->err) < 0)
+		return fail(s);
+	if (args_has(s->args, "dry-run")) {
+		if (s->cli->json || !s->cli->quiet)
+			view_plan(s->view, s->run, s->workflow);
+		return 0;
+	}
+	if (left_runs_go_on(&s->loop, datasets_catalog(datasets), s->options.home,
+	                    args_get(s->args, "runtime"), view_notice, s->view, &s->left_runs,
+	                    &s->err) < 0)
+		return fail(s);
+	if (start_and_wait(s) < 0)
+		return s->err.class;
+	if (s->status < 128)
+		left_runs_wait(s->left_runs);
+	(void)uv_run(&s->loop, UV_RUN_DEFAULT);
 	return 0;
 }
 
@@ -495,6 +523,8 @@ static void session_release(struct session *s)
 	uv_walk(&s->loop, close_handle, NULL);
 	(void)uv_run(&s->loop, UV_RUN_DEFAULT);
 	run_free(s->run);
+	left_free(s->left);
+	left_runs_free(s->left_runs);
 	executor_free(s->executor);
 	view_free(s->view);
 	(void)uv_loop_close(&s->loop);
@@ -547,4 +577,96 @@ const struct cli_command cmd_run = {
 	.complete = { COMPLETE_FILE },
 	.options = options,
 	.run = run,
+};
+
+/* --- resume --------------------------------------------------------------------------------- */
+
+static int take_left(struct session *s, struct datasets *datasets)
+{
+	struct catalog *catalog = datasets_catalog(datasets);
+	struct one_run run;
+	int rc = one_run_find(catalog, args_rest(s->args, 0), &run, &s->err);
+
+	if (rc < 0)
+		return fail(s);
+	rc = left_take(catalog, s->options.home, run.uuid, &s->left, &s->err);
+	one_run_release(&run);
+	return rc < 0 ? fail(s) : 0;
+}
+
+static int read_left(struct session *s)
+{
+	const char *home = s->options.home;
+
+	if (left_options(s->left, &s->options, &s->err) < 0)
+		return fail(s);
+	s->options.home = home;
+	s->options.secrets = &s->secrets;
+	s->doc = spec_parse(s->options.text, strlen(s->options.text));
+	if (!s->doc || !s->doc->spec)
+		return fail_with(s, SLUICE_INVALID,
+		                 "this sluice does not understand the workflow of run '%s'",
+		                 args_rest(s->args, 0));
+	s->options.spec = s->doc->spec;
+	read_proxies(s);
+	return read_secrets(s);
+}
+
+static int session_resume(struct session *s)
+{
+	struct run_hooks hooks;
+	struct datasets *datasets;
+
+	if (make_view(s) < 0)
+		return s->err.class;
+	hooks = view_hooks(s->view);
+	if (cli_home(s->cli, &s->options.home, &s->err) < 0 ||
+	    cli_open_datasets(s->cli, &datasets, &s->err) < 0)
+		return fail(s);
+	if (take_left(s, datasets) < 0 || read_left(s) < 0 || open_executor(s) < 0)
+		return s->err.class;
+	if (run_resume(&s->loop, datasets, s->executor, &s->options, s->left, &hooks, &s->run,
+	               &s->err) < 0)
+		return fail(s);
+	return start_and_wait(s);
+}
+
+static int resume(struct cli *cli, const struct cli_args *args)
+{
+	struct session s = {
+		.cli = cli, .args = args, .text = STRBUF_INIT(0), .inputs_text = STRBUF_INIT(0)
+	};
+
+	work_init_pool(parallel_cores());
+	(void)uv_loop_init(&s.loop);
+	(void)session_resume(&s);
+	session_release(&s);
+	return s.status;
+}
+
+static const struct cli_option resume_options[] = {
+	{ .name = "json", .help = "Print events, each a line of JSON, as 'sluice run' does." },
+	{ .name = "logs", .help = "With --json: an event for each line that a job prints, too." },
+	OPTIONS_SECRETS,
+	OPTION_PROGRESS,
+	OPTION_RUNTIME,
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_runs_resume = {
+	.words = "runs resume",
+	.arguments = "RUN",
+	.summary = "Go on with a run whose runner was killed.",
+	.help = "The jobs of such a run go on without it: this follows them, commits what they made "
+		"and starts what has yet to start, as 'sluice run' would have. After a restart of "
+		"the machine the jobs that ran start again.\n"
+		"\n"
+		"Secrets are kept nowhere: those that a job needs which has not started are given "
+		"again. RUN is named as in 'sluice runs show'; the exit status is that of 'sluice "
+		"run'.",
+	.min_rest = 1,
+	.max_rest = 1,
+	.complete = { COMPLETE_UNFINISHED_RUN },
+	.options = resume_options,
+	.run = resume,
 };
