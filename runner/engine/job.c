@@ -408,9 +408,12 @@ static int record_versions(struct run_job *job, struct error *err)
 		                            take_fd(&p->lock), err);
 		if (rc < 0)
 			(void)error_wrap(err, "cannot commit output '%s'", p->output->spec->name);
-		else
-			history_link(job, true, p->output->spec->name, &p->output->version);
 	}
+	/* Also those that an earlier runner has committed: it may have died before it said so. */
+	for (size_t i = 0; i < job->n_outputs; i++)
+		if (job->outputs[i].version.committed)
+			history_link(job, true, job->outputs[i].spec->name,
+			             &job->outputs[i].version);
 	while (n > 0)
 		free((void *)(uintptr_t)inputs[--n]);
 	free(inputs);
