@@ -226,20 +226,11 @@ static void on_told(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		end(a);
 }
 
-/* Its mounts went with the shim. */
-static void remove_mount_point(const struct attempt *a)
-{
-	AUTO_FD int dirfd = open(a->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	(void)unlinkat(dirfd, BUNDLE_DIR, AT_REMOVEDIR); /* what stays is swept */
-}
-
 static void child_ended(struct attempt *a)
 {
 	siginfo_t info = { .si_code = 0 };
 
 	(void)waitid(P_PIDFD, (id_t)a->pidfd, &info, WEXITED | WNOHANG); /* it has: see on_gone */
-	remove_mount_point(a);
 	if (!a->ended && !has_result(a))
 		child_lost(a, &info);
 	if (!uv_is_closing((uv_handle_t *)&a->told))

@@ -276,9 +276,11 @@ void rootfs_forget(void)
 		                      names[i]); /* in memory, and gone with the shim at last */
 }
 
-static int remove_all(int dirfd, const char *const *names, size_t n, struct error *err)
+int rootfs_remove(int dirfd, struct error *err)
 {
-	for (size_t i = 0; i < n; i++) {
+	static const char *const names[] = { BUNDLE_DIR, ROOTFS_DIR, VIEWS_DIR };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		int rc = io_remove_tree(dirfd, names[i]);
 
 		if (rc < 0)
@@ -287,23 +289,9 @@ static int remove_all(int dirfd, const char *const *names, size_t n, struct erro
 	return 0;
 }
 
-int rootfs_remove_layers(int dirfd, struct error *err)
+int rootfs_leave(int dirfd, struct error *err)
 {
-	static const char *const names[] = { ROOTFS_DIR, VIEWS_DIR };
-
-	return remove_all(dirfd, names, sizeof names / sizeof names[0], err);
-}
-
-int rootfs_remove(int dirfd, struct error *err)
-{
-	static const char *const names[] = { BUNDLE_DIR, ROOTFS_DIR, VIEWS_DIR };
-
-	return remove_all(dirfd, names, sizeof names / sizeof names[0], err);
-}
-
-int rootfs_undo(int dirfd, struct error *err)
-{
-	if (umount2(BUNDLE_DIR, MNT_DETACH) != 0)
-		return error_sys(err, errno, "cannot unmount '%s'", BUNDLE_DIR);
+	if (umount2(BUNDLE_DIR, MNT_DETACH) != 0 && errno != EINVAL && errno != ENOENT)
+		return error_sys(err, errno, "cannot unmount '" BUNDLE_DIR "'");
 	return rootfs_remove(dirfd, err);
 }

@@ -31,14 +31,10 @@ int rootfs_mount(const struct rootfs *r, struct error *err) MUST_USE;
  * the runtime's copy of that. */
 void rootfs_forget(void);
 
-/* Removes the writable layers, once nothing runs.  The mounts are left to vanish with the shim:
- * unmounting them would cost each job milliseconds. */
-int rootfs_remove_layers(int dirfd, struct error *err) MUST_USE;
+/* Removes everything, within the namespace and once nothing runs. */
+int rootfs_leave(int dirfd, struct error *err) MUST_USE;
 
-/* Removes everything, within the namespace, when no container has run in it. */
-int rootfs_undo(int dirfd, struct error *err) MUST_USE;
-
-/* Removes everything, when the shim has gone: the bundle's mount point too. */
+/* Removes everything, from outside, when the shim has gone and its mounts with it. */
 int rootfs_remove(int dirfd, struct error *err) MUST_USE;
 
 #endif

@@ -555,14 +555,8 @@ static void write_exit_record(struct shim *s)
 }
 
 /* In this order: nothing runs, then it is measured and told, then its traces go. */
-static void finish(struct shim *s)
+static void end_container(struct shim *s)
 {
-	struct error ignored; /* what cannot be removed now, executor_sweep() finds */
-
-	if (s->is_withdrawn) {
-		(void)!rootfs_undo(s->dirfd, &ignored);
-		return;
-	}
 	if (s->orders.cgroup)
 		(void)cgroup_kill(s->orders.cgroup);
 	while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -571,7 +565,15 @@ static void finish(struct shim *s)
 	(void)close(SHIM_TOLD_FD); /* the runner goes on while we clean up */
 	if (s->orders.cgroup)
 		(void)cgroup_remove(s->orders.cgroup);
-	(void)!rootfs_remove_layers(s->dirfd, &ignored);
+}
+
+static void finish(struct shim *s)
+{
+	struct error ignored; /* what cannot be removed now, executor_sweep() finds */
+
+	if (!s->is_withdrawn)
+		end_container(s);
+	(void)!rootfs_leave(s->dirfd, &ignored);
 }
 
 static int open_all(struct shim *s, struct error *err)
