@@ -30,6 +30,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_runs_resume,
 	&cmd_runs_cancel,
 	&cmd_runs_delete,
+	&cmd_store_gc,
 	&cmd_doctor,
 	&cmd_completion,
 	NULL,
@@ -42,6 +43,7 @@ const struct cli_group cli_groups[] = {
 	{ "datasets files", "The files of a dataset version." },
 	{ "datasets tags", "Names that stand for a version, and can be moved." },
 	{ "images", "Container images that are kept on this machine." },
+	{ "store", "The bytes of all versions: what is damaged, what is not needed." },
 	{ "runs", "What was run: states, logs, results." },
 	{ NULL, NULL },
 };

@@ -27,6 +27,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "catalog/catalog.h"
+#include "store/gc.h"
 #include "store/store.h"
 
 struct datasets;
@@ -161,6 +162,23 @@ int datasets_delete(struct datasets *d, const struct dataset *dataset, unsigned 
  */
 int datasets_confirm(struct datasets *d, const struct dataset_version *v,
                      struct error *err) MUST_USE;
+
+struct datasets_gc_how {
+	/* Does nobody work for this run any more, or ever again?  Its open versions are dropped. */
+	bool (*is_dead)(void *arg, const char *run);
+	void (*waiting)(void *arg); /* as in gc.h; may be NULL */
+	void *arg;
+	bool dry_run; /* count only */
+};
+
+struct datasets_gc_result {
+	struct gc_result store;
+	uint64_t open_versions; /* of dead runs, dropped */
+};
+
+/* Removes what no version needs, and what processes that died left half made; see gc.h. */
+int datasets_gc(struct datasets *d, const struct datasets_gc_how *how,
+                struct datasets_gc_result *ret_result, struct error *err) MUST_USE;
 
 /* Absolute path of the read-only tree of a committed version; the caller frees it. */
 int datasets_tree(struct datasets *d, const struct dataset_version *v, char **ret_path,

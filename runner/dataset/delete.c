@@ -74,11 +74,20 @@ static int check_version(struct datasets *d, const struct dataset_version *v, un
 	return rc;
 }
 
+static bool is_gone(struct datasets *d, const struct dataset_version *v)
+{
+	struct dataset_version is;
+	struct error ignored;
+
+	return record_get_version(d->store, v->dataset, v->id, &is, &ignored) == SLUICE_NOT_FOUND;
+}
+
 static int delete_committed(struct datasets *d, const struct dataset_version *v, unsigned flags,
                             struct error *err)
 {
 	char path[RECORD_PATH_SIZE];
 	char what[INTENT_SIZE];
+	struct error ignored;
 	AUTO_FD int lock = index_lock_dataset(d, v->dataset, err);
 	int rc = lock < 0 ? lock : check_version(d, v, flags, err);
 
@@ -87,13 +96,12 @@ static int delete_committed(struct datasets *d, const struct dataset_version *v,
 	if (rc < 0)
 		return rc;
 	rc = store_delete_record(d->store, record_version_path(v->dataset, v->id, path), err);
-	if (rc == 0) {
-		struct error ignored; /* a tag of nothing is shown by nobody */
-
-		(void)!tags_delete_of(d, v->dataset, v->id, &ignored);
-		open_remove_leftovers(d, v->dataset, v->id);
-	}
-	index_settle(d, what);
+	/* Whether it went may be another thing than whether all went well; what of the rest cannot
+	 * go now does when the intent is looked at next. */
+	if (is_gone(d, v) && tags_delete_of(d, v->dataset, v->id, &ignored) < 0)
+		d->behind = true;
+	else
+		index_settle(d, what);
 	return rc;
 }
 

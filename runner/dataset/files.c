@@ -100,7 +100,8 @@ int datasets_put(struct datasets *d, const struct dataset_version *v, const char
 	AUTO_FREE char *data = NULL;
 	AUTO_FREE char *to_path = NULL;
 	AUTO_FREE char *tmp_path = xasprintf("%s/tmp", d->home);
-	AUTO_FD int lock = open_lock(d, v, LOCK_SHARED, err);
+	AUTO_FD int shared = store_lock(d->store, LOCK_SHARED, err);
+	AUTO_FD int lock = shared < 0 ? shared : open_lock(d, v, LOCK_SHARED, err);
 	AUTO_FD int to = -1;
 	AUTO_FD int tmp = -1;
 	int rc = lock < 0 ? lock : clean(target, &to_path, err);
@@ -278,6 +279,7 @@ int datasets_each_file(struct datasets *d, const struct dataset_version *v, cons
                        store_entry_fn *fn, void *arg, struct error *err)
 {
 	AUTO_FREE char *plain = NULL;
+	AUTO_FD int shared = -1;
 	AUTO_FD int root = -1;
 	struct digest manifest;
 	bool open = false;
@@ -289,7 +291,8 @@ int datasets_each_file(struct datasets *d, const struct dataset_version *v, cons
 		return rc;
 	if (!open)
 		return store_each(d->store, &manifest, plain, fn, arg, err);
-	root = open_files(d, v, err);
+	shared = store_lock(d->store, LOCK_SHARED, err);
+	root = shared < 0 ? shared : open_files(d, v, err);
 	return root < 0 ? root : each_open_file(root, plain, fn, arg, err);
 }
 
@@ -360,6 +363,7 @@ int datasets_get(struct datasets *d, const struct dataset_version *v, const char
 	AUTO_FREE char *what = xasprintf("%s:%s", v->dataset, v->id);
 	AUTO_FREE char *path = NULL;
 	struct copy c = { .tmp = -1, .what = what };
+	AUTO_FD int shared = -1;
 	AUTO_FD int from = -1;
 	int rc = clean(source, &path, err);
 
@@ -367,7 +371,8 @@ int datasets_get(struct datasets *d, const struct dataset_version *v, const char
 		return rc;
 	if (!target[0])
 		return error_set(err, SLUICE_INVALID, "the target path is empty");
-	from = open_files(d, v, err);
+	shared = store_lock(d->store, LOCK_SHARED, err);
+	from = shared < 0 ? shared : open_files(d, v, err);
 	if (from < 0)
 		return from;
 	c.from = from;

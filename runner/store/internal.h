@@ -121,6 +121,9 @@ int object_verify(struct store *store, struct hasher *hasher, const struct store
 
 /* --- reader.c: the entries of a manifest, segment by segment --------------------------------- */
 
+int reader_load_root(struct store *store, const struct digest *manifest,
+                     struct manifest_root *ret_root, struct error *err) MUST_USE;
+
 struct reader;
 int reader_open(struct store *store, const struct digest *manifest, struct reader **ret_reader,
                 struct error *err) MUST_USE;
@@ -139,5 +142,16 @@ enum { TREE_PATH_SIZE = 80 };
 /* The path of a tree below HOME/store; returns `path`. */
 const char *tree_path(const struct digest *manifest, char path[TREE_PATH_SIZE]);
 bool tree_exists(struct store *store, const struct digest *manifest);
+/* Removes a directory, a tree's or one that shall be none, with no instant at which it lies there
+ * in part.  Leaf. */
+int tree_discard(struct store *store, int dirfd, const char *name) MUST_USE;
+
+/* --- store.c: the sweep's lock -----------------------------------------------------------------
+ */
+
+/* The exclusive lock, for a short step.  New committers wait while it is waited for, so that they
+ * cannot keep it away for ever.  After `patience_ms` calls `waiting`. */
+int store_lock_sweep(struct store *store, int64_t patience_ms, void (*waiting)(void *arg),
+                     void *arg, struct error *err) MUST_USE;
 
 #endif

@@ -13,7 +13,7 @@ struct reader {
 	struct manifest_segment segment;
 };
 
-static int load_root(struct store *store, const struct digest *manifest,
+int reader_load_root(struct store *store, const struct digest *manifest,
                      struct manifest_root *ret_root, struct error *err)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(MANIFEST_TEXT_MAX);
@@ -30,7 +30,7 @@ int reader_open(struct store *store, const struct digest *manifest, struct reade
 {
 	struct manifest_root root;
 	struct reader *r;
-	int rc = load_root(store, manifest, &root, err);
+	int rc = reader_load_root(store, manifest, &root, err);
 
 	if (rc < 0)
 		return rc;
@@ -137,7 +137,7 @@ int store_tree_stat(struct store *store, const struct digest *manifest,
                     struct store_tree_info *ret_info, struct error *err)
 {
 	AUTO_ROOT struct manifest_root root = { 0 };
-	int rc = load_root(store, manifest, &root, err);
+	int rc = reader_load_root(store, manifest, &root, err);
 
 	if (rc < 0)
 		return rc;

@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "store/internal.h"
@@ -106,10 +108,54 @@ int store_sync(struct store *store, struct error *err)
 	return 0;
 }
 
+/*
+ * Two files: the lock, and a gate before it through which everybody goes.  The kernel lets sharers
+ * pass one who waits to be alone, so the sweep closes the gate while it waits.  It opens it again
+ * after a while, because one who holds the lock may need another share of it before letting go.
+ */
 int store_lock(struct store *store, enum lock_how how, struct error *err)
 {
-	int fd = lock_take(store->fd, "lock", how, true);
+	AUTO_FD int gate = lock_take(store->fd, "gate.lock", LOCK_SHARED, true);
+	int fd = gate < 0 ? gate : lock_take(store->fd, "lock", how, true);
 
+	return fd < 0 ? error_sys(err, fd, "cannot lock '%s/lock'", store->path) : fd;
+}
+
+enum { GATE_CLOSED_MS = 200, GATE_OPEN_MS = 100, GATE_LOOK_MS = 2 };
+
+static void rest_ms(int64_t ms)
+{
+	const struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	(void)nanosleep(&time, NULL);
+}
+
+/* -EWOULDBLOCK if it was not to be had while the gate was closed. */
+static int try_lock_sweep(struct store *store)
+{
+	AUTO_FD int gate = lock_take(store->fd, "gate.lock", LOCK_EXCLUSIVE, true);
+	int64_t end = clock_mono_ms() + GATE_CLOSED_MS;
+	int fd = gate;
+
+	if (gate < 0)
+		return gate;
+	while ((fd = lock_take(store->fd, "lock", LOCK_EXCLUSIVE, false)) == -EWOULDBLOCK &&
+	       clock_mono_ms() < end)
+		rest_ms(GATE_LOOK_MS);
+	return fd;
+}
+
+int store_lock_sweep(struct store *store, int64_t patience_ms, void (*waiting)(void *arg),
+                     void *arg, struct error *err)
+{
+	int64_t since = clock_mono_ms();
+	int fd;
+
+	while ((fd = try_lock_sweep(store)) == -EWOULDBLOCK) {
+		if (clock_mono_ms() - since >= patience_ms)
+			waiting(arg);
+		rest_ms(GATE_OPEN_MS);
+	}
 	return fd < 0 ? error_sys(err, fd, "cannot lock '%s/lock'", store->path) : fd;
 }
 

@@ -144,7 +144,8 @@ int store_list_records(struct store *store, const char *path, store_name_fn *fn,
 
 /* --- locks --------------------------------------------------------------------------------- */
 
-/* A committer holds it shared, the sweep exclusively.  Returns a descriptor to close. */
+/* Who adds to the store or reads from a tree holds it shared; the sweep holds it exclusively, for
+ * short steps.  Returns a descriptor to close. */
 int store_lock(struct store *store, enum lock_how how, struct error *err) MUST_USE;
 
 /* The lock under which one dataset's sequence numbers, tags and names change. */

@@ -35,7 +35,7 @@ bool tree_exists(struct store *store, const struct digest *manifest)
 }
 
 /* Out of sight in one step, then away: half a directory must not be taken for a whole one. */
-static int discard(struct store *store, int dirfd, const char *name)
+int tree_discard(struct store *store, int dirfd, const char *name)
 {
 	char trash[DATASET_ID_LEN + 1];
 
@@ -63,7 +63,7 @@ static int install(struct store *store, int dirfd, const char *name, const struc
 		return 0;
 	if (!tree_exists(store, manifest))
 		return -errno;
-	return discard(store, dirfd, name);
+	return tree_discard(store, dirfd, name);
 }
 
 int store_take_tree(struct store *store, const char *path, const struct store_tree_info *info,
@@ -71,7 +71,7 @@ int store_take_tree(struct store *store, const char *path, const struct store_tr
 {
 	char quoted[QUOTE_SIZE];
 	int rc = info->laid_out ? install(store, AT_FDCWD, path, &info->manifest)
-	                        : discard(store, AT_FDCWD, path);
+	                        : tree_discard(store, AT_FDCWD, path);
 
 	if (rc < 0)
 		return error_sys(err, rc, "cannot take '%s' into '%s'", quote(path, quoted),
@@ -201,14 +201,25 @@ static int build(struct store *store, const struct digest *manifest, struct erro
 	return rc;
 }
 
+/* When a tree was last asked for decides which goes first when room is wanted. */
+static void touch(struct store *store, const struct digest *manifest)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_NOW }, { .tv_nsec = UTIME_OMIT } };
+	char path[TREE_PATH_SIZE];
+
+	(void)utimensat(store->fd, tree_path(manifest, path), times, AT_SYMLINK_NOFOLLOW);
+}
+
 int store_tree(struct store *store, const struct digest *manifest, char **ret_path,
                struct error *err)
 {
 	char path[TREE_PATH_SIZE];
-	int rc = tree_exists(store, manifest) ? 0 : build(store, manifest, err);
+	AUTO_FD int lock = store_lock(store, LOCK_SHARED, err);
+	int rc = lock < 0 ? lock : tree_exists(store, manifest) ? 0 : build(store, manifest, err);
 
 	if (rc < 0)
 		return rc;
+	touch(store, manifest);
 	*ret_path = xasprintf("%s/%s", store->path, tree_path(manifest, path));
 	return 0;
 }

@@ -70,3 +70,18 @@ test_what_a_run_reads_is_held() {
 	says run.out one
 	ok datasets versions delete --id "$one"
 }
+
+test_gc() {
+	local one two
+	one=$(version texts one)
+	two=$(version texts two)
+	ok store gc
+	says out 'Freed 0 B: 0 objects'
+	ok datasets versions delete --id "$two"
+	ok store gc --dry-run
+	matches out '^Would free .*: 3 objects$'
+	ok store gc --json
+	matches out '"objects":[[:space:]]*3,'
+	same "$(find "$SLUICE_HOME/store/objects" -type f | wc -l)" 1
+	same "$(contents "$one" lines)" one
+}

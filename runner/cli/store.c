@@ -1,0 +1,117 @@
+/* Keeping the store healthy. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli/commands.h"
+#include "cli/show.h"
+#include "cli/text.h"
+#include "engine/owner.h"
+
+/* --- gc ----------------------------------------------------------------------------------------
+ */
+
+struct gc_cli {
+	struct cli *cli;
+	struct datasets *datasets;
+	const char *home;
+};
+
+static int see_unfinished(void *arg, const struct catalog_run *run)
+{
+	*(bool *)arg |= run_phase_is_unfinished(run->phase);
+	return 0;
+}
+
+/* A run without an end whose runner died is not meant: who ends it drops its versions. */
+static bool is_dead(void *arg, const char *run)
+{
+	const struct gc_cli *g = arg;
+	bool unfinished = false;
+	enum owner owner;
+	struct error ignored;
+	int pid;
+
+	return run_owner(g->home, run, &owner, &pid, &ignored) == 0 && owner == OWNER_NONE &&
+	       catalog_each_run(datasets_catalog(g->datasets), run, NULL, 1, see_unfinished,
+	                        &unfinished, &ignored) == 0 &&
+	       !unfinished;
+}
+
+static void say_waiting(void *arg)
+{
+	const struct gc_cli *g = arg;
+
+	cli_note(g->cli, "waiting for commits that run now");
+}
+
+static void print_gc_json(const struct datasets_gc_result *r, bool dry_run)
+{
+	cJSON *out = json_new_obj();
+
+	json_add_bool(out, "dryRun", dry_run);
+	json_add_int(out, "objects", (int64_t)r->store.objects);
+	json_add_int(out, "bytes", (int64_t)r->store.bytes);
+	json_add_int(out, "trees", (int64_t)r->store.trees);
+	json_add_int(out, "leftovers", (int64_t)r->store.leftovers);
+	json_add_int(out, "openVersions", (int64_t)r->open_versions);
+	cli_print_json(out);
+}
+
+static void print_count(uint64_t n, const char *what, const char *more)
+{
+	if (n > 0)
+		(void)printf("  %" PRIu64 " %s%s%s\n", n, what, n == 1 ? "" : "s", more);
+}
+
+static void print_gc(const struct datasets_gc_result *r, bool dry_run)
+{
+	char size[TEXT_SIZE_LEN];
+
+	(void)printf("%s %s: %" PRIu64 " object%s\n", dry_run ? "Would free" : "Freed",
+	             text_size(r->store.bytes, size), r->store.objects,
+	             r->store.objects == 1 ? "" : "s");
+	print_count(r->store.trees, "tree", " of versions that are no more");
+	print_count(r->store.leftovers, "half-made thing", " of processes that died");
+	print_count(r->open_versions, "open version", " of runs that ended");
+}
+
+static int run_gc(struct cli *cli, const struct cli_args *args)
+{
+	struct gc_cli g = { .cli = cli };
+	const struct datasets_gc_how how = {
+		.is_dead = is_dead,
+		.waiting = say_waiting,
+		.arg = &g,
+		.dry_run = args_has(args, "dry-run"),
+	};
+	struct datasets_gc_result result;
+	struct error err;
+
+	if (cli_home(cli, &g.home, &err) < 0 || cli_open_datasets(cli, &g.datasets, &err) < 0 ||
+	    datasets_gc(g.datasets, &how, &result, &err) < 0)
+		return cli_fail(&err);
+	if (cli->json)
+		print_gc_json(&result, how.dry_run);
+	else
+		print_gc(&result, how.dry_run);
+	return CLI_OK;
+}
+
+static const struct cli_option gc_options[] = {
+	{ .name = "dry-run", .help = "Say what would go, and change nothing." },
+	OPTION_JSON,
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_store_gc = {
+	.words = "store gc",
+	.summary = "Free the disk space that no version needs any more.",
+	.help = "Removes files that only deleted versions had, the trees of those, and what processes "
+		"that were killed left half made. It may run beside anything: what a version, an "
+		"open version or a commit under way needs stays, and commits wait for it no longer "
+		"than a moment. Killed, it leaves less to do.",
+	.options = gc_options,
+	.run = run_gc,
+};

@@ -1,0 +1,209 @@
+/*
+ * Garbage collection from the datasets' side: which manifests are needed, and what writers that
+ * died left of records.  A version is a root while it has a record, also an open one from when its
+ * bytes are in the store for good.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/map.h"
+#include "base/xalloc.h"
+#include "dataset/internal.h"
+#include "store/gc.h"
+
+struct collection {
+	struct datasets *d;
+	const struct datasets_gc_how *how;
+	struct datasets_gc_result *result;
+	struct map named; /* DS/VER of committed versions: they never change */
+	struct gc *gc;
+	const char *ds;
+	struct error *err;
+};
+
+/* --- roots -------------------------------------------------------------------------------------
+ */
+
+/* "VER.json" -> the id; false for other names. */
+static bool version_of(const char *name, char ret_ver[VERSION_ID_LEN + 1])
+{
+	text_copy(ret_ver, VERSION_ID_LEN + 1, name);
+	return strcmp(name + strnlen(name, VERSION_ID_LEN), ".json") == 0 && id_is_version(ret_ver);
+}
+
+static int add_root(struct collection *c, const char *ver, const struct digest *manifest)
+{
+	int rc = gc_add_root(c->gc, manifest, c->err);
+
+	return rc < 0 ? error_wrap(c->err, "version '%s:%s'", c->ds, ver) : 0;
+}
+
+static int name_committed(void *arg, const char *name)
+{
+	struct collection *c = arg;
+	struct dataset_version v;
+	char ver[VERSION_ID_LEN + 1];
+	char key[INTENT_SIZE];
+	int rc;
+
+	if (!version_of(name, ver) || map_find(&c->named, intent_of_version(c->ds, ver, key)))
+		return 0;
+	rc = record_get_version(c->d->store, c->ds, ver, &v, c->err);
+	if (rc == SLUICE_NOT_FOUND) /* deleted since it was listed */
+		return 0;
+	if (rc == 0)
+		rc = add_root(c, ver, &v.manifest);
+	if (rc == 0)
+		(void)map_set(&c->named, key, c);
+	return rc;
+}
+
+static int name_open(void *arg, const char *name)
+{
+	struct collection *c = arg;
+	struct open_record open;
+	char ver[VERSION_ID_LEN + 1];
+	int rc;
+
+	if (!version_of(name, ver))
+		return 0;
+	rc = record_read_open(c->d->store, c->ds, ver, &open, c->err);
+	if (rc == SLUICE_NOT_FOUND)
+		return 0;
+	return rc == 0 && open.taken ? add_root(c, ver, &open.v.manifest) : rc;
+}
+
+/* Also of a directory that lacks its dataset.json: who lost that record wants the rest back. */
+static int name_dataset(void *arg, const char *ds)
+{
+	struct collection *c = arg;
+	char path[RECORD_PATH_SIZE];
+	int rc;
+
+	if (!id_is_dataset(ds))
+		return 0;
+	c->ds = ds;
+	(void)snprintf(path, sizeof path, "%s/open", ds);
+	rc = store_list_records(c->d->store, path, name_open, c, c->err);
+	(void)snprintf(path, sizeof path, "%s/versions", ds);
+	return rc < 0 ? rc : store_list_records(c->d->store, path, name_committed, c, c->err);
+}
+
+static void on_waiting(void *arg)
+{
+	const struct collection *c = arg;
+
+	if (c->how->waiting)
+		c->how->waiting(c->how->arg);
+}
+
+static int name_roots(void *arg, struct gc *gc, struct error *err)
+{
+	struct collection *c = arg;
+
+	c->gc = gc;
+	c->err = err;
+	return store_list_records(c->d->store, "", name_dataset, c, err);
+}
+
+/* --- leftovers ---------------------------------------------------------------------------------
+ */
+
+static int drop_if_dead(void *arg, const char *name)
+{
+	struct collection *c = arg;
+	struct open_record open;
+	char ver[VERSION_ID_LEN + 1];
+	int rc;
+
+	if (!version_of(name, ver))
+		return 0;
+	rc = record_read_open(c->d->store, c->ds, ver, &open, c->err);
+	if (rc == SLUICE_NOT_FOUND)
+		return 0;
+	if (rc < 0 || !open.v.run[0] || !c->how->is_dead(c->how->arg, open.v.run))
+		return rc;
+	c->result->open_versions++;
+	if (c->how->dry_run)
+		return 0;
+	rc = datasets_drop_version(c->d, &open.v, c->err);
+	return rc == SLUICE_NOT_FOUND || rc == SLUICE_INVALID ? 0 : rc; /* no longer open */
+}
+
+static int count_name(void *arg, const char *name)
+{
+	(void)name;
+	++*(size_t *)arg;
+	return 0;
+}
+
+/* What asking for the lock of a deleted dataset, or a creator that was killed, leaves. */
+static int remove_if_empty(struct collection *c, const char *ds)
+{
+	char path[RECORD_PATH_SIZE];
+	struct dataset is;
+	size_t versions = 0;
+	int rc = record_get_dataset(c->d->store, ds, &is, c->err);
+
+	if (rc != SLUICE_NOT_FOUND)
+		return rc;
+	(void)snprintf(path, sizeof path, "%s/versions", ds);
+	rc = store_list_records(c->d->store, path, count_name, &versions, c->err);
+	if (rc < 0 || versions > 0)
+		return rc;
+	c->result->store.leftovers++;
+	return c->how->dry_run ? 0 : store_delete_dataset(c->d->store, ds, c->err);
+}
+
+static int tidy_dataset(void *arg, const char *ds)
+{
+	struct collection *c = arg;
+	char path[RECORD_PATH_SIZE];
+	AUTO_FD int names = -1;
+	AUTO_FD int lock = -1;
+	int rc;
+
+	if (!id_is_dataset(ds))
+		return 0;
+	c->ds = ds;
+	(void)snprintf(path, sizeof path, "%s/open", ds);
+	rc = store_list_records(c->d->store, path, drop_if_dead, c, c->err);
+	if (rc < 0)
+		return rc;
+	names = index_lock_names(c->d, c->err);
+	lock = names < 0 ? names : index_lock_dataset(c->d, ds, c->err);
+	rc = lock < 0 ? lock
+	              : store_sweep_dataset(c->d->store, ds, c->how->dry_run,
+	                                    &c->result->store.leftovers, c->err);
+	return rc < 0 ? rc : remove_if_empty(c, ds);
+}
+
+/* --- the whole ---------------------------------------------------------------------------------
+ */
+
+int datasets_gc(struct datasets *d, const struct datasets_gc_how *how,
+                struct datasets_gc_result *ret_result, struct error *err)
+{
+	struct datasets_gc_result result = { 0 };
+	struct collection c = { .d = d, .how = how, .result = &result, .err = err };
+	const struct gc_how sweep = {
+		.roots = name_roots,
+		.waiting = on_waiting,
+		.arg = &c,
+		.dry_run = how->dry_run,
+	};
+	uint64_t leftovers = 0;
+	int rc = store_sweep_deleted(d->store, how->dry_run, &leftovers, err);
+
+	if (rc == 0)
+		rc = store_list_records(d->store, "", tidy_dataset, &c, err);
+	leftovers += result.store.leftovers;
+	if (rc == 0)
+		rc = store_gc(d->store, &sweep, &result.store, err);
+	map_release(&c.named, NULL);
+	result.store.leftovers += leftovers;
+	*ret_result = result;
+	return rc;
+}
