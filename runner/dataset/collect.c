@@ -23,8 +23,7 @@ struct collection {
 	struct error *err;
 };
 
-/* --- roots -------------------------------------------------------------------------------------
- */
+/* --- roots ------------------------------------------------------------------------------------ */
 
 /* "VER.json" -> the id; false for other names. */
 static bool version_of(const char *name, char ret_ver[VERSION_ID_LEN + 1])
@@ -108,8 +107,7 @@ static int name_roots(void *arg, struct gc *gc, struct error *err)
 	return store_list_records(c->d->store, "", name_dataset, c, err);
 }
 
-/* --- leftovers ---------------------------------------------------------------------------------
- */
+/* --- leftovers -------------------------------------------------------------------------------- */
 
 static int drop_if_dead(void *arg, const char *name)
 {
@@ -180,8 +178,7 @@ static int tidy_dataset(void *arg, const char *ds)
 	return rc < 0 ? rc : remove_if_empty(c, ds);
 }
 
-/* --- the whole ---------------------------------------------------------------------------------
- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 int datasets_gc(struct datasets *d, const struct datasets_gc_how *how,
                 struct datasets_gc_result *ret_result, struct error *err)

@@ -123,8 +123,7 @@ int datasets_commit_bytes(struct datasets *d, const struct dataset_version *v, c
 	return 0;
 }
 
-/* --- the record --------------------------------------------------------------------------------
- */
+/* --- the record ------------------------------------------------------------------------------- */
 
 static int check_fence(const struct open_record *open, const struct dataset_maker *maker,
                        struct error *err)

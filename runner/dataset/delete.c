@@ -55,8 +55,7 @@ static int check_tags(struct datasets *d, const char *ds, const char *ver, struc
 		ds, ver, strbuf_str(&names));
 }
 
-/* --- a version ---------------------------------------------------------------------------------
- */
+/* --- a version -------------------------------------------------------------------------------- */
 
 static int check_version(struct datasets *d, const struct dataset_version *v, unsigned flags,
                          struct error *err)
@@ -128,8 +127,7 @@ int datasets_confirm(struct datasets *d, const struct dataset_version *v, struct
 	return rc;
 }
 
-/* --- a dataset ---------------------------------------------------------------------------------
- */
+/* --- a dataset -------------------------------------------------------------------------------- */
 
 struct checked {
 	struct datasets *d;

@@ -33,8 +33,7 @@ static int clean(const char *path, char **ret_clean, struct error *err)
 	return error_set(err, SLUICE_INVALID, "path '%s' may not contain '..'", path);
 }
 
-/* --- put ---------------------------------------------------------------------------------------
- */
+/* --- put -------------------------------------------------------------------------------------- */
 
 /* The name under which a source lands: its own, which "." and ".." hide; "" for "/". */
 static char *base_of(const char *source)
@@ -122,8 +121,7 @@ int datasets_put(struct datasets *d, const struct dataset_version *v, const char
 	return rc < 0 ? error_wrap(err, "cannot put files into '%s:%s'", v->dataset, v->id) : 0;
 }
 
-/* --- where the files of a version lie ------------------------------------------------------------
- */
+/* --- where the files of a version lie --------------------------------------------------------- */
 
 /* Committed, or as good as: by its manifest.  Otherwise *ret_open says that it collects files. */
 static int state_of(struct datasets *d, const struct dataset_version *v,
@@ -158,8 +156,7 @@ static int open_files(struct datasets *d, const struct dataset_version *v, struc
 	return rc < 0 ? rc : open_dir(path, err);
 }
 
-/* --- list ---------------------------------------------------------------------------------------
- */
+/* --- list ------------------------------------------------------------------------------------- */
 
 struct listing {
 	struct store_entry *entry;
@@ -296,8 +293,7 @@ int datasets_each_file(struct datasets *d, const struct dataset_version *v, cons
 	return root < 0 ? root : each_open_file(root, plain, fn, arg, err);
 }
 
-/* --- get ---------------------------------------------------------------------------------------
- */
+/* --- get -------------------------------------------------------------------------------------- */
 
 static int get_file(struct copy *c, const char *path, const char *target, struct error *err)
 {

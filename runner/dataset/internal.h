@@ -59,8 +59,7 @@ int record_read_open(struct store *store, const char *ds, const char *ver,
 int record_get_tag(struct store *store, const char *ds, const char *tag,
                    char ret_version[VERSION_ID_LEN + 1], struct error *err) MUST_USE;
 
-/* --- index.c: records and rows in step ---------------------------------------------------------
- */
+/* --- index.c: records and rows in step -------------------------------------------------------- */
 
 enum { INTENT_SIZE = RECORD_PATH_SIZE };
 

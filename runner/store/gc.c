@@ -59,8 +59,7 @@ static DIR *open_dir(int dirfd, const char *name)
 	return dir;
 }
 
-/* --- mark --------------------------------------------------------------------------------------
- */
+/* --- mark ------------------------------------------------------------------------------------- */
 
 static void mark_entry(struct gc *gc, const struct store_entry *e)
 {
@@ -119,8 +118,7 @@ static int mark_roots(struct gc *gc, struct error *err)
 	              : 0;
 }
 
-/* --- sweep -------------------------------------------------------------------------------------
- */
+/* --- sweep ------------------------------------------------------------------------------------ */
 
 static bool is_needed(const struct gc *gc, const struct garbage *g)
 {
@@ -282,8 +280,7 @@ static int find_garbage(struct gc *gc, const struct garbage *g, struct error *er
 	return gc->n_found == BATCH ? sweep_found(gc, err) : 0;
 }
 
-/* --- what there is -----------------------------------------------------------------------------
- */
+/* --- what there is ---------------------------------------------------------------------------- */
 
 /* A directory's kinds of files: without and with the ".x" of executables. */
 struct folder {
@@ -426,8 +423,7 @@ int store_gc(struct store *store, const struct gc_how *how, struct gc_result *re
 	return rc;
 }
 
-/* --- records that were half written ------------------------------------------------------------
- */
+/* --- records that were half written ----------------------------------------------------------- */
 
 static int drop_leftover(int dirfd, const char *name, bool dry_run, uint64_t *count)
 {

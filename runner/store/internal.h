@@ -146,8 +146,7 @@ bool tree_exists(struct store *store, const struct digest *manifest);
  * in part.  Leaf. */
 int tree_discard(struct store *store, int dirfd, const char *name) MUST_USE;
 
-/* --- store.c: the sweep's lock -----------------------------------------------------------------
- */
+/* --- store.c: the sweep's lock ---------------------------------------------------------------- */
 
 /* The exclusive lock, for a short step.  New committers wait while it is waited for, so that they
  * cannot keep it away for ever.  After `patience_ms` calls `waiting`. */

@@ -98,8 +98,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* --- the content of a version: each twice, and new in each round unless it shall be equal ------
- */
+/* --- the content of a version: each twice, and new in each round unless it shall be equal ----- */
 
 static void file_of(const struct fixture *f, int i, char path[32], char text[32])
 {

@@ -305,8 +305,7 @@ static void versions_without_the_record_of_their_dataset_stay(void **state)
 	OK(f, store_verify(datasets_store(f->d), &v.manifest, &f->err));
 }
 
-/* --- beside others -----------------------------------------------------------------------------
- */
+/* --- beside others ---------------------------------------------------------------------------- */
 
 static void *gc_in_thread(void *arg)
 {

@@ -17,8 +17,7 @@ static unsigned flags_of(const struct cli_args *args)
 	return args_has(args, "force") ? DATASET_DELETE_TAGS : 0;
 }
 
-/* --- versions delete ---------------------------------------------------------------------------
- */
+/* --- versions delete -------------------------------------------------------------------------- */
 
 static void say_lost(const struct cli *cli, const struct dataset_version *v, const char *tags)
 {
@@ -91,8 +90,7 @@ const struct cli_command cmd_versions_delete = {
 	.run = run_version,
 };
 
-/* --- datasets delete ---------------------------------------------------------------------------
- */
+/* --- datasets delete -------------------------------------------------------------------------- */
 
 struct total {
 	uint64_t versions, bytes;

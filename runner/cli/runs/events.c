@@ -207,8 +207,7 @@ static void events_end(void *arg)
 	maybe_finish(e);
 }
 
-/* --- what ends before a run begins -------------------------------------------------------------
- */
+/* --- what ends before a run begins ------------------------------------------------------------ */
 
 static void events_diags(void *arg, const struct diags_shown *d)
 {
