@@ -210,9 +210,13 @@ static int no_image(const char *full, const struct entry *list, size_t n, struct
 	const char *name = reference_short(full);
 
 	add_nearest(&near, name, list, n);
-	return error_set(err, SLUICE_NOT_FOUND,
-	                 "no image '%s' in this home%s; import one with 'sluice images import "
-	                 "FILE' or build one with 'scripts/base-image %s'",
+	if (strncmp(name, "bash:", 5) == 0 && !strchr(name, '@'))
+		return error_set(err, SLUICE_MISSING,
+		                 "no image '%s' in this home%s; 'scripts/base-image %s' builds one",
+		                 name, strbuf_str(&near), name);
+	return error_set(err, SLUICE_MISSING,
+	                 "no image '%s' in this home%s; images are not pulled: bring it with "
+	                 "'docker save %s -o image.tar' and 'sluice images import image.tar'",
 	                 name, strbuf_str(&near), name);
 }
 

@@ -52,7 +52,7 @@ int images_each_name(const char *home, images_name_fn *fn, void *arg, struct err
 /* Forgets a name; blobs and layers that nothing names any more go too. */
 int images_delete(struct images *im, const char *ref, struct error *err) MUST_USE;
 
-/* The manifest's digest ("sha256:..." + 64 hex) that a reference stands for now. SLUICE_NOT_FOUND
+/* The manifest's digest ("sha256:..." + 64 hex) that a reference stands for now. SLUICE_MISSING
  * names the nearest ones and says how to get one. */
 int images_resolve(struct images *im, const char *ref, char ret_digest[72],
                    struct error *err) MUST_USE;

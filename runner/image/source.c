@@ -147,6 +147,7 @@ static int spool_archive(struct source *s, struct archive *a, struct error *err)
 	if (archive_read_support_filter_gzip(a) != ARCHIVE_OK ||
 	    archive_read_support_filter_zstd(a) != ARCHIVE_OK ||
 	    archive_read_support_format_tar(a) != ARCHIVE_OK ||
+	    archive_read_support_format_empty(a) != ARCHIVE_OK ||
 	    archive_read_open_filename(a, s->path, READ_BLOCK) != ARCHIVE_OK)
 		return archive_failed(s, a, err);
 	while (rc == 0) {
@@ -156,6 +157,8 @@ static int spool_archive(struct source *s, struct archive *a, struct error *err)
 			break;
 		rc = got < ARCHIVE_WARN ? archive_failed(s, a, err) : spool_member(s, a, e, err);
 	}
+	if (rc == 0 && archive_file_count(a) == 0)
+		return error_set(err, SLUICE_INVALID, "'%s' is empty", s->path);
 	return rc;
 }
 

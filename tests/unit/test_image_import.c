@@ -449,7 +449,7 @@ static void docker_save_with_a_wrong_layer_is_refused(void **state)
 
 	put_saved(b, "[\"bash:5\"]", "something else");
 	assert_refused(b, "save.tar", NULL, SLUICE_CORRUPT, "does not match its digest");
-	assert_int_equal(images_resolve(b->images, "bash:5", digest, &b->err), SLUICE_NOT_FOUND);
+	assert_int_equal(images_resolve(b->images, "bash:5", digest, &b->err), SLUICE_MISSING);
 }
 
 static void spoil(struct box *b, const char *path)
@@ -509,7 +509,7 @@ static void any_wrong_byte_is_refused(void **state)
 		snprintf(path, sizeof path, "home/images/blobs/sha256/%s", name[i]);
 		assert_int_equal(faccessat(b->fd, path, F_OK, 0), -1);
 		assert_int_equal(images_resolve(b->images, "bash:5", digest, &b->err),
-		                 SLUICE_NOT_FOUND);
+		                 SLUICE_MISSING);
 		home_anew(b);
 	}
 }
@@ -518,6 +518,7 @@ static void what_is_no_image_is_refused(void **state)
 {
 	static const struct tar_entry other[] = { { .path = "a", .data = "x" }, { 0 } };
 	struct box *b = *state;
+	static const char zeros[10240]; /* a tar of no members */
 	struct bytes tar = tar_make(other);
 
 	put(b, "other.tar", tar.at, tar.len);
@@ -525,6 +526,10 @@ static void what_is_no_image_is_refused(void **state)
 	free(tar.at);
 	assert_refused(b, "other.tar", NULL, SLUICE_INVALID, "is no image");
 	assert_refused(b, "text", NULL, SLUICE_INVALID, "neither an OCI layout nor an archive");
+	put(b, "nothing", "", 0);
+	assert_refused(b, "nothing", NULL, SLUICE_INVALID, "is empty");
+	put(b, "no-members", zeros, sizeof zeros);
+	assert_refused(b, "no-members", NULL, SLUICE_INVALID, "is empty");
 	assert_refused(b, "oci/blobs", NULL, SLUICE_INVALID, "is no image");
 	assert_refused(b, "absent", NULL, SLUICE_SYSTEM, "No such file");
 	put_two_layers(b);
@@ -705,11 +710,15 @@ static void an_unknown_image_names_the_nearest(void **state)
 	put_two_layers(b);
 	import(b, "oci", "bash:5");
 	import(b, "oci", "python:3");
-	assert_int_equal(images_resolve(b->images, "bosh:5", digest, &b->err), SLUICE_NOT_FOUND);
+	assert_int_equal(images_resolve(b->images, "bosh:5", digest, &b->err), SLUICE_MISSING);
 	assert_string_equal(b->err.msg,
-	                    "no image 'bosh:5' in this home; nearest: bash:5; import one with "
-	                    "'sluice images import FILE' or build one with 'scripts/base-image "
-	                    "bosh:5'");
+	                    "no image 'bosh:5' in this home; nearest: bash:5; images are not "
+	                    "pulled: bring it with 'docker save bosh:5 -o image.tar' and 'sluice "
+	                    "images import image.tar'");
+	/* What scripts/base-image builds is a bash, whatever it is called. */
+	assert_int_equal(images_resolve(b->images, "bash:4", digest, &b->err), SLUICE_MISSING);
+	assert_string_equal(b->err.msg, "no image 'bash:4' in this home; nearest: bash:5; "
+	                                "'scripts/base-image bash:4' builds one");
 	assert_int_equal(images_resolve(b->images, "Bash:5", digest, &b->err), SLUICE_INVALID);
 	pinned = xasprintf("bash:9@%s", b->digest);
 	assert_int_equal(images_resolve(b->images, pinned, digest, &b->err), 0);
