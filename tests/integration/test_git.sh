@@ -82,6 +82,7 @@ test_event_of_the_checkout() {
 	cp clone.yaml repo/.gradient/
 	ok run repo/.gradient/clone.yaml
 	says out 'look | two'
+	says err "the checkout $(realpath repo) has changes that are not committed"
 }
 
 test_no_event() {

@@ -83,6 +83,8 @@ static bool git(const char *dir, const char *const *words, struct strbuf *out)
 	return ok;
 }
 
+static const char file_scheme[] = "file://";
+
 void event_from_checkout(const char *file, struct event *ret_event)
 {
 	static const char *const top[] = { "rev-parse", "--show-toplevel", NULL };
@@ -98,12 +100,17 @@ void event_from_checkout(const char *file, struct event *ret_event)
 		*slash = '\0';
 	if (!git(at, top, &out))
 		return;
-	ret_event->url = xasprintf("file://%s", strbuf_str(&out));
+	ret_event->url = xasprintf("%s%s", file_scheme, strbuf_str(&out));
 	strbuf_clear(&out);
 	if (git(at, head, &out))
 		ret_event->ref = xstrdup(strbuf_str(&out));
 	strbuf_clear(&out);
 	ret_event->dirty = git(at, status, &out) && out.len > 0;
+}
+
+const char *event_checkout(const struct event *event)
+{
+	return event->url + strlen(file_scheme);
 }
 
 void event_release(struct event *event)

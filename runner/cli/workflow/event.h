@@ -19,6 +19,9 @@ int event_read(const char *path, struct event *ret_event, struct error *err) MUS
  * Where there is none, both stay NULL. */
 void event_from_checkout(const char *file, struct event *ret_event);
 
+/* Where that checkout lies.  Borrowed. */
+const char *event_checkout(const struct event *event);
+
 void event_release(struct event *event);
 
 #endif

@@ -249,6 +249,15 @@ static int read_secrets(struct session *s)
 
 /* --event, else what the file's `context:` says, else the git checkout around it; git is asked
  * only if the workflow speaks of it. */
+static void notice_dirty(struct session *s)
+{
+	AUTO_FREE char *text = xasprintf("the checkout %s has changes that are not committed: jobs "
+	                                 "that check it out do not see them",
+	                                 event_checkout(&s->event));
+
+	view_notice(s->view, text);
+}
+
 static int read_event(struct session *s)
 {
 	const struct spec *spec = s->doc->spec;
@@ -260,8 +269,7 @@ static int read_event(struct session *s)
 	    strstr(strbuf_str(&s->text), "context.event.github.")) {
 		event_from_checkout(s->file, &s->event);
 		if (s->event.dirty)
-			view_notice(s->view, "the checkout has changes that are not committed: "
-			                     "jobs that check it out do not see them");
+			notice_dirty(s);
 	}
 	s->options.context.event_url = s->event.url ? s->event.url : spec->event_url;
 	s->options.context.event_ref = s->event.ref ? s->event.ref : spec->event_ref;
