@@ -228,3 +228,21 @@ test_fish_completes() {
 	same "$(in_fish 'sluice run flow.yaml --input corpus=./te')" 'corpus=./texts/'
 	same "$(in_fish 'sluice images delete ')" 'bash:5'
 }
+
+# What a script is for, without doing it.
+test_scripts_help() {
+	local script
+	for script in "$REPO"/scripts/* "$REPO/tests/integration/run"; do
+		[ "$(head -n 1 "$script")" = '#!/usr/bin/env bash' ] || continue
+		"$script" --help >text || fail "$script --help"
+		says text "$(basename "$script")"
+		[ "$(wc -l <text)" -le 25 ] || fail "$script --help says more than its head"
+	done
+}
+
+test_word_without_a_test() {
+	status=0
+	"$REPO/tests/integration/run" no-such-test >out 2>err || status=$?
+	same "$status" 2
+	says err '  help.word_without_a_test'
+}
