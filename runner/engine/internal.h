@@ -62,6 +62,9 @@ struct run {
 	struct given *given; /* directories that are being committed: the run has not started */
 	struct error error;  /* why it could not start */
 	int64_t created_ms, started_ms, finished_ms; /* 0: not yet */
+	size_t n_placed; /* jobs from their going to their end: at most options->jobs */
+	struct run_job
+		*ready; /* those that lack nothing but a place, in the order in which they got so */
 	size_t n_failed, n_error;
 	bool started, advancing, finishing, ended;
 };
@@ -70,6 +73,8 @@ struct run {
 struct job_work {
 	struct attempt *attempt;
 	struct attempt_result result;
+	bool staged;      /* the attempt is there; it has not gone */
+	bool placed;      /* one of run->n_placed is for it */
 	bool checked;     /* its outputs were, by the runner that died while they were committed */
 	bool taken;       /* ... and their bytes are in the store */
 	unsigned pending; /* pieces of work that are still out */
@@ -141,6 +146,8 @@ int job_check_output(const struct run_job *job, const struct spec_output *output
 
 /* Starts a job that the scheduler let go; it ends in run_job_ended(). */
 void job_start(struct run_job *job);
+/* Its container runs. */
+void job_go(struct run_job *job);
 void job_stop(struct run_job *job, bool now);
 /* A job that never starts: canceled or skipped. */
 void job_end_unstarted(struct run_job *job, enum job_state state, const char *message);
@@ -167,6 +174,10 @@ struct run *run_alloc(uv_loop_t *loop, struct datasets *datasets, struct executo
                       const char *uuid);
 void run_sched_restore(struct run *run, const enum sched_was *was);
 void run_job_ended(struct run_job *job);
+/* A place for its container.  If there is none, job_go() follows as soon as there is. */
+bool run_take_place(struct run_job *job);
+/* It needs none any more, or never again. */
+void run_leave_place(struct run_job *job);
 void run_notice(struct run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* --- plan.c ---------------------------------------------------------------------------------- */

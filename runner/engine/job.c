@@ -97,6 +97,7 @@ job_end(struct run_job *job, enum job_state state, const char *fmt, ...)
 		job->message = xstrdup(text);
 	va_end(ap);
 	job_enter(job, state);
+	run_leave_place(job);
 	job->live = NULL;
 	job_request_free(live->request);
 	free(live->pieces);
@@ -286,7 +287,7 @@ static void on_end(void *arg, const struct attempt_result *result)
 	job_advance(job);
 }
 
-static int run_container(struct run_job *job, struct error *err)
+static int stage_container(struct run_job *job, struct error *err)
 {
 	struct job_work *live = job->live;
 	struct attempt_hooks hooks = { .on_end = on_end, .arg = job };
@@ -295,8 +296,7 @@ static int run_container(struct run_job *job, struct error *err)
 	if (rc == 0)
 		rc = executor_stage(job->run->executor, &live->request->request, &hooks,
 		                    &live->attempt, err);
-	if (rc == 0)
-		executor_go(live->attempt, job->run->executor);
+	live->staged = rc == 0;
 	job_request_free(take_ptr(&live->request));
 	return rc;
 }
@@ -462,10 +462,23 @@ static void after_preparing(struct run_job *job)
 		return;
 	}
 	history_flush(job->run);
-	if (run_container(job, &live->error) < 0) {
+	if (stage_container(job, &live->error) < 0) {
 		job_end(job, JOB_ERROR, "%s", live->error.msg);
 		return;
 	}
+	live->since_ms = clock_mono_ms();
+	if (run_take_place(job))
+		job_go(job);
+}
+
+/* The time that it was ready and waited for others is not its own. */
+void job_go(struct run_job *job)
+{
+	struct job_work *live = job->live;
+
+	live->staged = false;
+	job->started_ms += clock_mono_ms() - live->since_ms;
+	executor_go(live->attempt, job->run->executor);
 	job_enter(job, JOB_RUNNING);
 }
 
@@ -542,7 +555,10 @@ static void job_advance(struct run_job *job)
 {
 	switch (job->state) {
 	case JOB_PREPARING:
-		after_preparing(job);
+		if (job->live->staged) /* it could not even go */
+			after_running(job);
+		else
+			after_preparing(job);
 		break;
 	case JOB_RUNNING:
 		after_running(job);
@@ -605,6 +621,8 @@ void job_follow(struct run_job *job)
 		job_end(job, JOB_ERROR, "%s", live->error.msg);
 		return;
 	}
+	live->placed = true; /* whatever the limit says: it runs */
+	job->run->n_placed++;
 	job_enter(job, JOB_RUNNING);
 	if (live->taken)
 		after_success(job);

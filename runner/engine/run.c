@@ -17,6 +17,9 @@
 #include "engine/left_internal.h"
 #include "engine/owner.h"
 
+/* Got ready while as many run as may, to take a place as soon as it is free. */
+enum { JOBS_AHEAD = 1 };
+
 void run_notice(struct run *run, const char *fmt, ...)
 {
 	char text[1400];
@@ -350,6 +353,40 @@ static void cancel_job(void *arg, size_t job)
 	job_end_unstarted(&run->jobs[job], JOB_CANCELED, NULL);
 }
 
+bool run_take_place(struct run_job *job)
+{
+	struct run *run = job->run;
+
+	if (run->n_placed < run->options->jobs) {
+		run->n_placed++;
+		job->live->placed = true;
+	} else {
+		assert(!run->ready); /* no more than JOBS_AHEAD are without a place */
+		run->ready = job;
+	}
+	return job->live->placed;
+}
+
+void run_leave_place(struct run_job *job)
+{
+	struct run *run = job->run;
+
+	run->n_placed -= job->live->placed;
+	if (run->ready == job)
+		run->ready = NULL;
+}
+
+static void let_ready_go(struct run *run)
+{
+	struct run_job *job = run->ready;
+
+	if (!job || run->stopping || run->n_placed >= run->options->jobs)
+		return;
+	run->ready = NULL;
+	if (run_take_place(job))
+		job_go(job);
+}
+
 /* Starts what may start, and ends what has nothing left.  A job that fails at once comes back here
  * from inside: the outermost call does the work, so that nothing nests. */
 static void run_advance(struct run *run)
@@ -359,6 +396,7 @@ static void run_advance(struct run *run)
 	if (run->advancing)
 		return;
 	run->advancing = true;
+	let_ready_go(run);
 	while (!run->stopping && sched_next(&run->sched, &job))
 		job_start(&run->jobs[job]);
 	run->advancing = false;
@@ -426,7 +464,7 @@ static int begin(struct run *run, struct error *err)
 {
 	int rc;
 
-	sched_init(&run->sched, run->options->spec, run->options->jobs);
+	sched_init(&run->sched, run->options->spec, run->options->jobs + JOBS_AHEAD);
 	run->advancing = true; /* until it is all there */
 	rc = run->left ? run_resume_start(run, err) : start(run, err);
 	history_flush(run);

@@ -21,13 +21,15 @@
 
 /* --- an executor that runs nothing ---------------------------------------------------------- */
 
-/* What a job does stands in its variable DO: "ok", "fail", "error", "hang", "write", "link" (puts a
+/* What a job does stands in its variable DO: "ok", "fail", "error", "hang", "await" and "awaitfail"
+ * (until another job is ready), "unready" (ends before it can go), "write", "link" (puts a
  * link to /etc in its output's place), "remove", "string" (writes one to its output). */
 struct fake {
 	struct executor base;
 	uv_loop_t *loop;
 	unsigned running, most_running, started;
-	const char *string; /* what "string" writes */
+	struct attempt *awaiting; /* another job's being ready */
+	const char *string;       /* what "string" writes */
 	size_t string_len;
 	char order[4096]; /* names of jobs as they start, each followed by a blank */
 };
@@ -35,7 +37,7 @@ struct fake {
 struct attempt {
 	struct fake *fake;
 	uv_timer_t timer;
-	bool went, hangs;
+	bool went, hangs, awaits;
 	char name[64];
 	struct attempt_hooks hooks;
 	struct attempt_result result;
@@ -59,11 +61,22 @@ static int fake_prepare(struct executor *e, const struct request *request, struc
 	return 0;
 }
 
+static void on_timer(uv_timer_t *timer);
+
+static void end_awaiting(struct fake *f)
+{
+	if (f->awaiting)
+		(void)uv_timer_start(&f->awaiting->timer, on_timer, 0, 0);
+	f->awaiting = NULL;
+}
+
 static void on_attempt_closed(uv_handle_t *handle)
 {
 	struct attempt *a = container_of((uv_timer_t *)handle, struct attempt, timer);
 
 	a->fake->running -= a->went;
+	if (!a->went)
+		end_awaiting(a->fake);
 	a->hooks.on_end(a->hooks.arg, &a->result);
 	free(a);
 }
@@ -140,9 +153,9 @@ static int fake_stage(struct executor *e, const struct request *request,
 	a->fake = f;
 	a->hooks = *hooks;
 	a->result = (struct attempt_result){ .end = ATTEMPT_EXITED, .started_ms = 1 };
-	if (strcmp(what, "fail") == 0)
+	if (strcmp(what, "fail") == 0 || strcmp(what, "awaitfail") == 0)
 		a->result.exit_code = 3;
-	if (strcmp(what, "error") == 0) {
+	if (strcmp(what, "error") == 0 || strcmp(what, "unready") == 0) {
 		a->result.end = ATTEMPT_ERROR;
 		(void)error_set(&a->result.error, SLUICE_SYSTEM, "the shim died");
 	}
@@ -156,7 +169,12 @@ static int fake_stage(struct executor *e, const struct request *request,
 		a->result.exit_code = 1;
 	a->hangs = strcmp(what, "hang") == 0;
 	(void)snprintf(a->name, sizeof a->name, "%s", env_of(request, "ME"));
+	a->awaits = strncmp(what, "await", 5) == 0;
 	(void)uv_timer_init(f->loop, &a->timer);
+	if (strcmp(what, "unready") == 0)
+		(void)uv_timer_start(&a->timer, on_timer, 0, 0);
+	else
+		end_awaiting(f);
 	*ret_attempt = a;
 	return 0;
 }
@@ -173,7 +191,9 @@ static void fake_go(struct attempt *a)
 	f->started++;
 	if (++f->running > f->most_running)
 		f->most_running = f->running;
-	(void)uv_timer_start(&a->timer, on_timer, a->hangs ? 100000 : 0, 0);
+	(void)uv_timer_start(&a->timer, on_timer, a->hangs || a->awaits ? 100000 : 0, 0);
+	if (a->awaits)
+		f->awaiting = a;
 }
 
 static void fake_stop(struct attempt *a, bool now)
@@ -804,6 +824,54 @@ static void fail_fast_cancels_the_rest(void **state)
 	assert_int_equal(run_exit_status(f->run), 1);
 }
 
+static const char pair[] = "jobs:\n"
+			   "  a: {uses: container@v1, with: {image: 'a:1'}, env: {ME: a, DO: %s}}\n"
+			   "  b: {uses: container@v1, with: {image: 'a:1'}, env: {ME: b, DO: %s}}\n"
+			   "  c: {uses: container@v1, with: {image: 'a:1'}, env: {ME: c, DO: ok}, "
+			   "needs: [a]}\n";
+
+static void the_next_job_is_ready_before_its_turn(void **state)
+{
+	struct fixture *f = *state;
+	char text[512];
+
+	f->options.jobs = 1;
+	(void)snprintf(text, sizeof text, pair, "await", "ok");
+	do_run(f, text);
+	assert_string_equal(run_phase(f->run), "SUCCEEDED");
+	assert_int_equal(f->fake.most_running, 1);
+	assert_string_equal(f->fake.order, "a b c ");
+}
+
+static void a_job_that_is_ready_can_be_withdrawn(void **state)
+{
+	struct fixture *f = *state;
+	char text[512];
+
+	f->options.jobs = 1;
+	f->options.fail_fast = true;
+	(void)snprintf(text, sizeof text, pair, "awaitfail", "ok");
+	do_run(f, text);
+	assert_int_equal(run_job(f->run, 0)->state, JOB_FAILED);
+	assert_int_equal(run_job(f->run, 1)->state, JOB_CANCELED);
+	assert_string_equal(f->fake.order, "a ");
+}
+
+static void a_job_that_ends_before_its_turn_takes_no_place(void **state)
+{
+	struct fixture *f = *state;
+	char text[512];
+
+	f->options.jobs = 1;
+	(void)snprintf(text, sizeof text, pair, "await", "unready");
+	do_run(f, text);
+	assert_int_equal(run_job(f->run, 0)->state, JOB_SUCCEEDED);
+	assert_int_equal(run_job(f->run, 1)->state, JOB_ERROR);
+	assert_string_equal(run_job(f->run, 1)->message, "the shim died");
+	assert_int_equal(run_job(f->run, 2)->state, JOB_SUCCEEDED);
+	assert_string_equal(f->fake.order, "a c ");
+}
+
 static void what_cannot_be_had_stops_the_run_before_it_starts(void **state)
 {
 	static const struct {
@@ -878,6 +946,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(cancel_stops_what_runs_and_commits_nothing, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(fail_fast_cancels_the_rest, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_next_job_is_ready_before_its_turn, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(a_job_that_is_ready_can_be_withdrawn, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(a_job_that_ends_before_its_turn_takes_no_place,
+		                                setup, teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_had_stops_the_run_before_it_starts,
 		                                setup, teardown),
 		cmocka_unit_test_setup_teardown(given_inputs_win_over_defaults, setup, teardown),
