@@ -6,15 +6,12 @@
  *	2  one sync                           store_sync
  *	3  the digest, in the open record     where the directory is ours to take
  *	4  the directory becomes the tree     store_take_tree
- *	5  the record                         under the dataset's lock, with the next number
- *	6  the row                            a killed writer's is made from its intent
- *	7  open/VER.json and open/VER.data go
+ *	5  the record                         see commit_record.c
  *
  * Killed before 3: the files are where they were; what got into the store is garbage until the next
  * try finds it there.  Killed after 3: the digest stands for the files, and the next try goes on
  * with 5; that the directory may lie there still, or the tree may not, is harmless, because
- * store_tree makes a tree from its objects.  Killed after 5: it is committed, and who looks at the
- * intent does 6 and 7.
+ * store_tree makes a tree from its objects.
  *
  * Two that commit one version at once must not take one directory together: the bytes are behind
  * a lock of that version, and the second finds the digest that the first has written.
@@ -26,7 +23,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/io.h"
 #include "base/xalloc.h"
 
@@ -123,89 +119,12 @@ int datasets_commit_bytes(struct datasets *d, const struct dataset_version *v, c
 	return 0;
 }
 
-/* --- the record ------------------------------------------------------------------------------- */
-
-static int check_fence(const struct open_record *open, const struct dataset_maker *maker,
-                       struct error *err)
-{
-	if (open_is_made_by(open, maker))
-		return 0;
-	if (open->v.run[0])
-		return error_set(err, SLUICE_INVALID,
-		                 "version '%s:%s' belongs to attempt %d of job '%s' of run '%s', "
-		                 "which alone may commit it",
-		                 open->v.dataset, open->v.id, open->v.attempt, open->v.job,
-		                 open->v.run);
-	return error_set(err, SLUICE_INVALID,
-	                 "version '%s:%s' belongs to no job, and no job may "
-	                 "commit it",
-	                 open->v.dataset, open->v.id);
-}
-
-static int put_record(struct datasets *d, const struct dataset_version *v,
-                      const struct dataset_maker *maker, struct error *err)
-{
-	char path[RECORD_PATH_SIZE];
-	char what[INTENT_SIZE];
-	struct error ignored;
-	int rc = index_intend(d, intent_of_version(v->dataset, v->id, what), err);
-
-	if (rc < 0)
-		return rc;
-	rc = record_put_version(d->store, v, maker ? maker->inputs : NULL, err);
-	if (rc == 0) {
-		/* It is committed; what stays behind now is harmless. */
-		(void)!store_delete_record(d->store, record_open_path(v->dataset, v->id, path),
-		                           &ignored);
-		open_remove_leftovers(d, v->dataset, v->id);
-	}
-	index_settle(d, what);
-	return rc;
-}
-
-static int commit_record(struct datasets *d, struct dataset_version *v,
-                         const struct dataset_maker *maker, const struct store_tree_info *info,
-                         struct error *err)
-{
-	AUTO_FD int lock = index_lock_dataset(d, v->dataset, err);
-	struct open_record open;
-	int rc = lock < 0 ? lock : record_get_open(d->store, v, &open, err);
-
-	if (rc == 0)
-		rc = check_fence(&open, maker, err);
-	if (rc == 0)
-		rc = index_next_seq(d, v->dataset, &open.v.seq, err);
-	if (rc < 0)
-		return rc;
-	open.v.committed = true;
-	open.v.manifest = info->manifest;
-	open.v.files = info->files;
-	open.v.bytes = info->bytes;
-	open.v.committed_ms = clock_wall_ms();
-	rc = put_record(d, &open.v, maker, err);
-	if (rc < 0)
-		return rc;
-	text_copy(open.v.dataset_name, sizeof open.v.dataset_name, v->dataset_name);
-	*v = open.v;
-	return 0;
-}
-
 bool datasets_is_taken(struct datasets *d, const struct dataset_version *v)
 {
 	struct open_record open;
 	struct error ignored;
 
 	return record_get_open(d->store, v, &open, &ignored) == 0 && open.taken;
-}
-
-int datasets_commit_record(struct datasets *d, struct dataset_version *v,
-                           const struct dataset_maker *maker, const struct store_tree_info *info,
-                           int lock, struct error *err)
-{
-	int rc = commit_record(d, v, maker, info, err);
-
-	cleanup_fd(&lock);
-	return rc;
 }
 
 int datasets_commit(struct datasets *d, struct dataset_version *v, const char *path,
@@ -219,7 +138,7 @@ int datasets_commit(struct datasets *d, struct dataset_version *v, const char *p
 
 	/* Before the bytes: a job's files must not go into the store for nothing. */
 	if (rc == 0)
-		rc = check_fence(&open, NULL, err);
+		rc = open_check_fence(&open, NULL, err);
 	if (rc == 0)
 		rc = datasets_commit_bytes(d, v, path, &watch, &info, &lock, err);
 	return rc < 0 ? rc : datasets_commit_record(d, v, NULL, &info, lock, err);

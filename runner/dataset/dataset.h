@@ -124,8 +124,20 @@ int datasets_commit_bytes(struct datasets *d, const struct dataset_version *v, c
                           int *ret_lock /* the shared store lock: pass on */,
                           struct error *err) MUST_USE;
 
-/* Second half: the record (this is the commit) and the catalog; closes `lock`.  `maker` must be the
- * one that opened the version (the fence): another attempt's is refused. */
+struct dataset_commit {
+	struct dataset_version *version; /* open; committed afterwards */
+	struct store_tree_info info;
+	int lock; /* both from datasets_commit_bytes(); it is closed */
+};
+
+/*
+ * Second half: the records (this is the commit) and the catalog.  `maker` must be the one that
+ * opened the versions (the fence): another attempt's is refused.  All of them become visible
+ * together; after a failure none is committed.  See commit_record.c for what a kill leaves.
+ */
+int datasets_commit_records(struct datasets *d, struct dataset_commit *commits, size_t n,
+                            const struct dataset_maker *maker, struct error *err) MUST_USE;
+/* The same for one. */
 int datasets_commit_record(struct datasets *d, struct dataset_version *v,
                            const struct dataset_maker *maker, const struct store_tree_info *info,
                            int lock /* takes */, struct error *err) MUST_USE;

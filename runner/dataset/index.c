@@ -217,25 +217,32 @@ static int index_intended(struct datasets *d, const char *what, struct error *er
 	return index_version(d, ds, rest, err);
 }
 
-/* Under the lock that guards it. */
-static int settle(struct datasets *d, const char *what, struct error *err)
+/* Under the locks that guard them. */
+static int settle(struct datasets *d, const char *const *what, size_t n, struct error *err)
 {
 	int rc = catalog_begin(d->catalog, err);
 
 	if (rc < 0)
 		return rc;
-	rc = index_intended(d, what, err);
-	if (rc == 0)
-		rc = catalog_delete_intent(d->catalog, what, err);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		rc = index_intended(d, what[i], err);
+		if (rc == 0)
+			rc = catalog_delete_intent(d->catalog, what[i], err);
+	}
 	return finish(d, rc, err);
+}
+
+void index_settle_all(struct datasets *d, const char *const *what, size_t n)
+{
+	struct error ignored; /* the intents stay, and with them the memory of what is to do */
+
+	if (settle(d, what, n, &ignored) < 0)
+		d->behind = true;
 }
 
 void index_settle(struct datasets *d, const char *what)
 {
-	struct error ignored; /* the intent stays, and with it the memory of what is to do */
-
-	if (settle(d, what, &ignored) < 0)
-		d->behind = true;
+	index_settle_all(d, &what, 1);
 }
 
 /* A dead writer may also have left an open version's record or files behind, or the tags of a
@@ -264,7 +271,7 @@ static int heal_one(struct datasets *d, const char *what, struct error *err)
 	bool is_version = strlen(what) == DATASET_ID_LEN + 1 + VERSION_ID_LEN;
 	int rc = is_version ? heal_version(d, what, err) : 0;
 
-	return rc < 0 ? rc : settle(d, what, err);
+	return rc < 0 ? rc : settle(d, &what, 1, err);
 }
 
 struct intents {

@@ -81,6 +81,8 @@ int index_lock_dataset(struct datasets *d, const char *ds, struct error *err) MU
 int index_intend(struct datasets *d, const char *what, struct error *err) MUST_USE;
 /* Cannot fail: the record has decided.  A row that cannot be written now is healed later. */
 void index_settle(struct datasets *d, const char *what);
+/* ... of several, whose locks are held: their rows change together. */
+void index_settle_all(struct datasets *d, const char *const *what, size_t n);
 
 /* Intents, by what they announce; they return `what`. */
 const char *intent_of_version(const char *ds, const char *ver, char what[INTENT_SIZE]);
@@ -126,6 +128,12 @@ int open_lock(const struct datasets *d, const struct dataset_version *v, enum lo
               struct error *err) MUST_USE;
 /* The fence. */
 bool open_is_made_by(const struct open_record *open, const struct dataset_maker *maker);
+
+/* --- commit_record.c -------------------------------------------------------------------------- */
+
+/* The fence, in words: SLUICE_INVALID says whose the version is. */
+int open_check_fence(const struct open_record *open, const struct dataset_maker *maker,
+                     struct error *err) MUST_USE;
 
 /* --- copy.c: trees of files, copied without following a link ---------------------------------- */
 

@@ -389,8 +389,9 @@ static int record_versions(struct run_job *job, struct error *err)
 	struct run *run = job->run;
 	struct dataset_maker maker = maker_of(job);
 	const char **inputs = xcalloc(job->spec->n_inputs + 1, sizeof *inputs);
+	struct dataset_commit *commits = xcalloc(job->live->n_pieces, sizeof *commits);
 	size_t n = 0;
-	int rc = 0;
+	int rc;
 
 	for (size_t i = 0; i < job->spec->n_inputs; i++) {
 		const struct pin *pin = job_input_pin(job, &job->spec->inputs[i]);
@@ -399,16 +400,18 @@ static int record_versions(struct run_job *job, struct error *err)
 			inputs[n++] = xasprintf("%s:%s", pin->version.dataset, pin->version.id);
 	}
 	maker.inputs = inputs;
-	for (size_t i = 0; rc == 0 && i < job->live->n_pieces; i++) {
+	for (size_t i = 0; i < job->live->n_pieces; i++) {
 		struct piece *p = &job->live->pieces[i];
 
-		history_flush(run); /* a record is not changed inside a transaction */
 		p->output->info = p->info;
-		rc = datasets_commit_record(run->datasets, &p->output->version, &maker, &p->info,
-		                            take_fd(&p->lock), err);
-		if (rc < 0)
-			(void)error_wrap(err, "cannot commit output '%s'", p->output->spec->name);
+		commits[i] = (struct dataset_commit){ .version = &p->output->version,
+			                              .info = p->info,
+			                              .lock = take_fd(&p->lock) };
 	}
+	history_flush(run); /* a record is not changed inside a transaction */
+	rc = datasets_commit_records(run->datasets, commits, job->live->n_pieces, &maker, err);
+	if (rc < 0)
+		(void)error_wrap(err, "cannot commit its outputs");
 	/* Also those that an earlier runner has committed: it may have died before it said so. */
 	for (size_t i = 0; i < job->n_outputs; i++)
 		if (job->outputs[i].version.committed)
@@ -417,6 +420,7 @@ static int record_versions(struct run_job *job, struct error *err)
 	while (n > 0)
 		free((void *)(uintptr_t)inputs[--n]);
 	free(inputs);
+	free(commits);
 	return rc;
 }
 
