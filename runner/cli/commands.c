@@ -30,6 +30,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_runs_resume,
 	&cmd_runs_cancel,
 	&cmd_runs_delete,
+	&cmd_store_verify,
 	&cmd_store_gc,
 	&cmd_doctor,
 	&cmd_completion,

@@ -25,13 +25,6 @@ struct collection {
 
 /* --- roots ------------------------------------------------------------------------------------ */
 
-/* "VER.json" -> the id; false for other names. */
-static bool version_of(const char *name, char ret_ver[VERSION_ID_LEN + 1])
-{
-	text_copy(ret_ver, VERSION_ID_LEN + 1, name);
-	return strcmp(name + strnlen(name, VERSION_ID_LEN), ".json") == 0 && id_is_version(ret_ver);
-}
-
 static int add_root(struct collection *c, const char *ver, const struct digest *manifest)
 {
 	int rc = gc_add_root(c->gc, manifest, c->err);
@@ -47,7 +40,8 @@ static int name_committed(void *arg, const char *name)
 	char key[INTENT_SIZE];
 	int rc;
 
-	if (!version_of(name, ver) || map_find(&c->named, intent_of_version(c->ds, ver, key)))
+	if (!record_is_of_version(name, ver) ||
+	    map_find(&c->named, intent_of_version(c->ds, ver, key)))
 		return 0;
 	rc = record_get_version(c->d->store, c->ds, ver, &v, c->err);
 	if (rc == SLUICE_NOT_FOUND) /* deleted since it was listed */
@@ -66,7 +60,7 @@ static int name_open(void *arg, const char *name)
 	char ver[VERSION_ID_LEN + 1];
 	int rc;
 
-	if (!version_of(name, ver))
+	if (!record_is_of_version(name, ver))
 		return 0;
 	rc = record_read_open(c->d->store, c->ds, ver, &open, c->err);
 	if (rc == SLUICE_NOT_FOUND)
@@ -116,7 +110,7 @@ static int drop_if_dead(void *arg, const char *name)
 	char ver[VERSION_ID_LEN + 1];
 	int rc;
 
-	if (!version_of(name, ver))
+	if (!record_is_of_version(name, ver))
 		return 0;
 	rc = record_read_open(c->d->store, c->ds, ver, &open, c->err);
 	if (rc == SLUICE_NOT_FOUND)

@@ -29,6 +29,7 @@
 #include "catalog/catalog.h"
 #include "store/gc.h"
 #include "store/store.h"
+#include "store/verify.h"
 
 struct datasets;
 
@@ -191,6 +192,29 @@ struct datasets_gc_result {
 /* Removes what no version needs, and what processes that died left half made; see gc.h. */
 int datasets_gc(struct datasets *d, const struct datasets_gc_how *how,
                 struct datasets_gc_result *ret_result, struct error *err) MUST_USE;
+
+struct datasets_damage {
+	const char *dataset; /* its id */
+	const char *version; /* its id; NULL: a record of the dataset itself */
+	const char *path;    /* of a file of the version; NULL: its record or list of files */
+	const char *problem; /* a sentence */
+};
+
+struct datasets_verify_how {
+	const struct dataset_version *only; /* NULL: all that there are, and their records */
+	void (*damage)(void *arg, const struct datasets_damage *damage);
+	void *arg;
+};
+
+struct datasets_verify_result {
+	struct verify_count count;
+	uint64_t versions;
+	uint64_t damage; /* how often it was told */
+};
+
+/* Hashes everything again; see verify.h.  Damage is told, not an error. */
+int datasets_verify(struct datasets *d, const struct datasets_verify_how *how,
+                    struct datasets_verify_result *ret_result, struct error *err) MUST_USE;
 
 /* Absolute path of the read-only tree of a committed version; the caller frees it. */
 int datasets_tree(struct datasets *d, const struct dataset_version *v, char **ret_path,

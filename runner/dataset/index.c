@@ -111,21 +111,12 @@ struct sweep {
 	struct error *err;
 };
 
-/* The id in "VER.json"; false for other names. */
-static bool version_of_name(const char *name, char ret_ver[VERSION_ID_LEN + 1])
-{
-	if (strlen(name) != VERSION_ID_LEN + 5 || strcmp(name + VERSION_ID_LEN, ".json") != 0)
-		return false;
-	text_copy(ret_ver, VERSION_ID_LEN + 1, name);
-	return id_is_version(ret_ver);
-}
-
 static int on_version(void *arg, const char *name)
 {
 	const struct sweep *s = arg;
 	char ver[VERSION_ID_LEN + 1];
 
-	return version_of_name(name, ver) ? index_version(s->d, s->ds, ver, s->err) : 0;
+	return record_is_of_version(name, ver) ? index_version(s->d, s->ds, ver, s->err) : 0;
 }
 
 static int on_tag(void *arg, const char *name)
@@ -395,7 +386,7 @@ static int count_name(void *arg, const char *name)
 	int64_t *n = arg;
 	char ver[VERSION_ID_LEN + 1];
 
-	*n += version_of_name(name, ver);
+	*n += record_is_of_version(name, ver);
 	return 0;
 }
 

@@ -30,6 +30,9 @@ const char *record_version_path(const char *ds, const char *ver, char path[RECOR
 const char *record_open_path(const char *ds, const char *ver, char path[RECORD_PATH_SIZE]);
 const char *record_tag_path(const char *ds, const char *tag, char path[RECORD_PATH_SIZE]);
 
+/* "VER.json" -> the id; false for other names. */
+bool record_is_of_version(const char *name, char ret_ver[VERSION_ID_LEN + 1]);
+
 int record_put_dataset(struct store *store, const struct dataset *dataset,
                        struct error *err) MUST_USE;
 int record_get_dataset(struct store *store, const char *ds, struct dataset *ret_dataset,

@@ -53,6 +53,12 @@ static int put(struct store *store, const char *path, const cJSON *doc, bool rep
 	return store_put_record(store, path, text, replace, err);
 }
 
+bool record_is_of_version(const char *name, char ret_ver[VERSION_ID_LEN + 1])
+{
+	text_copy(ret_ver, VERSION_ID_LEN + 1, name);
+	return strcmp(name + strnlen(name, VERSION_ID_LEN), ".json") == 0 && id_is_version(ret_ver);
+}
+
 /* A record that says other ids than its path is somebody's copy, and nothing to trust. */
 static int damaged(struct store *store, const char *path, const char *why, struct error *err)
 {

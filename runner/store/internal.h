@@ -135,6 +135,9 @@ void cleanup_reader(struct reader *const *reader);
 int reader_next(struct reader *reader, const struct manifest_segment **ret_segment,
                 struct error *err) MUST_USE;
 
+/* Goes on behind the segment that reader_next failed to read. */
+void reader_skip(struct reader *reader);
+
 /* --- tree.c ---------------------------------------------------------------------------------- */
 
 enum { TREE_PATH_SIZE = 80 };

@@ -87,6 +87,12 @@ int reader_next(struct reader *reader, const struct manifest_segment **ret_segme
 	return 0;
 }
 
+void reader_skip(struct reader *reader)
+{
+	reader->order = (struct manifest_order){ 0 };
+	reader->next++;
+}
+
 /* Moves on to the segment that may hold the first entry at or below `prefix`. */
 static void seek(struct reader *r, const char *prefix)
 {

@@ -85,3 +85,31 @@ test_gc() {
 	same "$(find "$SLUICE_HOME/store/objects" -type f | wc -l)" 1
 	same "$(contents "$one" lines)" one
 }
+
+# object TEXT: where the object of these bytes lies.
+object() {
+	local sum
+	sum=$(printf '%s\n' "$1" | sha256sum)
+	echo "$SLUICE_HOME/store/objects/${sum:0:2}/${sum:2:62}"
+}
+
+test_verify() {
+	local one
+	one=$(version texts one)
+	version other one >/dev/null
+	ok store verify --all
+	matches out '^Verified 2 versions: [0-9]+ objects, 4 B; all are whole$'
+	printf 'onE\n' >bytes
+	dd if=bytes of="$(object one)" conv=notrunc status=none
+	expect 4 sluice store verify --all
+	says out "texts:${one#*:} lines: "
+	matches out '^other:.* lines: .*is damaged'
+	matches out '^Verified 2 versions: .*; 1 damaged or missing$'
+	expect 4 sluice store verify "$one" --json
+	same "$(jq -r '.damage[] | "\(.dataset):\(.version) \(.path)"' out)" "$one lines"
+	rm -f "$(object one)"
+	expect 4 sluice store verify texts
+	says out 'is missing'
+	expect 2 sluice store verify
+	expect 2 sluice store verify texts --all
+}

@@ -1,4 +1,4 @@
-/* Keeping the store healthy. */
+/* Freeing what no version needs. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
