@@ -24,7 +24,7 @@
 #include "dataset/dataset.h"
 #include "image/image.h"
 
-enum { HELP_LEAST = 50, HELP_MOST = 100, HELP_PIPE = 80 };
+enum { HELP_LEAST = 30, HELP_MOST = 100, HELP_PIPE = 80 };
 
 /* --- results and errors -------------------------------------------------------------------- */
 

@@ -1,6 +1,5 @@
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/show.h"
 #include "cli/text.h"
@@ -54,19 +53,34 @@ const struct cli_command cmd_images_import = {
 
 /* --- list ---------------------------------------------------------------------------------- */
 
+/* "sha256:" and 64 digits; on a terminal 12 of them tell one from the other. */
+enum { DIGEST_LEN = 71, DIGEST_SHORT = 19 };
+
+struct listing {
+	const struct cli *cli;
+	struct text_table table;
+	cJSON *array;
+};
+
 static int list_row(void *arg, const struct image_info *info)
 {
+	struct listing *l = arg;
 	char size[TEXT_SIZE_LEN];
-	char created[CLOCK_TEXT_SIZE] = "";
+	char layers[24];
+	char created[TEXT_TIME_LEN];
+	char digest[DIGEST_LEN + 1];
 
-	if (info->created_ms > 0)
-		(void)clock_format(info->created_ms, created);
-	text_table_row(arg, info->name, info->digest, text_size(info->bytes, size), created);
+	(void)snprintf(layers, sizeof layers, "%zu", info->layers);
+	(void)snprintf(digest, sizeof digest, "%.*s",
+	               l->cli->columns > 0 ? DIGEST_SHORT : DIGEST_LEN, info->digest);
+	text_table_row(&l->table, info->name, text_size(info->bytes, size), layers,
+	               text_time(info->created_ms, created)[0] ? created : "-", digest);
 	return 0;
 }
 
 static int list_json(void *arg, const struct image_info *info)
 {
+	struct listing *l = arg;
 	cJSON *out = json_new_obj();
 
 	json_add_str(out, "name", info->name);
@@ -74,25 +88,24 @@ static int list_json(void *arg, const struct image_info *info)
 	json_add_int(out, "bytes", (int64_t)info->bytes);
 	json_add_int(out, "layers", (int64_t)info->layers);
 	show_json_add_time(out, "dtCreated", info->created_ms);
-	json_push(arg, out);
+	json_push(l->array, out);
 	return 0;
 }
 
 static int run_list(struct cli *cli, const struct cli_args *args)
 {
-	struct text_table table = TEXT_TABLE_INIT(4);
-	cJSON *array = json_new_arr();
+	struct listing l = { .cli = cli, .table = TEXT_TABLE_INIT(5), .array = json_new_arr() };
 	struct images *images;
 	struct error err;
 	int rc = cli_open_images(cli, &images, &err);
 
 	(void)args;
-	table.may_cut = 1U << 1 | 1U << 3;
-	text_table_row(&table, "Name", "Digest", "Size", "Created");
+	l.table.may_cut = 1U << 0;
+	l.table.may_go = "243";
+	text_table_row(&l.table, "Name", "Size", "Layers", "Created", "Digest");
 	if (rc == 0)
-		rc = images_each(images, cli->json ? list_json : list_row,
-		                 cli->json ? (void *)array : &table, &err);
-	return text_end_list(cli, rc, &table, array, &err);
+		rc = images_each(images, cli->json ? list_json : list_row, &l, &err);
+	return text_end_list(cli, rc, &l.table, l.array, &err);
 }
 
 static const struct cli_option list_options[] = {

@@ -31,6 +31,22 @@ int show_find_version(struct datasets *datasets, const struct cli_args *args, bo
 	return datasets_resolve(datasets, id, ret_version, err);
 }
 
+static int count(void *arg, const struct dataset_version *version)
+{
+	size_t *n = arg;
+
+	(void)version;
+	++*n;
+	return 0;
+}
+
+int show_count_open(struct datasets *datasets, const struct dataset *dataset, size_t *ret_n,
+                    struct error *err)
+{
+	*ret_n = 0;
+	return datasets_each_version(datasets, dataset, false, count, ret_n, err);
+}
+
 const char *show_ref(const struct dataset_version *version, char buf[DS_REF_LEN])
 {
 	(void)snprintf(buf, DS_REF_LEN, "%s:%s", version->dataset, version->id);

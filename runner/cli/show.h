@@ -26,6 +26,10 @@ int show_find_dataset(struct datasets *datasets, const struct cli_args *args,
 int show_find_version(struct datasets *datasets, const struct cli_args *args, bool exact,
                       struct dataset_version *ret_version, struct error *err) MUST_USE;
 
+/* How many versions of a dataset are not committed. */
+int show_count_open(struct datasets *datasets, const struct dataset *dataset, size_t *ret_n,
+                    struct error *err) MUST_USE;
+
 /* "DS:VER"; returns the buffer. */
 const char *show_ref(const struct dataset_version *version, char buf[DS_REF_LEN]);
 

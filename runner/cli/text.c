@@ -3,12 +3,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/xalloc.h"
 #include "spec/utf8.h"
 
 enum {
-	CUT_LEAST = 12, /* a column that may be cut keeps so many */
+	CUT_LEAST = 12, /* a column that may shrink keeps so many */
 	DOTS = 3,
 };
 
@@ -188,13 +189,26 @@ const char *text_duration(int64_t ms, char buf[TEXT_SIZE_LEN])
 	int64_t tenths = ms < 0 ? 0 : ms / 100;
 	int64_t s = tenths / 10;
 
-	if (s < 60)
+	if (s < 1)
+		(void)snprintf(buf, TEXT_SIZE_LEN, "%" PRId64 "ms", ms < 0 ? 0 : ms);
+	else if (s < 60)
 		(void)snprintf(buf, TEXT_SIZE_LEN, "%" PRId64 ".%" PRId64 "s", s, tenths % 10);
 	else if (s < 3600)
 		(void)snprintf(buf, TEXT_SIZE_LEN, "%" PRId64 "m %02" PRId64 "s", s / 60, s % 60);
 	else
 		(void)snprintf(buf, TEXT_SIZE_LEN, "%" PRId64 "h %02" PRId64 "m", s / 3600,
 		               s / 60 % 60);
+	return buf;
+}
+
+const char *text_time(int64_t wall_ms, char buf[TEXT_TIME_LEN])
+{
+	time_t seconds = (time_t)(wall_ms / 1000);
+	struct tm tm = { 0 };
+
+	if (wall_ms <= 0 || !gmtime_r(&seconds, &tm) ||
+	    strftime(buf, TEXT_TIME_LEN, "%Y-%m-%d %H:%MZ", &tm) == 0)
+		buf[0] = '\0';
 	return buf;
 }
 
@@ -206,42 +220,102 @@ void text_table_add(struct text_table *t, const char *const *cells)
 	}
 }
 
-/* Takes from the widest column that may be cut until all fit, or nothing more can be taken. */
-static void shrink(const struct text_table *t, size_t *width, size_t most)
+static size_t table_width(const struct text_table *t, const size_t *width)
 {
 	size_t total = 1;
 
 	for (size_t i = 0; i < t->columns; i++)
-		total += width[i] + 3;
-	while (total > most) {
+		total += width[i] > 0 ? width[i] + 3 : 0;
+	return total;
+}
+
+static bool may_shrink(const struct text_table *t, size_t column)
+{
+	return (t->may_cut | t->may_wrap) >> column & 1;
+}
+
+static size_t least_width(const struct text_table *t, const size_t *width)
+{
+	size_t least = table_width(t, width);
+
+	for (size_t i = 0; i < t->columns; i++)
+		if (may_shrink(t, i) && width[i] > CUT_LEAST)
+			least -= width[i] - CUT_LEAST;
+	return least;
+}
+
+/* Takes from the widest column that may shrink until all fit, or nothing more can be taken. */
+static void shrink(const struct text_table *t, size_t *width, size_t most)
+{
+	for (size_t total = table_width(t, width); total > most; total--) {
 		size_t *widest = NULL;
 
 		for (size_t i = 0; i < t->columns; i++)
-			if (t->may_cut >> i & 1 && width[i] > CUT_LEAST &&
+			if (may_shrink(t, i) && width[i] > CUT_LEAST &&
 			    (!widest || width[i] > *widest))
 				widest = &width[i];
 		if (!widest)
 			return;
 		(*widest)--;
-		total--;
 	}
+}
+
+/* A column that is left out has no width. */
+static void fit(const struct text_table *t, size_t *width, size_t most)
+{
+	for (const char *go = t->may_go; go && *go && least_width(t, width) > most; go++)
+		width[*go - '0'] = 0;
+	shrink(t, width, most);
 }
 
 static void put_rule(const struct text_table *t, const size_t *width)
 {
+	const char *edge = "+-";
+
 	for (size_t i = 0; i < t->columns; i++) {
-		(void)fputs(i == 0 ? "+-" : "-+-", stdout);
+		if (width[i] == 0)
+			continue;
+		(void)fputs(edge, stdout);
+		edge = "-+-";
 		for (size_t j = 0; j < width[i]; j++)
 			(void)fputc('-', stdout);
 	}
 	(void)fputs("-+\n", stdout);
 }
 
-static void put_cell(const char *text, size_t width)
+/* Adds what one line holds of *at, up to its last blank where there is one, and moves behind it. */
+static size_t add_piece(struct strbuf *sb, const char **at, size_t width)
+{
+	const char *s = *at;
+	size_t bytes;
+	size_t columns = width_within(s, width, &bytes);
+	size_t blank = bytes;
+
+	if (s[bytes]) {
+		while (blank > 0 && s[blank] != ' ')
+			blank--;
+		if (blank > 0) {
+			columns -= bytes - blank;
+			bytes = blank;
+		}
+	}
+	strbuf_add(sb, s, bytes);
+	*at = s + bytes + strspn(s + bytes, " ");
+	return columns;
+}
+
+/* Puts one line of a cell and leaves in *at what is still to be put. */
+static void put_cell(const char **at, size_t width, bool wraps)
 {
 	AUTO_STRBUF struct strbuf cell = STRBUF_INIT(STRBUF_BIG);
-	size_t shown = text_add_fit(&cell, text, width);
+	size_t shown;
 
+	if (wraps) {
+		shown = add_piece(&cell, at, width);
+	} else {
+		shown = text_add_fit(&cell, *at, width);
+		*at = "";
+	}
 	(void)fputs(strbuf_str(&cell), stdout);
 	for (; shown < width; shown++)
 		(void)fputc(' ', stdout);
@@ -249,11 +323,26 @@ static void put_cell(const char *text, size_t width)
 
 static void put_row(const struct text_table *t, const size_t *width, size_t row)
 {
-	for (size_t i = 0; i < t->columns; i++) {
-		(void)fputs(i == 0 ? "| " : " | ", stdout);
-		put_cell(t->cell[row * t->columns + i], width[i]);
+	const char **at = xcalloc(t->columns, sizeof *at);
+	bool more = true;
+
+	for (size_t i = 0; i < t->columns; i++)
+		at[i] = t->cell[row * t->columns + i];
+	while (more) {
+		const char *edge = "| ";
+
+		more = false;
+		for (size_t i = 0; i < t->columns; i++) {
+			if (width[i] == 0)
+				continue;
+			(void)fputs(edge, stdout);
+			edge = " | ";
+			put_cell(&at[i], width[i], t->may_wrap >> i & 1);
+			more = more || at[i][0];
+		}
+		(void)fputs(" |\n", stdout);
 	}
-	(void)fputs(" |\n", stdout);
+	free(at);
 }
 
 void text_table_release(struct text_table *t)
@@ -268,6 +357,8 @@ void text_details_print(const struct cli *cli, struct text_table *t)
 {
 	size_t *width = xcalloc(t->columns, sizeof *width);
 
+	for (size_t i = 0; i < t->columns; i++)
+		width[i] = 1;
 	for (size_t i = 0; i < t->n; i++) {
 		size_t w = text_width(t->cell[i]);
 
@@ -275,7 +366,7 @@ void text_details_print(const struct cli *cli, struct text_table *t)
 			width[i % t->columns] = w;
 	}
 	if (cli->columns > 0)
-		shrink(t, width, cli->columns);
+		fit(t, width, cli->columns);
 	put_rule(t, width);
 	for (size_t row = 0; row < t->n / t->columns; row++) {
 		put_row(t, width, row);

@@ -39,8 +39,12 @@ size_t text_add_fit(struct strbuf *sb, const char *s, size_t most);
 enum { TEXT_SIZE_LEN = 32 };
 const char *text_size(uint64_t bytes, char buf[TEXT_SIZE_LEN]);
 
-/* "1h 02m", "3m 04s", "5.6s". */
+/* "1h 02m", "3m 04s", "5.6s", "78ms". */
 const char *text_duration(int64_t ms, char buf[TEXT_SIZE_LEN]);
+
+/* "2026-01-31 12:34Z", for tables; "" if it is not known (0). */
+enum { TEXT_TIME_LEN = 32 };
+const char *text_time(int64_t wall_ms, char buf[TEXT_TIME_LEN]);
 
 /*
  * A table in the official command line's form: a rule above, below and after the first row.
@@ -52,8 +56,11 @@ const char *text_duration(int64_t ms, char buf[TEXT_SIZE_LEN]);
  */
 struct text_table {
 	size_t columns;
-	unsigned may_cut; /* bits: columns that may lose their end where the terminal is narrow */
-	char **cell;      /* escaped */
+	/* Where the terminal is narrow, columns may (bits) lose their end or go on in further
+	 * lines, and may (digits, the first to go first) be left out. */
+	unsigned may_cut, may_wrap;
+	const char *may_go;
+	char **cell; /* escaped */
 	size_t n, cap;
 };
 

@@ -6,8 +6,10 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/xalloc.h"
 #include "cli/args.h"
@@ -338,24 +340,93 @@ static void test_groups_list_their_commands(void **state)
 	strbuf_release(&sb);
 }
 
+/* Examples, which begin with a blank, stay as they are; options follow them. */
+static void assert_width(const char *text, const char *what, size_t width)
+{
+	const char *rest = strstr(text, "\nOptions:");
+
+	for (const char *line = text; *line;) {
+		size_t len = strcspn(line, "\n");
+
+		if (len > width && (line[0] != ' ' || (rest && line > rest)))
+			fail_msg("%s: too wide: %.*s", what, (int)len, line);
+		line += len + (line[len] == '\n');
+	}
+}
+
 static void test_help_keeps_its_width(void **state)
 {
+	static const size_t widths[] = { 40, 59, 60, 72, 100 };
+
 	(void)state;
-	for (const struct cli_command *const *c = cli_commands; *c; c++) {
+	for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
 		struct strbuf sb = STRBUF_INIT(STRBUF_BIG);
-		const char *line;
 
-		help_command(&sb, *c, 72);
-		line = strstr(strbuf_str(&sb), "Options:");
-		while (line && *line) {
-			size_t len = strcspn(line, "\n");
-
-			if (len > 72)
-				fail_msg("%s: too wide: %.*s", (*c)->words, (int)len, line);
-			line += len + (line[len] == '\n');
+		for (const struct cli_command *const *c = cli_commands; *c; c++) {
+			strbuf_clear(&sb);
+			help_command(&sb, *c, widths[i]);
+			assert_width(strbuf_str(&sb), (*c)->words, widths[i]);
+		}
+		for (const struct cli_group *g = cli_groups; g->words; g++) {
+			strbuf_clear(&sb);
+			help_group(&sb, g->words, widths[i]);
+			assert_width(strbuf_str(&sb), g->words, widths[i]);
 		}
 		strbuf_release(&sb);
 	}
+}
+
+static void assert_table(unsigned columns, const char *want)
+{
+	const struct cli cli = { .columns = columns };
+	struct text_table t = TEXT_TABLE_INIT(3);
+	char got[1024] = "";
+	FILE *file = tmpfile();
+	int out = dup(STDOUT_FILENO);
+
+	assert_non_null(file);
+	t.may_cut = 1U << 0;
+	t.may_wrap = 1U << 2;
+	t.may_go = "1";
+	text_table_row(&t, "Name", "Number", "Message");
+	text_table_row(&t, "abcdefghijklmno", "7", "one or two words, longlonglonglong");
+	(void)fflush(stdout);
+	(void)dup2(fileno(file), STDOUT_FILENO);
+	text_table_print(&cli, &t);
+	(void)fflush(stdout);
+	(void)dup2(out, STDOUT_FILENO);
+	(void)close(out);
+	rewind(file);
+	got[fread(got, 1, sizeof got - 1, file)] = '\0';
+	(void)fclose(file);
+	assert_string_equal(got, want);
+}
+
+/* First columns shrink, then they are left out; in a pipe nothing is lost. */
+static void test_tables_keep_their_width(void **state)
+{
+	(void)state;
+	assert_table(0, "+-----------------+--------+------------------------------------+\n"
+	                "| Name            | Number | Message                            |\n"
+	                "+-----------------+--------+------------------------------------+\n"
+	                "| abcdefghijklmno | 7      | one or two words, longlonglonglong |\n"
+	                "+-----------------+--------+------------------------------------+\n");
+	assert_table(42, "+---------------+--------+---------------+\n"
+	                 "| Name          | Number | Message       |\n"
+	                 "+---------------+--------+---------------+\n"
+	                 "| abcdefghij... | 7      | one or two    |\n"
+	                 "|               |        | words,        |\n"
+	                 "|               |        | longlonglongl |\n"
+	                 "|               |        | ong           |\n"
+	                 "+---------------+--------+---------------+\n");
+	assert_table(30, "+--------------+--------------+\n"
+	                 "| Name         | Message      |\n"
+	                 "+--------------+--------------+\n"
+	                 "| abcdefghi... | one or two   |\n"
+	                 "|              | words,       |\n"
+	                 "|              | longlonglong |\n"
+	                 "|              | long         |\n"
+	                 "+--------------+--------------+\n");
 }
 
 /* --- text ---------------------------------------------------------------------------------- */
@@ -443,7 +514,8 @@ static void test_widths_and_sizes(void **state)
 	assert_string_equal(text_size(1048575, buf), "1.0 MiB");
 	assert_string_equal(text_size((uint64_t)3 << 29, buf), "1.5 GiB");
 	assert_string_equal(text_size(UINT64_MAX, buf), "16.0 EiB");
-	assert_string_equal(text_duration(-5, buf), "0.0s");
+	assert_string_equal(text_duration(-5, buf), "0ms");
+	assert_string_equal(text_duration(78, buf), "78ms");
 	assert_string_equal(text_duration(5678, buf), "5.6s");
 	assert_string_equal(text_duration(59999, buf), "59.9s");
 	assert_string_equal(text_duration(184000, buf), "3m 04s");
@@ -480,6 +552,7 @@ int main(void)
 		cmocka_unit_test(test_values_are_completed),
 		cmocka_unit_test(test_groups_list_their_commands),
 		cmocka_unit_test(test_help_keeps_its_width),
+		cmocka_unit_test(test_tables_keep_their_width),
 		cmocka_unit_test(test_text_from_outside),
 		cmocka_unit_test(test_text_of_logs),
 		cmocka_unit_test(test_widths_and_sizes),

@@ -58,33 +58,68 @@ const struct cli_command cmd_datasets_create = {
 
 #define PROVIDER_SHOWN PROVIDER_NAME " (" PROVIDER_ID ")"
 
+struct listing {
+	struct datasets *datasets;
+	struct text_table table;
+	cJSON *array;
+	struct error *err;
+};
+
+enum { ENOUGH = 1 };
+
+static int take_newest(void *arg, const struct dataset_version *version)
+{
+	struct dataset_version *newest = arg;
+
+	*newest = *version;
+	return ENOUGH;
+}
+
 static int list_row(void *arg, const struct dataset *dataset)
 {
-	text_table_row(arg, dataset->name, dataset->id, PROVIDER_SHOWN);
+	struct listing *l = arg;
+	struct dataset_version newest = { .committed = false };
+	size_t n_open = 0;
+	char size[TEXT_SIZE_LEN] = "";
+	char open[24] = "";
+	char created[TEXT_TIME_LEN];
+	int rc = datasets_each_version(l->datasets, dataset, true, take_newest, &newest, l->err);
+
+	if (rc >= 0)
+		rc = show_count_open(l->datasets, dataset, &n_open, l->err);
+	if (rc < 0)
+		return rc;
+	if (newest.committed)
+		(void)text_size(newest.bytes, size);
+	if (n_open > 0)
+		(void)snprintf(open, sizeof open, "%zu", n_open);
+	text_table_row(&l->table, dataset->name, dataset->id, PROVIDER_SHOWN, newest.id, size, open,
+	               text_time(dataset->created_ms, created));
 	return 0;
 }
 
 static int list_json(void *arg, const struct dataset *dataset)
 {
-	json_push(arg, show_json_dataset(dataset));
+	struct listing *l = arg;
+
+	json_push(l->array, show_json_dataset(dataset));
 	return 0;
 }
 
 static int run_list(struct cli *cli, const struct cli_args *args)
 {
-	struct text_table table = TEXT_TABLE_INIT(3);
-	cJSON *array = json_new_arr();
-	struct datasets *datasets;
 	struct error err;
-	int rc = cli_open_datasets(cli, &datasets, &err);
+	struct listing l = { .table = TEXT_TABLE_INIT(7), .array = json_new_arr(), .err = &err };
+	int rc = cli_open_datasets(cli, &l.datasets, &err);
 
 	(void)args;
-	table.may_cut = 1U << 0 | 1U << 2;
-	text_table_row(&table, "Name", "ID", "Storage Provider");
+	l.table.may_cut = 1U << 0;
+	l.table.may_go = "26543";
+	text_table_row(&l.table, "Name", "ID", "Storage Provider", "Latest", "Size", "Open",
+	               "Created");
 	if (rc == 0)
-		rc = datasets_each(datasets, cli->json ? list_json : list_row,
-		                   cli->json ? (void *)array : &table, &err);
-	return text_end_list(cli, rc, &table, array, &err);
+		rc = datasets_each(l.datasets, cli->json ? list_json : list_row, &l, &err);
+	return text_end_list(cli, rc, &l.table, l.array, &err);
 }
 
 static const struct cli_option list_options[] = {
@@ -95,6 +130,8 @@ static const struct cli_option list_options[] = {
 const struct cli_command cmd_datasets_list = {
 	.words = "datasets list",
 	.summary = "List the datasets.",
+	.help = "Latest and Size are those of the newest committed version, Open counts the versions "
+		"that are not committed yet.",
 	.options = list_options,
 	.run = run_list,
 };
@@ -115,7 +152,7 @@ static int run_details(struct cli *cli, const struct cli_args *args)
 		cli_print_json(show_json_dataset(&dataset));
 		return CLI_OK;
 	}
-	table.may_cut = 1U << 1;
+	table.may_wrap = 1U << 1;
 	text_table_row(&table, "Name", dataset.name);
 	text_table_row(&table, "ID", dataset.id);
 	text_table_row(&table, "Description", dataset.description);

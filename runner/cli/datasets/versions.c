@@ -107,9 +107,17 @@ static int list_row(void *arg, const struct dataset_version *version)
 {
 	struct listing *l = arg;
 	char ref[DS_REF_LEN];
+	char time[TEXT_TIME_LEN];
+	char files[24];
+	char size[TEXT_SIZE_LEN];
 	AUTO_FREE char *tags = show_tags_of(&l->tags, version->id);
 
-	text_table_row(&l->table, show_ref(version, ref), version->message, tags);
+	(void)snprintf(files, sizeof files, "%" PRIu64, version->files);
+	text_table_row(
+		&l->table, show_ref(version, ref), version->message, tags,
+		text_time(version->committed ? version->committed_ms : version->created_ms, time),
+		version->committed ? files : "",
+		version->committed ? text_size(version->bytes, size) : "");
 	return 0;
 }
 
@@ -119,6 +127,20 @@ static int list_json(void *arg, const struct dataset_version *version)
 
 	json_push(l->array, show_json_version(version, &l->tags));
 	return 0;
+}
+
+/* Who looks for what was not committed would not find it here. */
+static int note_open(struct cli *cli, const struct dataset *dataset, struct error *err)
+{
+	size_t n = 0;
+	int rc = show_count_open(cli->datasets, dataset, &n, err);
+
+	if (rc == 0 && n > 0)
+		cli_note(cli,
+		         "%zu version%s not committed: 'sluice datasets versions list %s "
+		         "--is-committed false' shows %s",
+		         n, n == 1 ? " is" : "s are", dataset->name, n == 1 ? "it" : "them");
+	return rc;
 }
 
 static int list_versions(struct cli *cli, const struct cli_args *args, struct listing *l,
@@ -133,18 +155,22 @@ static int list_versions(struct cli *cli, const struct cli_args *args, struct li
 	    show_find_dataset(datasets, args, &dataset, err) < 0 ||
 	    show_tags_load(datasets, &dataset, &l->tags, err) < 0)
 		return err->class;
+	text_table_row(&l->table, "ID", "Message", "Tags", committed ? "Committed" : "Created",
+	               "Files", "Size");
+	if (committed && !cli->json && note_open(cli, &dataset, err) < 0)
+		return err->class;
 	return datasets_each_version(datasets, &dataset, committed,
 	                             cli->json ? list_json : list_row, l, err);
 }
 
 static int run_list(struct cli *cli, const struct cli_args *args)
 {
-	struct listing l = { .table = TEXT_TABLE_INIT(3), .array = json_new_arr() };
+	struct listing l = { .table = TEXT_TABLE_INIT(6), .array = json_new_arr() };
 	struct error err;
 	int rc;
 
 	l.table.may_cut = 1U << 1 | 1U << 2;
-	text_table_row(&l.table, "ID", "Message", "Tags");
+	l.table.may_go = "4532";
 	rc = list_versions(cli, args, &l, &err);
 	show_tags_release(&l.tags);
 	return text_end_list(cli, rc, &l.table, l.array, &err);
@@ -185,7 +211,7 @@ static void print_details(const struct cli *cli, const struct dataset_version *v
 	char files[TEXT_SIZE_LEN];
 	char size[TEXT_SIZE_LEN];
 
-	table.may_cut = 1U << 1;
+	table.may_wrap = 1U << 1;
 	text_table_row(&table, "ID", show_ref(version, ref));
 	text_table_row(&table, "Message", version->message);
 	text_table_row(&table, "Committed", version->committed ? "true" : "false");

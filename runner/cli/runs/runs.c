@@ -86,12 +86,12 @@ static int list_row(void *arg, const struct catalog_run *row)
 	struct listing *l = arg;
 	const struct catalog_run run = as_it_is(l, row);
 	char number[24];
-	char created[CLOCK_TEXT_SIZE];
+	char created[TEXT_TIME_LEN];
 	char took[TEXT_SIZE_LEN];
 
 	(void)snprintf(number, sizeof number, "%" PRId64, run.number);
 	text_table_row(&l->table, run.workflow, number, run.phase,
-	               clock_format(run.created_ms, created), run_span(&run, took), run.uuid);
+	               text_time(run.created_ms, created), run_span(&run, took), run.uuid);
 	return 0;
 }
 
@@ -115,7 +115,8 @@ static int run_list(struct cli *cli, const struct cli_args *args)
 	if (limit && !parse_u64(limit, INT64_MAX, &most))
 		return cli_usage(args, "--limit is a whole number, not '%s'", limit);
 	l.array = json_new_arr();
-	l.table.may_cut = 1U << 0 | 1U << 3;
+	l.table.may_cut = 1U << 0;
+	l.table.may_go = "543";
 	text_table_row(&l.table, "Workflow", "Run", "Status", "Created", "Duration", "ID");
 	rc = open_listing(cli, &l, &err);
 	if (rc == 0)
@@ -153,7 +154,7 @@ static int print_run(void *arg, const struct catalog_run *row)
 	char took[TEXT_SIZE_LEN];
 
 	(void)snprintf(number, sizeof number, "%" PRId64, run.number);
-	table.may_cut = 1U << 1;
+	table.may_wrap = 1U << 1;
 	text_table_row(&table, "Workflow", run.workflow);
 	text_table_row(&table, "Run", number);
 	text_table_row(&table, "ID", run.uuid);
@@ -199,7 +200,9 @@ static int print_jobs(const struct cli *cli, struct catalog *catalog, const char
 	struct text_table links = TEXT_TABLE_INIT(5);
 	int rc;
 
-	jobs.may_cut = 1U << 5;
+	jobs.may_cut = 1U << 0;
+	jobs.may_wrap = 1U << 5;
+	jobs.may_go = "234";
 	links.may_cut = 1U << 0 | 1U << 2;
 	text_table_row(&jobs, "Job", "State", "Attempt", "Exit", "Duration", "Message");
 	text_table_row(&links, "Job", "Kind", "Name", "Dataset version", "Committed");
