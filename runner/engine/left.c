@@ -10,12 +10,13 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/lock.h"
+#include "base/parse.h"
 #include "base/xalloc.h"
 #include "engine/internal.h"
 #include "engine/left_internal.h"
 #include "engine/owner.h"
 
-enum { SPEC_TEXT_MAX = 64 << 20 };
+enum { SPEC_TEXT_MAX = 64 << 20, SIGNAL_MAX = 64 };
 
 /* --- what was recorded of it ----------------------------------------------------------------- */
 
@@ -47,6 +48,14 @@ static int keep_job(void *arg, const struct catalog_job *row)
 	return 0;
 }
 
+/* 0: it is none. */
+static int signal_of(const char *text)
+{
+	uint64_t number;
+
+	return parse_u64(text, SIGNAL_MAX, &number) ? (int)number : 0;
+}
+
 /* When each attempt began, and whether the run was being canceled. */
 static int keep_event(void *arg, const struct catalog_event *event)
 {
@@ -56,7 +65,7 @@ static int keep_event(void *arg, const struct catalog_event *event)
 	if (job && strcmp(event->state, job_state_name(JOB_PREPARING)) == 0)
 		job->began_ms = event->at_ms;
 	if (!event->job && strcmp(event->state, HISTORY_CANCELING) == 0 && event->detail)
-		left->cancel_signal = atoi(event->detail);
+		left->cancel_signal = signal_of(event->detail);
 	return 0;
 }
 
