@@ -63,6 +63,23 @@ int home_path(char **ret_path, struct error *err)
 	return 0;
 }
 
+static int unknown_format(const char *text, const char *path, struct error *err)
+{
+	unsigned version;
+
+	if (sscanf(text, "sluice-home %9u", &version) == 1 && version > 1)
+		return error_set(err, SLUICE_INVALID,
+		                 "the home '%s' was made by a newer sluice: it has format %u, and "
+		                 "this one knows up to 1; use the newer sluice, or set "
+		                 "SLUICE_HOME to another directory",
+		                 path, version);
+	return error_set(
+		err, SLUICE_INVALID,
+		"'%s/format' names a format that this sluice does not know: use the sluice "
+		"that made this home, or set SLUICE_HOME to another directory",
+		path);
+}
+
 /* 1 if there is one, 0 if not yet. */
 static int read_format(int dir, const char *path, struct error *err)
 {
@@ -76,11 +93,7 @@ static int read_format(int dir, const char *path, struct error *err)
 	if (rc == 0 && (strcmp(strbuf_str(&text), format_root) == 0 ||
 	                strcmp(strbuf_str(&text), format_rootless) == 0))
 		return 1;
-	return error_set(
-		err, SLUICE_INVALID,
-		"'%s/format' names a format that this sluice does not know: use the sluice "
-		"that made this home, or set SLUICE_HOME to another directory",
-		path);
+	return unknown_format(strbuf_str(&text), path, err);
 }
 
 /* What a file system or another first user of the same home may have put there. */
@@ -143,6 +156,19 @@ static int check_owner(int dir, const char *path, struct error *err)
 	return 0;
 }
 
+/* Also who only reads writes: locks, and the catalog's own files. */
+static int check_writable(int dir, const char *path, struct error *err)
+{
+	if (faccessat(dir, ".", W_OK, AT_EACCESS) == 0)
+		return 0;
+	if (errno != EROFS && errno != EACCES)
+		return error_sys(err, errno, "cannot look at '%s'", path);
+	return error_set(err, SLUICE_MISSING,
+	                 "the home '%s' cannot be written (%s), which sluice needs also to read "
+	                 "from it: make it writable, or set SLUICE_HOME to another directory",
+	                 path, errno == EROFS ? "its file system is read-only" : strerror(errno));
+}
+
 /* Opens the directory, and checks that it is ours; with `make` it is one afterwards. */
 static int open_home(const char *path, bool make, char **ret_path, struct error *err)
 {
@@ -155,6 +181,8 @@ static int open_home(const char *path, bool make, char **ret_path, struct error 
 	if (dir < 0)
 		return error_sys(err, errno, "cannot open the home '%s'", path);
 	rc = check_owner(dir, path, err);
+	if (rc == 0 && make)
+		rc = check_writable(dir, path, err);
 	if (rc == 0)
 		rc = read_format(dir, path, err);
 	if (rc == 0)
