@@ -52,7 +52,7 @@ int catalog_mark_fresh(struct catalog *c, struct error *err)
 }
 
 /* Closes the descriptors at exec: SQLite opens with O_CLOEXEC. */
-static int connect_db(struct catalog *c, struct error *err)
+int catalog_connect(struct catalog *c, struct error *err)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
 	            SQLITE_OPEN_EXRESCODE;
@@ -77,7 +77,7 @@ int catalog_open(const char *home, struct catalog **ret_catalog, bool *ret_stale
 		return error_sys(err, lock, "cannot lock '%s'", lock_path);
 	c = xcalloc(1, sizeof *c);
 	c->path = xasprintf("%s/catalog.db", home);
-	rc = connect_db(c, err);
+	rc = catalog_connect(c, err);
 	if (rc == 0)
 		rc = schema_migrate(c, err);
 	if (rc == 0)

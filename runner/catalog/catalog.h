@@ -26,6 +26,19 @@ struct catalog;
 int catalog_open(const char *home, struct catalog **ret_catalog, bool *ret_stale,
                  struct error *err) MUST_USE;
 
+struct catalog_recovered {
+	uint64_t runs; /* whose history is kept */
+	bool whole;    /* all of the history could be read */
+	char kept[32]; /* the name of the old file in the home; "": there was none */
+};
+
+/*
+ * Makes a new HOME/catalog.db, with what can be read of the old one's history; the next opener is
+ * told that the index is stale.  Nobody else may have it open: what they write is lost.
+ */
+int catalog_recover(const char *home, struct catalog_recovered *ret_result,
+                    struct error *err) MUST_USE;
+
 /* For one that only asks, at once: nothing is made, migrated or waited for.  SLUICE_NOT_FOUND if
  * there is no file of this sluice's own schema. */
 int catalog_open_reader(const char *home, struct catalog **ret_catalog, struct error *err) MUST_USE;

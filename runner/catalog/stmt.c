@@ -9,12 +9,9 @@ static const struct {
 	enum sluice_err class;
 	const char *words;
 } failures[] = {
-	{ SQLITE_CORRUPT, SLUICE_CORRUPT,
-	  "is damaged; move it aside, and the next command makes the index of datasets anew from "
-	  "the records" },
+	{ SQLITE_CORRUPT, SLUICE_CORRUPT, "is damaged; 'sluice store recover' makes it anew" },
 	{ SQLITE_NOTADB, SLUICE_CORRUPT,
-	  "is no database of sluice; move it aside, and the next command makes the index of "
-	  "datasets anew from the records" },
+	  "is no database of sluice; 'sluice store recover' makes it anew" },
 	{ SQLITE_BUSY, SLUICE_SYSTEM, "is kept locked by another process" },
 	{ SQLITE_FULL, SLUICE_SYSTEM, "cannot grow" },
 	{ SQLITE_READONLY, SLUICE_SYSTEM, "cannot be written" },

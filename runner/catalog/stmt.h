@@ -37,6 +37,9 @@ struct catalog {
 	bool doomed;    /* an inner one was rolled back */
 };
 
+/* Opens the file c->path, made if it is missing, without a look at its schema. */
+int catalog_connect(struct catalog *c, struct error *err) MUST_USE;
+
 struct stmt {
 	struct catalog *c;
 	sqlite3_stmt *prepared;

@@ -32,6 +32,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_runs_delete,
 	&cmd_store_verify,
 	&cmd_store_gc,
+	&cmd_store_recover,
 	&cmd_doctor,
 	&cmd_completion,
 	NULL,

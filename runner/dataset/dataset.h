@@ -38,6 +38,22 @@ struct datasets;
 int datasets_open(const char *home, struct datasets **ret_datasets, struct error *err) MUST_USE;
 void datasets_close(struct datasets *d); /* takes NULL */
 
+struct datasets_recover_how {
+	void (*aside)(void *arg, const char *record); /* it was damaged, and is no more */
+	void (*named)(void *arg, const char *ds);     /* a dataset lost its name: it has its id */
+	void *arg;
+};
+
+struct datasets_recovered {
+	struct catalog_recovered catalog;
+	uint64_t datasets;
+};
+
+/* Makes a home usable whose catalog or records are damaged, from the records that can be read.
+ * Nobody else may use the home: see catalog_recover. */
+int datasets_recover(const char *home, const struct datasets_recover_how *how,
+                     struct datasets_recovered *ret_result, struct error *err) MUST_USE;
+
 /* Both borrowed. */
 struct catalog *datasets_catalog(struct datasets *d);
 struct store *datasets_store(struct datasets *d);

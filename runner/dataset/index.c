@@ -390,7 +390,7 @@ static int count_name(void *arg, const char *name)
 	return 0;
 }
 
-static int reindex(struct datasets *d, const char *ds, struct error *err)
+int index_dataset_again(struct datasets *d, const char *ds, struct error *err)
 {
 	int rc = catalog_begin(d->catalog, err);
 
@@ -413,7 +413,7 @@ int index_next_seq(struct datasets *d, const char *ds, int64_t *ret_seq, struct 
 		rc = catalog_each_version(d->catalog, ds, NULL, add_row, &t, err);
 	if (rc == 0 && t.rows != records) {
 		t = (struct tally){ 0 };
-		rc = reindex(d, ds, err);
+		rc = index_dataset_again(d, ds, err);
 		if (rc == 0)
 			rc = catalog_each_version(d->catalog, ds, NULL, add_row, &t, err);
 	}

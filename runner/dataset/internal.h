@@ -98,6 +98,9 @@ int index_catch_up(struct datasets *d, struct error *err) MUST_USE;
 /* Makes it anew from the records, if it is stale. */
 int index_rebuild(struct datasets *d, struct error *err) MUST_USE;
 
+/* The rows of one dataset with all that belongs to it. */
+int index_dataset_again(struct datasets *d, const char *ds, struct error *err) MUST_USE;
+
 /* The next sequence number of a dataset, whose lock is held. */
 int index_next_seq(struct datasets *d, const char *ds, int64_t *ret_seq,
                    struct error *err) MUST_USE;

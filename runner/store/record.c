@@ -98,6 +98,22 @@ int store_delete_record(struct store *store, const char *path, struct error *err
 	              : 0;
 }
 
+int store_move_record_aside(struct store *store, const char *path, struct error *err)
+{
+	const char *name;
+	AUTO_FD int dir = open_parent(store, path, &name);
+	AUTO_FREE char *aside = dir < 0 ? NULL : xasprintf(".damaged-%s", name);
+	int rc = dir < 0 ? dir : 0;
+
+	if (rc == 0 && renameat(dir, name, dir, aside) != 0)
+		rc = -errno;
+	if (rc == 0)
+		rc = io_fsync_dir(dir, ".");
+	return rc < 0 ? error_sys(err, rc, "cannot move record '%s/datasets/%s' aside", store->path,
+	                          path)
+	              : 0;
+}
+
 int store_delete_dataset(struct store *store, const char *dataset_id, struct error *err)
 {
 	char hidden[sizeof STORE_DELETED_PREFIX + DATASET_ID_LEN];

@@ -132,6 +132,9 @@ int store_get_record(struct store *store, const char *path, struct strbuf *ret_t
                      struct error *err) MUST_USE;
 int store_delete_record(struct store *store, const char *path, struct error *err) MUST_USE;
 
+/* Gives a record that cannot be read another name beside it, ".damaged-NAME". */
+int store_move_record_aside(struct store *store, const char *path, struct error *err) MUST_USE;
+
 /* Deletes all records of a dataset, whose lock is held: they are all there, or in one step all
  * gone.  SLUICE_NOT_FOUND if there is no such dataset. */
 int store_delete_dataset(struct store *store, const char *dataset_id, struct error *err) MUST_USE;

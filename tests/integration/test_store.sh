@@ -113,3 +113,42 @@ test_verify() {
 	expect 2 sluice store verify
 	expect 2 sluice store verify texts --all
 }
+
+test_recover() {
+	local one
+	one=$(version texts one)
+	printf 'rubbish' | dd of="$SLUICE_HOME/catalog.db" conv=notrunc status=none
+	expect 4 sluice datasets list
+	says err "'sluice store recover' makes it anew"
+	ok store recover
+	matches out '^Made the catalog anew: [0-9]+ datasets?, '
+	same "$(contents "$one" lines)" one
+	rm -f "$SLUICE_HOME"/catalog.db*
+	ok store recover --json
+	same "$(jq -c '[.oldCatalog, .recordsMovedAside]' out)" '[null,[]]'
+	ok store verify --all
+}
+
+test_newer_home() {
+	version texts one >/dev/null
+	echo 'sluice-home 2 root' >"$SLUICE_HOME/format"
+	expect 2 sluice datasets list
+	says err 'was made by a newer sluice: it has format 2, and this one knows up to 1'
+}
+
+# in_read_only ARGUMENT...: sluice in a home whose file system is read-only.
+in_read_only() {
+	status=0
+	# shellcheck disable=SC2016
+	unshare -m sh -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"' \
+		sh "$SLUICE_HOME" "$SLUICE" "$@" >out 2>err || status=$?
+}
+
+test_read_only_home() {
+	version texts one >/dev/null
+	for command in 'datasets list' 'store verify --all' 'store gc' 'runs list'; do
+		# shellcheck disable=SC2086
+		expect 3 in_read_only $command
+		says err 'cannot be written (its file system is read-only)'
+	done
+}

@@ -1,0 +1,122 @@
+/* Making a home usable again whose catalog or records are damaged. */
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "base/id.h"
+#include "base/xalloc.h"
+#include "cli/commands.h"
+#include "cli/show.h"
+#include "engine/owner.h"
+
+/* A runner writes to the catalog that it has open. */
+static int check_no_runner(const char *home, struct error *err)
+{
+	AUTO_FREE char *path = xasprintf("%s/runs", home);
+	AUTO_DIR DIR *dir = opendir(path);
+	const struct dirent *e;
+	enum owner owner;
+	int rc = 0;
+	int pid;
+
+	while (rc == 0 && dir && (e = readdir(dir))) {
+		if (!id_is_uuid(e->d_name))
+			continue;
+		rc = run_owner(home, e->d_name, &owner, &pid, err);
+		if (rc == 0 && owner == OWNER_ALIVE)
+			rc = error_set(err, SLUICE_INVALID,
+			               "process %d carries out run %s: wait for its end, or stop "
+			               "it, before the catalog is made anew",
+			               pid, e->d_name);
+	}
+	return rc;
+}
+
+struct recover_cli {
+	cJSON *aside, *named; /* with --json */
+};
+
+static void on_aside(void *arg, const char *record)
+{
+	const struct recover_cli *r = arg;
+
+	if (r->aside)
+		json_push_str(r->aside, record);
+	else
+		(void)printf("Moved aside, because it is damaged: record %s\n", record);
+}
+
+static void on_named(void *arg, const char *ds)
+{
+	const struct recover_cli *r = arg;
+
+	if (r->named)
+		json_push_str(r->named, ds);
+	else
+		(void)printf("The record with the name of a dataset is lost; it is called %s now\n",
+		             ds);
+}
+
+static void print_json(const struct datasets_recovered *result, const struct recover_cli *r)
+{
+	cJSON *out = json_new_obj();
+
+	json_add_int(out, "datasets", (int64_t)result->datasets);
+	json_add_int(out, "runs", (int64_t)result->catalog.runs);
+	json_add_bool(out, "historyIsWhole", result->catalog.whole);
+	json_add_str(out, "oldCatalog", result->catalog.kept[0] ? result->catalog.kept : NULL);
+	json_add(out, "recordsMovedAside", r->aside);
+	json_add(out, "datasetsNamedById", r->named);
+	cli_print_json(out);
+}
+
+static void print(const struct datasets_recovered *result)
+{
+	(void)printf("Made the catalog anew: %" PRIu64 " dataset%s, %" PRIu64 " run%s\n",
+	             result->datasets, result->datasets == 1 ? "" : "s", result->catalog.runs,
+	             result->catalog.runs == 1 ? "" : "s");
+	if (result->catalog.kept[0])
+		(void)printf("The old one is kept as %s in the home\n", result->catalog.kept);
+	if (!result->catalog.whole)
+		(void)puts("Of the history of runs only what could be read is there");
+}
+
+static int run_recover(struct cli *cli, const struct cli_args *args)
+{
+	struct recover_cli r = { .aside = cli->json ? json_new_arr() : NULL,
+		                 .named = cli->json ? json_new_arr() : NULL };
+	const struct datasets_recover_how how = { on_aside, on_named, &r };
+	struct datasets_recovered result;
+	struct error err;
+	const char *home;
+
+	(void)args;
+	if (cli_home(cli, &home, &err) < 0 || check_no_runner(home, &err) < 0 ||
+	    datasets_recover(home, &how, &result, &err) < 0) {
+		cJSON_Delete(r.aside);
+		cJSON_Delete(r.named);
+		return cli_fail(&err);
+	}
+	if (cli->json)
+		print_json(&result, &r);
+	else
+		print(&result);
+	return CLI_OK;
+}
+
+static const struct cli_option recover_options[] = {
+	OPTION_JSON,
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_store_recover = {
+	.words = "store recover",
+	.summary = "Make the catalog anew from the records in the store.",
+	.help = "For a home whose catalog is damaged or missing.  Datasets, versions and tags come "
+		"from their records; of the history of runs all that can be read is kept.  The old "
+		"catalog stays beside the new one.  Records that are damaged are moved aside and "
+		"named.  No run may be under way.",
+	.options = recover_options,
+	.run = run_recover,
+};
