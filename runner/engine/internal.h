@@ -183,6 +183,7 @@ void run_notice(struct run *run, const char *fmt, ...) __attribute__((format(pri
 /* --- plan.c ---------------------------------------------------------------------------------- */
 
 int plan_write(const struct run *run, int dirfd) MUST_USE;
+#define PLAN_NAME "plan.json"
 int plan_read(int dirfd, cJSON **ret_plan, struct error *err) MUST_USE;
 bool plan_is_of_this_boot(const cJSON *plan);
 /* Makes it one of this boot. */

@@ -123,6 +123,17 @@ int left_take(struct catalog *catalog, const char *home, const char *uuid, struc
 	return 0;
 }
 
+int left_read_plan(const char *home, const char *uuid, cJSON **ret_plan, struct error *err)
+{
+	AUTO_FREE char *path = xasprintf("%s/runs/%s", home, uuid);
+	AUTO_FD int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	*ret_plan = NULL;
+	if (dir < 0 || faccessat(dir, PLAN_NAME, F_OK, 0) != 0)
+		return errno == ENOENT ? 0 : error_sys(err, errno, "cannot read '%s'", path);
+	return plan_read(dir, ret_plan, err);
+}
+
 static void free_job(void *value)
 {
 	struct left_job *job = value;

@@ -12,6 +12,7 @@
 #ifndef ENGINE_LEFT_H
 #define ENGINE_LEFT_H
 
+#include "base/json.h"
 #include "catalog/catalog.h"
 #include "engine/run.h"
 
@@ -50,6 +51,13 @@ int run_resume(uv_loop_t *loop, struct datasets *datasets, struct executor *exec
  * seconds at most.  `left` is to be freed afterwards. */
 int left_end(struct left *left, struct datasets *datasets, struct executor *executor,
              struct error *err) MUST_USE;
+
+/*
+ * What was given to a run, and what it was resolved to, as plan.c writes it ("inputs", "pins",
+ * "images", "targets"); the caller frees it.  NULL for a run that never started.
+ */
+int left_read_plan(const char *home, const char *uuid, cJSON **ret_plan,
+                   struct error *err) MUST_USE;
 
 /* Removes directories of runs that were killed before they were recorded. */
 int left_sweep(struct catalog *catalog, const char *home, struct error *err) MUST_USE;

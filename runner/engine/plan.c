@@ -19,8 +19,6 @@
 #include "base/xalloc.h"
 #include "engine/internal.h"
 
-#define PLAN_NAME "plan.json"
-
 enum { PLAN_FORMAT = 1, PLAN_MAX = 64 << 20 };
 
 /* --- writing -------------------------------------------------------------------------------- */

@@ -339,11 +339,27 @@ static void leftovers_removed(struct work *work)
 	uv_close((uv_handle_t *)&run->turn, on_turn_closed);
 }
 
+/* The job that it needs has ended before it, so the reason is there to be told. */
 static void skip_job(void *arg, size_t job)
 {
+	static const char *const how[] = {
+		[JOB_FAILED] = "failed",
+		[JOB_ERROR] = "ended in error",
+		[JOB_CANCELED] = "was canceled",
+		[JOB_SKIPPED] = "was skipped",
+	};
 	struct run *run = arg;
+	const struct spec_job *spec = run->jobs[job].spec;
+	AUTO_FREE char *why = NULL;
 
-	job_end_unstarted(&run->jobs[job], JOB_SKIPPED, NULL);
+	for (size_t i = 0; i < spec->n_needs && !why; i++) {
+		const struct run_job *need = &run->jobs[spec->needs[i]->index];
+
+		if (need->state > JOB_SUCCEEDED)
+			why = xasprintf("it needs job '%s', which %s", need->spec->id,
+			                how[need->state]);
+	}
+	job_end_unstarted(&run->jobs[job], JOB_SKIPPED, why);
 }
 
 static void cancel_job(void *arg, size_t job)

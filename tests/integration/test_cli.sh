@@ -148,6 +148,48 @@ test_quiet() {
 	silent out 'hello | hello'
 }
 
+# The jobs that others need stand below them in the file.
+chain_that_fails() {
+	{
+		printf 'jobs:\n'
+		script_job last 'needs: [middle]' <<<'echo last'
+		script_job middle 'needs: [first]' <<<'echo middle'
+		script_job first <<<'echo why; exit 3'
+	} >chain.yaml
+}
+
+test_what_was_skipped_says_why() {
+	chain_that_fails
+	expect 1 sluice run chain.yaml
+	same "$(sed -E 's/after [0-9.]+m?s/after T/; /^$/q' out)" 'first : started
+first | why
+first : failed after T: exit code 3
+middle : skipped: it needs job '"'first'"', which failed
+last : skipped: it needs job '"'middle'"', which was skipped'
+	ok runs show chain/1
+	says out "it needs job 'first', which failed"
+	matches out '^\| bash:5 +\| sha256:[0-9a-f]{64} \|$'
+	expect 1 sluice run chain.yaml --quiet
+	[ ! -s out ] || fail 'nothing was made'
+	same "$(cat err)" "sluice: job 'first' failed: exit code 3
+    why"
+}
+
+test_show_names_what_was_given() {
+	mkdir words
+	echo hello >words/a
+	{
+		printf 'inputs:\n  greeting: {type: string, with: {value: none}}\n'
+		printf '  words: {type: dataset}\njobs:\n'
+		script_job say 'inputs: {greeting: workflow.inputs.greeting, words: workflow.inputs.words}' \
+			<<<'cat /inputs/greeting /inputs/words/a'
+	} >say.yaml
+	ok run say.yaml --input words=./words --input 'greeting=good day'
+	ok runs show
+	matches out '^\| greeting +\| good day +\|$'
+	matches out '^\| say +\| input +\| words +\| words:[a-z0-9]{7} +\| true +\|$'
+}
+
 test_dataset_verbs() {
 	mkdir -p files/sub
 	echo alpha >files/a.txt

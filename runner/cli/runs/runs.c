@@ -20,6 +20,7 @@
 #include "cli/runs/run_json.h"
 #include "cli/show.h"
 #include "cli/text.h"
+#include "engine/left.h"
 #include "engine/owner.h"
 
 static int open_catalog(struct cli *cli, struct catalog **ret_catalog, struct error *err)
@@ -186,7 +187,8 @@ static int job_row(void *arg, const struct catalog_job *job)
 
 static int link_row(void *arg, const struct catalog_link *link)
 {
-	AUTO_FREE char *version = xasprintf("%s:%s", link->dataset, link->version);
+	AUTO_FREE char *version = xasprintf(
+		"%s:%s", link->dataset_name ? link->dataset_name : link->dataset, link->version);
 
 	text_table_row(arg, link->job, link->is_output ? "output" : "input", link->name, version,
 	               link->committed ? "true" : "false");
@@ -204,6 +206,8 @@ static int print_jobs(const struct cli *cli, struct catalog *catalog, const char
 	jobs.may_wrap = 1U << 5;
 	jobs.may_go = "234";
 	links.may_cut = 1U << 0 | 1U << 2;
+	links.may_wrap = 1U << 3;
+	links.may_go = "4";
 	text_table_row(&jobs, "Job", "State", "Attempt", "Exit", "Duration", "Message");
 	text_table_row(&links, "Job", "Kind", "Name", "Dataset version", "Committed");
 	rc = catalog_each_job(catalog, uuid, job_row, &jobs, err);
@@ -216,6 +220,47 @@ static int print_jobs(const struct cli *cli, struct catalog *catalog, const char
 	text_table_release(&jobs);
 	text_table_release(&links);
 	return rc;
+}
+
+/* What was given as a string. */
+static void print_values(const struct cli *cli, const cJSON *inputs)
+{
+	struct text_table table = TEXT_TABLE_INIT(2);
+	const cJSON *input;
+
+	table.may_wrap = 1U << 1;
+	text_table_row(&table, "Input", "Value");
+	cJSON_ArrayForEach(input, inputs) if (json_str(input, "value"))
+		text_table_row(&table, input->string, json_str(input, "value"));
+	if (table.n > table.columns)
+		text_table_print(cli, &table);
+	text_table_release(&table);
+}
+
+static void print_images(const struct cli *cli, const cJSON *images)
+{
+	struct text_table table = TEXT_TABLE_INIT(2);
+	const cJSON *image;
+
+	table.may_cut = 1U << 0;
+	table.may_wrap = 1U << 1;
+	text_table_row(&table, "Image", "Digest");
+	cJSON_ArrayForEach(image, images)
+		text_table_row(&table, image->string, cJSON_GetStringValue(image));
+	if (table.n > table.columns)
+		text_table_print(cli, &table);
+	text_table_release(&table);
+}
+
+static int print_plan(const struct listing *l, const char *uuid, struct error *err)
+{
+	AUTO_JSON cJSON *plan = NULL;
+
+	if (left_read_plan(l->home, uuid, &plan, err) < 0)
+		return err->class;
+	print_values(l->cli, json_obj(plan, "inputs"));
+	print_images(l->cli, json_obj(plan, "images"));
+	return 0;
 }
 
 static int show_json(void *arg, const struct catalog_run *row)
@@ -256,6 +301,8 @@ static int run_show(struct cli *cli, const struct cli_args *args)
 		rc = catalog_each_run(l.catalog, run.uuid, NULL, 1, print_run, &l, &err);
 		if (rc == 0)
 			rc = print_jobs(cli, l.catalog, run.uuid, &err);
+		if (rc == 0)
+			rc = print_plan(&l, run.uuid, &err);
 	}
 	one_run_release(&run);
 	return rc < 0 ? cli_fail(&err) : CLI_OK;
@@ -304,7 +351,7 @@ static int ask_to_stop(const char *home, const char *uuid, struct error *err)
 	return 0;
 }
 
-static int run_cancel(struct cli *cli, const struct cli_args *args)
+static int cancel(struct cli *cli, const struct cli_args *args)
 {
 	struct catalog *catalog = NULL;
 	struct one_run run;
@@ -339,7 +386,7 @@ const struct cli_command cmd_runs_cancel = {
 	.min_rest = 1,
 	.max_rest = 1,
 	.complete = { COMPLETE_UNFINISHED_RUN },
-	.run = run_cancel,
+	.run = cancel,
 };
 
 /* --- delete -------------------------------------------------------------------------------- */

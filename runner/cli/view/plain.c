@@ -28,6 +28,7 @@ struct plain_log {
 	struct tail *tail; /* NULL: none, or at its end */
 	char *prefix;      /* while there is a tail */
 	size_t prefix_len;
+	bool held; /* it was skipped, and the job that it needs has lines to come */
 };
 
 struct plain {
@@ -40,6 +41,8 @@ struct plain {
 	const struct run_job *unfinished; /* the job whose last line had no end yet */
 	struct strbuf out;
 	size_t n_tails;
+	size_t *held; /* indexes of such jobs, in the order in which they were skipped */
+	size_t n_held;
 	int name_width;
 	bool run_ended;
 	int64_t began_ms;
@@ -118,6 +121,34 @@ static void maybe_finish(struct plain *p)
 	flush(p);
 }
 
+/* What is skipped stands below its cause. */
+static bool must_wait(const struct plain *p, const struct run_job *job)
+{
+	for (size_t i = 0; i < job->spec->n_needs; i++) {
+		const struct plain_log *need = &p->logs[job->spec->needs[i]->index];
+
+		if (need->tail || need->held)
+			return true;
+	}
+	return false;
+}
+
+static void print_held(struct plain *p)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < p->n_held; i++) {
+		struct plain_log *log = &p->logs[p->held[i]];
+
+		log->held = must_wait(p, log->job);
+		if (log->held)
+			p->held[left++] = p->held[i];
+		else
+			print_end(p, log->job);
+	}
+	p->n_held = left;
+}
+
 static void on_tail_end(void *arg)
 {
 	struct plain_log *log = arg;
@@ -126,6 +157,7 @@ static void on_tail_end(void *arg)
 	free(take_ptr(&log->prefix));
 	log->plain->n_tails--;
 	print_end(log->plain, log->job);
+	print_held(log->plain);
 	maybe_finish(log->plain);
 }
 
@@ -140,6 +172,15 @@ static void follow(struct plain_log *log)
 	                        log->job->spec->id, colour(p, "\x1b[0m"));
 	log->prefix_len = strlen(log->prefix);
 	p->n_tails++;
+	fresh_line(p);
+	strbuf_addf(&p->out, "%s%-*s :%s started\n", colour(p, "\x1b[36m"), p->name_width,
+	            log->job->spec->id, colour(p, "\x1b[0m"));
+}
+
+static void hold(struct plain *p, struct plain_log *log)
+{
+	log->held = true;
+	p->held[p->n_held++] = log->job->spec->index;
 }
 
 static void plain_job(void *arg, const struct run_job *job)
@@ -151,6 +192,8 @@ static void plain_job(void *arg, const struct run_job *job)
 		follow(log);
 	else if (job->state >= JOB_SUCCEEDED && log->tail)
 		tail_finish(log->tail);
+	else if (job->state == JOB_SKIPPED && must_wait(p, job))
+		hold(p, log);
 	else if (job->state >= JOB_SUCCEEDED)
 		print_end(p, job);
 }
@@ -197,6 +240,7 @@ static void plain_free(void *arg)
 	struct plain *p = arg;
 
 	assert(p->n_tails == 0);
+	free(p->held);
 	free(p->logs);
 	strbuf_release(&p->out);
 	free(p);
@@ -211,6 +255,7 @@ static void plain_begin(void *arg, const struct run *run, const char *workflow)
 	p->workflow = workflow;
 	p->began_ms = clock_mono_ms();
 	p->logs = xcalloc(n, sizeof *p->logs);
+	p->held = xcalloc(n, sizeof *p->held);
 	for (size_t i = 0; i < n; i++) {
 		const struct run_job *job = run_job(run, i);
 		int len = (int)strlen(job->spec->id);

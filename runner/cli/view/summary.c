@@ -8,10 +8,7 @@
 #include "cli/text.h"
 #include "cli/view/recent.h"
 
-enum {
-	LOG_ENDS = 10,      /* of so many jobs that failed the log's end is shown */
-	LOG_END_LINES = 30, /* of each */
-};
+enum { LOG_END_LINES = 30 };
 
 bool summary_is_bad(const struct run_job *job)
 {
@@ -100,20 +97,21 @@ static void add_log_line(void *arg, const struct tail_line *line)
 	strbuf_addch(end->sb, '\n');
 }
 
-static void add_log_end(struct strbuf *sb, const struct summary *s, const struct run_job *job)
+void summary_add_log_end(struct strbuf *sb, const struct run_job *job, bool colours)
 {
-	AUTO_FREE char *path = xasprintf("%s/log", job->dir);
-	struct log_end end = { .sb = sb, .colours = s->cli->out_colour };
+	AUTO_FREE char *path = job->dir ? xasprintf("%s/log", job->dir) : NULL;
+	struct log_end end = { .sb = sb, .colours = colours };
 	struct recent recent = { 0 };
 
-	(void)recent_read(&recent, path, LOG_END_LINES, add_log_line, &end);
+	if (path)
+		(void)recent_read(&recent, path, LOG_END_LINES, add_log_line, &end);
 }
 
 static void add_failures(struct strbuf *sb, const struct summary *s)
 {
 	const char *red = s->cli->out_colour ? "\x1b[31m" : "";
 	const char *normal = s->cli->out_colour ? "\x1b[0m" : "";
-	size_t ends = s->log_ends ? LOG_ENDS : 0;
+	size_t ends = s->log_ends ? SUMMARY_LOG_ENDS : 0;
 
 	for (size_t i = 0; i < run_n_jobs(s->run); i++) {
 		const struct run_job *job = run_job(s->run, i);
@@ -126,7 +124,7 @@ static void add_failures(struct strbuf *sb, const struct summary *s)
 		strbuf_addch(sb, '\n');
 		if (ends == 0 || !job->dir)
 			continue;
-		add_log_end(sb, s, job);
+		summary_add_log_end(sb, job, s->cli->out_colour);
 		ends--;
 	}
 }

@@ -14,6 +14,11 @@ bool summary_is_bad(const struct run_job *job);
 /* "succeeded in 3.1s, made demo:fo5rp4m (3 files, 1.2 kB)": how a job ended. */
 void summary_add_end(struct strbuf *sb, const struct run_job *job);
 
+/* The last lines of its log, indented; nothing if it has none. */
+void summary_add_log_end(struct strbuf *sb, const struct run_job *job, bool colours);
+
+enum { SUMMARY_LOG_ENDS = 10 }; /* of so many jobs that failed the log's end is shown */
+
 struct summary {
 	const struct cli *cli;
 	const struct run *run;
