@@ -314,12 +314,6 @@ entries_left() { # what no run may leave in its home
 	find "$SLUICE_HOME/tmp" -mindepth 1 ! -name runtime-works
 }
 
-# What a killed writer was about to put in its place is nobody's.
-collect_half_written() {
-	find "$SLUICE_HOME/store/datasets" -path '*/open/.tmp-*' -delete
-	rm -rf "$SLUICE_HOME"/tmp/ds*
-}
-
 check_round() { # ROUND JOBS
 	local i
 	ok runs show many/$1 --json
@@ -330,7 +324,7 @@ check_round() { # ROUND JOBS
 		same "made$i $(versions made$i)" "made$i $1"
 	done
 	same "$("$SLUICE" runs logs many/$1 | tr -s ' ' | sort -s -t ' ' -k 1,1V)" "$(logs_of "$2")"
-	collect_half_written
+	"$SLUICE" store gc >/dev/null # what a killed writer was about to put in its place
 	nothing_left
 	same "$(entries_left)" ''
 }
