@@ -115,12 +115,11 @@ int left_take(struct catalog *catalog, const char *home, const char *uuid, struc
 		rc = read_rows(left, catalog, uuid, err);
 	if (rc == 0 && plan_read(left->dirfd, &left->plan, &left->no_plan) < 0)
 		left->plan = NULL;
-	if (rc < 0) {
+	if (rc < 0)
 		left_free(left);
-		return error_wrap(err, "run '%s'", uuid);
-	}
-	*ret_left = left;
-	return 0;
+	else
+		*ret_left = left;
+	return rc;
 }
 
 int left_read_plan(const char *home, const char *uuid, cJSON **ret_plan, struct error *err)

@@ -112,6 +112,6 @@ test_reader_goes_away() {
 		script_job a <<<'seq 100000'
 	} >many.yaml
 	timeout 60 bash -c '"$SLUICE" run many.yaml 2>err | head -n 3' >head.out
-	same "$(grep -c '^a | ' head.out)" "$(grep -c . head.out)"
+	same "$(grep -c '^a [|:] ' head.out)" "$(grep -c . head.out)"
 	nothing_left
 }

@@ -269,6 +269,7 @@ test_history() {
 	ok runs logs "$uuid"
 	says out hello
 	ok runs delete "$uuid"
+	matches out '^Deleted run: simple/[12]$'
 	same "$(ls "$SLUICE_HOME/runs" | wc -l)" 1
 	ok runs list
 	same "$(grep -c SUCCEEDED out)" 1

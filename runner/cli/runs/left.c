@@ -162,7 +162,7 @@ static int look_at(struct left_runs *runs, const char *uuid, struct error *err)
 	if (rc == SLUICE_EXISTS || rc == SLUICE_INVALID)
 		return 0; /* its runner lives, or it has just ended */
 	if (rc < 0)
-		return rc;
+		return error_wrap(err, "run '%s'", uuid);
 	name = xasprintf("%s/%" PRId64, left_workflow(left), left_number(left));
 	can = can_go_on(runs, left, name);
 	left_free(left); /* lets go of it */

@@ -41,7 +41,7 @@ struct logs {
 	const struct cli *cli;
 	struct catalog *catalog;
 	const char *home;
-	const char *uuid;
+	const char *uuid, *name;
 	const char *only; /* one job, or NULL */
 	bool times;
 	struct log *log;
@@ -208,7 +208,7 @@ static int find_logs(struct logs *all, struct error *err)
 	if (all->only && all->n_jobs == 0)
 		return error_set(err, SLUICE_NOT_FOUND,
 		                 "run '%s' has no job '%s': 'sluice runs show' lists its jobs",
-		                 all->uuid, all->only);
+		                 all->name, all->only);
 	return 0;
 }
 
@@ -243,7 +243,7 @@ static int has_ended(const struct logs *all, struct error *err)
 	unfinished = one_run_is_unfinished(&run);
 	one_run_release(&run);
 	if (unfinished && owner == OWNER_NONE)
-		cli_note(all->cli, "no runner owns run '%s' any more", all->uuid);
+		cli_note(all->cli, "no runner owns run '%s' any more", all->name);
 	return !unfinished || owner == OWNER_NONE;
 }
 
@@ -303,6 +303,7 @@ static int print_logs(struct cli *cli, const struct cli_args *args, struct error
 	if (rc < 0)
 		return rc;
 	all.uuid = run.uuid;
+	all.name = run.name;
 	if (following)
 		all.watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	rc = following ? follow(&all, err) : find_logs(&all, err);

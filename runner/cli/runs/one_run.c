@@ -1,5 +1,6 @@
 #include "cli/runs/one_run.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,10 +19,9 @@ static int take_run(void *arg, const struct catalog_run *row)
 	if (f->n++ > 0)
 		return 0;
 	memcpy(f->run->uuid, row->uuid, sizeof f->run->uuid);
-	f->run->workflow = xstrdup(row->workflow);
+	f->run->name = xasprintf("%s/%" PRId64, row->workflow, row->number);
 	f->run->phase = xstrdup(row->phase);
 	f->run->message = row->message ? xstrdup(row->message) : NULL;
-	f->run->number = row->number;
 	f->run->created_ms = row->created_ms;
 	f->run->started_ms = row->started_ms;
 	f->run->finished_ms = row->finished_ms;
@@ -31,7 +31,7 @@ static int take_run(void *arg, const struct catalog_run *row)
 int one_run_find(struct catalog *catalog, const char *which, struct one_run *ret_run,
                  struct error *err)
 {
-	struct one_run run = { .workflow = NULL };
+	struct one_run run = { .name = NULL };
 	struct finding f = { .run = &run };
 	int rc = catalog_each_run(catalog, which, NULL, 2, take_run, &f, err);
 
@@ -53,10 +53,10 @@ int one_run_find(struct catalog *catalog, const char *which, struct one_run *ret
 
 void one_run_release(struct one_run *run)
 {
-	free(run->workflow);
+	free(run->name);
 	free(run->phase);
 	free(run->message);
-	*run = (struct one_run){ .workflow = NULL };
+	*run = (struct one_run){ .name = NULL };
 }
 
 bool one_run_is_unfinished(const struct one_run *run)

@@ -7,10 +7,10 @@
 
 struct one_run {
 	char uuid[UUID_LEN + 1];
-	char *workflow;
+	char *name; /* WORKFLOW/NUMBER, as people call it */
 	char *phase;
 	char *message; /* or NULL */
-	int64_t number, created_ms, started_ms, finished_ms;
+	int64_t created_ms, started_ms, finished_ms;
 };
 
 /* `which` as catalog_each_run() takes it; SLUICE_NOT_FOUND, or SLUICE_INVALID if several fit. */

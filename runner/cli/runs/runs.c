@@ -325,6 +325,13 @@ const struct cli_command cmd_runs_show = {
 	.run = run_show,
 };
 
+static void print_result(const char *what, const char *name)
+{
+	(void)fputs(what, stdout);
+	(void)text_put_safe(name, stdout);
+	(void)putchar('\n');
+}
+
 /* --- cancel -------------------------------------------------------------------------------- */
 
 /* The owner is looked at again once we hold its pidfd: the number may be another's by then. */
@@ -364,14 +371,14 @@ static int cancel(struct cli *cli, const struct cli_args *args)
 		return cli_fail(&err);
 	rc = one_run_is_unfinished(&run)
 	             ? ask_to_stop(home, run.uuid, &err)
-	             : error_set(&err, SLUICE_INVALID, "run '%s' has ended already: %s", run.uuid,
+	             : error_set(&err, SLUICE_INVALID, "run '%s' has ended already: %s", run.name,
 	                         run.phase);
 	if (rc == 0)
-		(void)printf("Canceling run: %s\n", run.uuid);
+		print_result("Canceling run: ", run.name);
 	if (rc == SLUICE_NOT_FOUND) {
 		rc = left_run_cancel(cli, run.uuid, &err);
 		if (rc == 0)
-			(void)printf("Canceled run: %s\n", run.uuid);
+			print_result("Canceled run: ", run.name);
 	}
 	one_run_release(&run);
 	return rc < 0 ? cli_fail(&err) : CLI_OK;
@@ -392,24 +399,24 @@ const struct cli_command cmd_runs_cancel = {
 /* --- delete -------------------------------------------------------------------------------- */
 
 /* The directory goes first: a row without one can be deleted again, the other way round not. */
-static int delete_run(const char *home, struct catalog *catalog, const char *uuid,
+static int delete_run(const char *home, struct catalog *catalog, const struct one_run *one,
                       struct error *err)
 {
 	AUTO_FREE char *path = xasprintf("%s/runs", home);
 	AUTO_FD int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	AUTO_FD int run = dir < 0 ? -1 : io_open_beneath(dir, uuid, O_RDONLY | O_DIRECTORY, 0);
+	AUTO_FD int run = dir < 0 ? -1 : io_open_beneath(dir, one->uuid, O_RDONLY | O_DIRECTORY, 0);
 	AUTO_FD int lock = run < 0 ? -1 : lock_take(run, RUN_LOCK, LOCK_EXCLUSIVE, false);
 	int rc;
 
 	if (lock == -EWOULDBLOCK)
 		return error_set(err, SLUICE_INVALID,
-		                 "run '%s' is running: 'sluice runs cancel' stops it", uuid);
+		                 "run '%s' is running: 'sluice runs cancel' stops it", one->name);
 	if (run >= 0 && lock < 0)
-		return error_sys(err, lock, "cannot lock run '%s'", uuid);
-	rc = dir < 0 ? 0 : io_remove_tree(dir, uuid);
+		return error_sys(err, lock, "cannot lock run '%s'", one->name);
+	rc = dir < 0 ? 0 : io_remove_tree(dir, one->uuid);
 	if (rc < 0)
-		return error_sys(err, rc, "cannot remove '%s/%s'", path, uuid);
-	return catalog_delete_run(catalog, uuid, err);
+		return error_sys(err, rc, "cannot remove '%s/%s'", path, one->uuid);
+	return catalog_delete_run(catalog, one->uuid, err);
 }
 
 static int run_delete(struct cli *cli, const struct cli_args *args)
@@ -431,11 +438,11 @@ static int run_delete(struct cli *cli, const struct cli_args *args)
 		rc = error_set(&err, SLUICE_INVALID,
 		               "run '%s' was left unfinished by a runner that died: 'sluice runs "
 		               "resume' goes on with it, 'sluice runs cancel' ends it",
-		               run.uuid);
+		               run.name);
 	if (rc == 0)
-		rc = delete_run(home, catalog, run.uuid, &err);
+		rc = delete_run(home, catalog, &run, &err);
 	if (rc == 0)
-		(void)printf("Deleted run: %s\n", run.uuid);
+		print_result("Deleted run: ", run.name);
 	one_run_release(&run);
 	return rc < 0 ? cli_fail(&err) : CLI_OK;
 }

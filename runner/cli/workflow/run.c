@@ -598,6 +598,8 @@ static int take_left(struct session *s, struct datasets *datasets)
 	if (rc < 0)
 		return fail(s);
 	rc = left_take(catalog, s->options.home, run.uuid, &s->left, &s->err);
+	if (rc < 0)
+		rc = error_wrap(&s->err, "run '%s'", run.name);
 	one_run_release(&run);
 	return rc < 0 ? fail(s) : 0;
 }
