@@ -309,7 +309,8 @@ logs_of() { # JOBS: what they must have printed, all in all
 }
 
 entries_left() { # what no run may leave in its home
-	find "$SLUICE_HOME/runs" -mindepth 5 ! -name log ! -name exit.json ! -name shim.json
+	# A runner that is killed while it writes a record leaves a .tmp- file, which goes with the run.
+	find "$SLUICE_HOME/runs" -mindepth 5 ! -name log ! -name exit.json ! -name shim.json ! -name '.tmp-*'
 	find "$SLUICE_HOME/store/datasets" -path '*/open/*'
 	find "$SLUICE_HOME/tmp" -mindepth 1 ! -name runtime-works
 }
