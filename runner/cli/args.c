@@ -99,6 +99,32 @@ static void add_rest(struct cli_args *args, const char *value)
 	args->rest[args->n_rest++] = value;
 }
 
+static const struct {
+	const char *word;
+	bool value;
+} bool_words[] = {
+	{ "true", true },   { "yes", true }, { "on", true },   { "1", true },
+	{ "false", false }, { "no", false }, { "off", false }, { "0", false },
+};
+
+static bool is_bool(const char *text, bool *ret_value)
+{
+	for (size_t i = 0; i < sizeof bool_words / sizeof bool_words[0]; i++)
+		if (strcasecmp(text, bool_words[i].word) == 0) {
+			*ret_value = bool_words[i].value;
+			return true;
+		}
+	return false;
+}
+
+/* --recursive alone is --recursive true. */
+static bool stands_alone(const struct cli_option *option, const char *next)
+{
+	bool value;
+
+	return option->complete == COMPLETE_BOOL && (!next || !is_bool(next, &value));
+}
+
 /* Gives back how many further elements of argv it took: 0 or 1. */
 static int parse_long(const struct cli_args *args, const char *text, const char *next,
                       struct error *err)
@@ -118,6 +144,8 @@ static int parse_long(const struct cli_args *args, const char *text, const char 
 	}
 	if (value && !s->option->value)
 		return error_set(err, SLUICE_INVALID, "--%s takes no value", s->option->name);
+	if (from_next && stands_alone(s->option, next))
+		return give(s, "true", err);
 	if (from_next && !next)
 		return error_set(err, SLUICE_INVALID, "--%s needs a value: --%s %s",
 		                 s->option->name, s->option->name, s->option->value);
@@ -193,6 +221,16 @@ int args_parse(const struct cli_command *command, int argc, char *const *argv,
 	return take_first(ret_args, err);
 }
 
+/* What may stand as an argument is asked for as one. */
+static int is_missing(const struct cli_command *c, const struct cli_option *o, struct error *err)
+{
+	if (c->first && strcmp(c->first, o->name) == 0)
+		return error_set(err, SLUICE_INVALID, "%.*s is missing: sluice %s %s",
+		                 (int)strcspn(c->arguments, " "), c->arguments, c->words,
+		                 c->arguments);
+	return error_set(err, SLUICE_INVALID, "--%s %s is missing", o->name, o->value);
+}
+
 int args_check(const struct cli_args *args, struct error *err)
 {
 	const struct cli_command *c = args->command;
@@ -201,8 +239,7 @@ int args_check(const struct cli_args *args, struct error *err)
 		const struct cli_option *o = args->setting[i].option;
 
 		if (o->required && args->setting[i].n == 0)
-			return error_set(err, SLUICE_INVALID, "--%s %s is missing", o->name,
-			                 o->value);
+			return is_missing(c, o, err);
 		if (o->required && args->setting[i].value[0] && !args->setting[i].value[0][0])
 			return error_set(err, SLUICE_INVALID, "--%s is empty", o->name);
 	}
@@ -261,24 +298,11 @@ const char *const *args_all(const struct cli_args *args, const char *name, size_
 int args_bool(const struct cli_args *args, const char *name, bool otherwise, bool *ret_value,
               struct error *err)
 {
-	static const struct {
-		const char *word;
-		bool value;
-	} words[] = {
-		{ "true", true },   { "yes", true }, { "on", true },   { "1", true },
-		{ "false", false }, { "no", false }, { "off", false }, { "0", false },
-	};
 	const char *given = args_get(args, name);
 
-	if (!given) {
-		*ret_value = otherwise;
+	*ret_value = otherwise;
+	if (!given || is_bool(given, ret_value))
 		return 0;
-	}
-	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-		if (strcasecmp(given, words[i].word) == 0) {
-			*ret_value = words[i].value;
-			return 0;
-		}
 	return error_set(err, SLUICE_INVALID, "--%s is true or false, not '%s'", name, given);
 }
 

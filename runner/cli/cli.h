@@ -41,7 +41,7 @@ enum cli_complete {
 	COMPLETE_NOTHING, /* unless the value is shown as a choice: "host|none" */
 	COMPLETE_FILE,    /* of this machine */
 	COMPLETE_DIR,
-	COMPLETE_BOOL,
+	COMPLETE_BOOL, /* an option without it is true */
 	COMPLETE_DATASET,
 	COMPLETE_VERSION,      /* DATASET, DATASET:VERSION or DATASET:TAG; committed ones */
 	COMPLETE_OPEN_VERSION, /* DATASET:VERSION */

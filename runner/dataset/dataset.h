@@ -99,7 +99,9 @@ int datasets_find(struct datasets *d, const char *name_or_id, struct dataset *re
 
 /*
  * NAME, ID, with or without ":" latest, VERSION or TAG; no point means latest.  Open versions are
- * found by their id only.  SLUICE_NOT_FOUND if there is none, with the nearest names.
+ * found by their id only.  4 or more characters that one version's id alone begins with stand for
+ * it, unless a tag is called so; SLUICE_INVALID names the versions if several do.  SLUICE_NOT_FOUND
+ * if there is none, with the nearest names.
  */
 int datasets_resolve(struct datasets *d, const char *ref, struct dataset_version *ret_version,
                      struct error *err) MUST_USE;

@@ -285,18 +285,68 @@ static int no_point(struct datasets *d, const struct dataset *dataset, const cha
 	                 id_is_version(point) ? "version" : "tag", shown, words);
 }
 
+/* --- the beginning of an id ------------------------------------------------------------------ */
+
+enum { BEGINNING_LEAST = 4, CANDIDATES_MAX = 8 };
+
+struct beginning {
+	const char *text;
+	size_t n;
+	struct dataset_version version; /* the first of them */
+	struct strbuf *candidates;
+};
+
+static int consider_version(void *arg, const struct catalog_version *row)
+{
+	struct beginning *b = arg;
+
+	if (strncmp(row->id, b->text, strlen(b->text)) != 0)
+		return 0;
+	if (b->n == 0)
+		version_of_row(&b->version, "", row);
+	if (b->n < CANDIDATES_MAX)
+		strbuf_addf(b->candidates, "%s'%s'", b->n > 0 ? ", " : "", row->id);
+	b->n++;
+	return 0;
+}
+
+/* As in git; SLUICE_NOT_FOUND if no version's id begins so. */
+static int find_beginning(struct datasets *d, const struct dataset *dataset, const char *text,
+                          struct dataset_version *ret_version, struct error *err)
+{
+	AUTO_STRBUF struct strbuf candidates = STRBUF_INIT(TEXT_MAX);
+	struct beginning b = { .text = text, .candidates = &candidates };
+	int rc = 0;
+
+	if (strlen(text) >= BEGINNING_LEAST)
+		rc = catalog_each_version(d->catalog, dataset->id, NULL, consider_version, &b, err);
+	if (rc < 0)
+		return rc;
+	if (b.n == 0)
+		return SLUICE_NOT_FOUND;
+	if (b.n > 1)
+		return error_set(err, SLUICE_INVALID,
+		                 "%zu versions of dataset '%s' begin with '%s': %s%s", b.n,
+		                 dataset->name, text, strbuf_str(&candidates),
+		                 b.n > CANDIDATES_MAX ? ", ..." : "");
+	text_copy(b.version.dataset_name, sizeof b.version.dataset_name, dataset->name);
+	*ret_version = b.version;
+	return 0;
+}
+
 static int find_tagged(struct datasets *d, const struct dataset *dataset, const char *tag,
                        struct dataset_version *ret_version, struct error *err)
 {
 	char id[VERSION_ID_LEN + 1];
 	int rc = catalog_each_tag(d->catalog, dataset->id, tag, take_tag, id, err);
 
+	if (rc == FOUND) {
+		rc = find_version(d, dataset, id, ret_version, err);
+		return rc < 0 ? error_wrap(err, "tag '%s'", tag) : 0;
+	}
 	if (rc == 0)
-		return no_point(d, dataset, tag, err);
-	if (rc != FOUND)
-		return rc;
-	rc = find_version(d, dataset, id, ret_version, err);
-	return rc < 0 ? error_wrap(err, "tag '%s'", tag) : 0;
+		rc = find_beginning(d, dataset, tag, ret_version, err);
+	return rc == SLUICE_NOT_FOUND ? no_point(d, dataset, tag, err) : rc;
 }
 
 int datasets_resolve(struct datasets *d, const char *ref, struct dataset_version *ret_version,

@@ -260,9 +260,10 @@ int record_get_open(struct store *store, const struct dataset_version *v,
 
 	if (rc == 0)
 		return error_set(err, SLUICE_EXISTS,
-		                 "version '%s:%s' is committed already and cannot change; open a "
-		                 "new version for new files",
-		                 v->dataset, v->id);
+		                 "version '%s:%s' is committed already and cannot change; 'sluice "
+		                 "datasets versions create %s' opens a new one",
+		                 v->dataset, v->id,
+		                 v->dataset_name[0] ? v->dataset_name : v->dataset);
 	if (rc == SLUICE_NOT_FOUND)
 		rc = record_read_open(store, v->dataset, v->id, ret_open, err);
 	if (rc == SLUICE_NOT_FOUND)

@@ -158,7 +158,10 @@ static int spool_archive(struct source *s, struct archive *a, struct error *err)
 		rc = got < ARCHIVE_WARN ? archive_failed(s, a, err) : spool_member(s, a, e, err);
 	}
 	if (rc == 0 && archive_file_count(a) == 0)
-		return error_set(err, SLUICE_INVALID, "'%s' is empty", s->path);
+		return error_set(
+			err, SLUICE_INVALID,
+			"'%s' is empty: an image is an OCI layout or what 'docker save' writes",
+			s->path);
 	return rc;
 }
 

@@ -142,6 +142,12 @@ test_dry_run_changes_nothing() {
 	diff before after
 }
 
+test_no_jobs_at_once() {
+	simple
+	expect 2 sluice run simple.yaml --jobs 0
+	says err '--jobs 0 would run nothing'
+}
+
 test_quiet() {
 	simple
 	ok run simple.yaml --quiet
@@ -214,6 +220,7 @@ test_dataset_verbs() {
 	says out a.txt
 	says out sub/
 	ok datasets files get --id "$version" --target-path back
+	same "$(cat err)" "sluice: copied 2 files (11 B) of things:${version#*:} to 'back'"
 	same "$(cat back/a.txt back/sub/b.txt | tr '\n' ' ')" 'alpha beta '
 	ok datasets tags set --id "$version" --name best
 	says out "Set dataset tag: $ds:best"
@@ -221,6 +228,12 @@ test_dataset_verbs() {
 	matches out "\\| $version +\\| best +\\|"
 	ok datasets tags delete --id "$ds:best"
 	says out "Deleted dataset tag: $ds:best"
+	ok datasets tags set --id "$version" --name best
+	expect 2 sluice datasets tags delete "$ds:best" --name best
+	ok datasets tags delete things --name best
+	says out "Deleted dataset tag: $ds:best"
+	ok datasets files list --recursive things
+	says out sub/b.txt
 }
 
 test_open_version() {
@@ -230,6 +243,7 @@ test_open_version() {
 	local version
 	version=$(grep -oE 'ds[a-z0-9]{13}:[a-z0-9]{7}' out)
 	ok datasets files put --id "$version" --source-path one --target-path /in
+	says err "slowly:${version#*:} has 1 file (4 B) now"
 	same "$(versions slowly)" 0
 	ok datasets versions commit --id "$version"
 	says out "Committed dataset version: $version"
@@ -237,6 +251,7 @@ test_open_version() {
 	same "$(contents slowly in/one)" one
 	sluice datasets files put --id "$version" --source-path one
 	[ "$status" -ne 0 ] || fail 'a committed version is immutable'
+	says err "'sluice datasets versions create slowly' opens a new one"
 	sluice datasets versions commit --id "$version"
 	cat out err >both
 	says both 'already committed'

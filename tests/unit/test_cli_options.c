@@ -171,7 +171,8 @@ static void test_required(void **state)
 
 	(void)state;
 	assert_int_equal(PARSE("-f"), 0);
-	assert_wrong(args_check(&args, &err), &err, "--id ID is missing");
+	assert_wrong(args_check(&args, &err), &err,
+	             "THING is missing: sluice things put THING [MORE]");
 	args_release(&args);
 	assert_int_equal(PARSE("--id", ""), 0);
 	assert_wrong(args_check(&args, &err), &err, "--id is empty");

@@ -142,6 +142,35 @@ static void what_is_not_there_gets_its_nearest_names(void **state)
 	assert_int_equal(datasets_resolve(f->d, "raw-text:", &v, &f->err), SLUICE_NOT_FOUND);
 }
 
+static void index_version(struct fixture *f, const struct dataset *dataset, const char *id)
+{
+	struct catalog_version row = { .committed = true, .seq = 7 };
+
+	memcpy(row.dataset, dataset->id, sizeof row.dataset);
+	memcpy(row.id, id, sizeof row.id);
+	OK(f, catalog_put_version(datasets_catalog(f->d), &row, &f->err));
+}
+
+static void the_beginning_of_an_id_is_enough(void **state)
+{
+	struct fixture *f = *state;
+	struct dataset made = make(f, "raw-text");
+	struct dataset_version v;
+
+	index_version(f, &made, "abcd123");
+	index_version(f, &made, "abcd456");
+	index_version(f, &made, "xyz7777");
+	OK(f, datasets_resolve(f->d, "raw-text:abcd4", &v, &f->err));
+	assert_string_equal(v.id, "abcd456");
+	assert_string_equal(v.dataset_name, "raw-text");
+	OK(f, datasets_resolve(f->d, "raw-text:xyz7", &v, &f->err));
+	assert_string_equal(v.id, "xyz7777");
+	assert_int_equal(datasets_resolve(f->d, "raw-text:xyz", &v, &f->err), SLUICE_NOT_FOUND);
+	assert_int_equal(datasets_resolve(f->d, "raw-text:abcd", &v, &f->err), SLUICE_INVALID);
+	assert_string_equal(f->err.msg, "2 versions of dataset 'raw-text' begin with 'abcd': "
+	                                "'abcd123', 'abcd456'");
+}
+
 static void bad_and_taken_names_are_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -456,6 +485,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(datasets_have_an_id_and_are_found),
 		T(what_is_not_there_gets_its_nearest_names),
+		T(the_beginning_of_an_id_is_enough),
 		T(bad_and_taken_names_are_refused),
 		T(an_id_can_be_asked_for),
 		T(a_version_lives_from_open_to_committed),

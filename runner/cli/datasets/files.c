@@ -9,7 +9,45 @@
 #include "cli/show.h"
 #include "cli/text.h"
 
+/* A link has no content of its own. */
+static uint64_t size_of(const struct store_entry *entry)
+{
+	return entry->kind == 'l' ? 0 : entry->size;
+}
+
+/* What stands at or below a path of a version. */
+struct amount {
+	uint64_t files, bytes;
+};
+
+static int add_amount(void *arg, const struct store_entry *entry)
+{
+	struct amount *amount = arg;
+
+	amount->files += entry->kind != 'd';
+	amount->bytes += size_of(entry);
+	return 0;
+}
+
 /* --- put ----------------------------------------------------------------------------------- */
+
+static int say_put(struct cli *cli, struct datasets *datasets,
+                   const struct dataset_version *version, struct error *err)
+{
+	struct amount amount = { 0 };
+	char ref[DS_REF_LEN];
+	char size[TEXT_SIZE_LEN];
+	int rc = datasets_each_file(datasets, version, "/", add_amount, &amount, err);
+
+	if (rc == 0)
+		cli_note(cli,
+		         "%s:%s has %" PRIu64 " file%s (%s) now; 'sluice datasets versions commit "
+		         "%s' makes them a version",
+		         version->dataset_name, version->id, amount.files,
+		         amount.files == 1 ? "" : "s", text_size(amount.bytes, size),
+		         show_ref(version, ref));
+	return rc;
+}
 
 static int run_put(struct cli *cli, const struct cli_args *args)
 {
@@ -26,7 +64,7 @@ static int run_put(struct cli *cli, const struct cli_args *args)
 	for (size_t i = 0; i < n; i++)
 		if (datasets_put(datasets, &version, source[i], target ? target : "/", &err) < 0)
 			return cli_fail(&err);
-	return CLI_OK;
+	return say_put(cli, datasets, &version, &err) < 0 ? cli_fail(&err) : CLI_OK;
 }
 
 static const struct cli_option put_options[] = {
@@ -83,12 +121,6 @@ static char *normalize(const char *path)
 		n--;
 	out[n] = '\0';
 	return out;
-}
-
-/* A link has no content of its own. */
-static uint64_t size_of(const struct store_entry *entry)
-{
-	return entry->kind == 'l' ? 0 : entry->size;
 }
 
 static void add_file(struct listing *l, const char *name, const struct store_entry *entry)
@@ -197,7 +229,7 @@ static const struct cli_option list_options[] = {
 	  .complete = COMPLETE_VERSION_PATH },
 	{ .name = "recursive",
 	  .value = "BOOL",
-	  .help = "true: the files of all directories below, too.",
+	  .help = "true (also without a value): the files of all directories below, too.",
 	  .complete = COMPLETE_BOOL },
 	OPTION_JSON,
 	{ .name = NULL },
@@ -215,12 +247,13 @@ const struct cli_command cmd_files_list = {
 
 /* --- get ----------------------------------------------------------------------------------- */
 
-static int run_get(struct cli *cli, const struct cli_args *args)
+static int get_all(struct cli *cli, struct datasets *datasets, const struct cli_args *args,
+                   const struct dataset_version *version, struct error *err)
 {
 	static const char *const everything[] = { "/" };
-	struct datasets *datasets;
-	struct dataset_version version;
-	struct error err;
+	const char *target = args_get(args, "target-path");
+	struct amount amount = { 0 };
+	char size[TEXT_SIZE_LEN];
 	size_t n;
 	const char *const *source = args_all(args, "source-path", &n);
 
@@ -228,13 +261,26 @@ static int run_get(struct cli *cli, const struct cli_args *args)
 		source = everything;
 		n = 1;
 	}
-	if (cli_open_datasets(cli, &datasets, &err) < 0 ||
-	    show_find_version(datasets, args, false, &version, &err) < 0)
-		return cli_fail(&err);
 	for (size_t i = 0; i < n; i++)
-		if (datasets_get(datasets, &version, source[i], args_get(args, "target-path"),
-		                 &err) < 0)
-			return cli_fail(&err);
+		if (datasets_get(datasets, version, source[i], target, err) < 0 ||
+		    datasets_each_file(datasets, version, source[i], add_amount, &amount, err) < 0)
+			return err->class;
+	cli_note(cli, "copied %" PRIu64 " file%s (%s) of %s:%s to '%s'", amount.files,
+	         amount.files == 1 ? "" : "s", text_size(amount.bytes, size), version->dataset_name,
+	         version->id, target);
+	return 0;
+}
+
+static int run_get(struct cli *cli, const struct cli_args *args)
+{
+	struct datasets *datasets;
+	struct dataset_version version;
+	struct error err;
+
+	if (cli_open_datasets(cli, &datasets, &err) < 0 ||
+	    show_find_version(datasets, args, false, &version, &err) < 0 ||
+	    get_all(cli, datasets, args, &version, &err) < 0)
+		return cli_fail(&err);
 	return CLI_OK;
 }
 

@@ -118,20 +118,23 @@ const struct cli_command cmd_tags_list = {
 static int run_delete(struct cli *cli, const struct cli_args *args)
 {
 	const char *id = args_get(args, "id");
-	const char *tag = strchr(id, ':');
-	AUTO_FREE char *name = tag ? xstrndup(id, (size_t)(tag - id)) : NULL;
+	const char *colon = strchr(id, ':');
+	const char *tag = colon ? colon + 1 : args_get(args, "name");
+	AUTO_FREE char *name = xstrndup(id, strcspn(id, ":"));
 	struct datasets *datasets;
 	struct dataset dataset;
 	struct error err;
 
+	if (colon && args_has(args, "name"))
+		return cli_usage(args, "the tag is named twice: by --name and in '%s'", id);
 	if (!tag)
 		return cli_usage(args, "The '--id' option is missing the tag (ex: %s:NAME)", id);
 	if (cli_open_datasets(cli, &datasets, &err) < 0 ||
 	    datasets_find(datasets, name, &dataset, &err) < 0 ||
-	    datasets_delete_tag(datasets, &dataset, tag + 1, &err) < 0)
+	    datasets_delete_tag(datasets, &dataset, tag, &err) < 0)
 		return cli_fail(&err);
 	(void)printf("Deleted dataset tag: %s:", dataset.id);
-	(void)text_put_safe(tag + 1, stdout);
+	(void)text_put_safe(tag, stdout);
 	(void)putchar('\n');
 	return CLI_OK;
 }
@@ -140,8 +143,9 @@ static const struct cli_option delete_options[] = {
 	{ .name = "id",
 	  .value = "ID:TAG",
 	  .required = true,
-	  .help = "The tag, as DATASET:TAG.",
+	  .help = "The tag, as DATASET:TAG; or the dataset, with --name.",
 	  .complete = COMPLETE_TAG },
+	{ .name = "name", .value = "NAME", .help = "The tag." },
 	{ .name = NULL },
 };
 

@@ -327,6 +327,8 @@ static int read_options(struct session *s)
 	if (number(s, "jobs", MAX_AT_ONCE, parallel_cores(), &jobs) < 0 ||
 	    number(s, "grace", 24 * 3600, DEFAULT_GRACE_S, &grace) < 0)
 		return s->err.class;
+	if (jobs == 0)
+		return fail_with(s, SLUICE_INVALID, "--jobs 0 would run nothing: it is 1 or more");
 	if (network && strcmp(network, "host") != 0 && strcmp(network, "none") != 0)
 		return fail_with(s, SLUICE_INVALID, "--network takes host or none, not '%s'",
 		                 network);
@@ -336,7 +338,7 @@ static int read_options(struct session *s)
 		                 "a workflow's name is not empty and has no '/'");
 	s->options = (struct run_options){
 		.workflow = s->workflow,
-		.jobs = jobs > 0 ? (unsigned)jobs : 1,
+		.jobs = (unsigned)jobs,
 		.grace_ms = grace * 1000,
 		.network = network && strcmp(network, "none") == 0 ? NETWORK_NONE : NETWORK_HOST,
 		.fail_fast = args_has(s->args, "fail-fast"),
