@@ -1,11 +1,13 @@
 /*
  * The directories that were given as inputs become versions before the run starts.  Their bytes are
  * read on the pool, so that the run can be canceled meanwhile; none becomes a version unless all
- * can.  Until then nothing is recorded of the run: it has not started.
+ * can.  One whose content a version of its dataset has already stands for that version.  Until then
+ * nothing is recorded of the run: it has not started.
  */
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/xalloc.h"
@@ -116,12 +118,49 @@ static void say_warnings(const struct given_dir *dir)
 		run_notice(dir->run, "%s: %s", dir->pin->dir, text);
 }
 
+enum { FOUND = 1 };
+
+static int take_equal(void *arg, const struct dataset_version *version)
+{
+	struct given_dir *dir = arg;
+
+	if (!digest_equal(&version->manifest, &dir->info.manifest))
+		return 0;
+	dir->pin->version = *version;
+	return FOUND;
+}
+
+/* FOUND: the newest version of its dataset that has the same content stands for it. */
+static int find_equal(struct given_dir *dir, struct error *err)
+{
+	struct datasets *datasets = dir->run->datasets;
+	struct dataset dataset;
+	int rc = datasets_find(datasets, dir->version.dataset, &dataset, err);
+
+	if (rc == 0)
+		rc = datasets_each_version(datasets, &dataset, true, take_equal, dir, err);
+	if (rc != FOUND)
+		return rc;
+	(void)close(take_fd(&dir->lock));
+	rc = datasets_drop_version(datasets, &dir->version, err);
+	if (rc < 0)
+		return rc;
+	dir->version = dir->pin->version;
+	run_notice(dir->run, "%s is as it was: %s:%s", dir->pin->dir, dir->version.dataset_name,
+	           dir->version.id);
+	return FOUND;
+}
+
 static int record_dir(struct given_dir *dir, struct error *err)
 {
 	struct run *run = dir->run;
-	int rc = datasets_commit_record(run->datasets, &dir->version, NULL, &dir->info,
-	                                take_fd(&dir->lock), err);
+	int rc = find_equal(dir, err);
 
+	if (rc == FOUND)
+		return 0;
+	if (rc == 0)
+		rc = datasets_commit_record(run->datasets, &dir->version, NULL, &dir->info,
+		                            take_fd(&dir->lock), err);
 	if (rc < 0)
 		return error_wrap(err, "cannot commit '%s'", dir->pin->dir);
 	dir->pin->version = dir->version;

@@ -131,6 +131,28 @@ dataset_version() { # NAME:VERSION -> DS:VERSION
 	"$SLUICE" datasets versions list --id "${1%%:*}" | grep -oE "ds[a-z0-9]{13}:${1##*:}"
 }
 
+test_directory_that_did_not_change() {
+	mkdir words
+	echo hello >words/a
+	{
+		printf 'inputs: {words: {type: dataset}}\njobs:\n'
+		script_job say 'inputs: {words: workflow.inputs.words}' <<<'cat /inputs/words/a'
+	} >say.yaml
+	ok run say.yaml --input words=./words
+	local first
+	first=$(grep -oE 'words:[a-z0-9]{7}$' err)
+	echo other >words/a
+	ok run say.yaml --input words=./words
+	same "$(versions words)" 2
+	echo hello >words/a
+	ok run say.yaml --input words=./words
+	says err "./words is as it was: $first"
+	says out 'say | hello'
+	same "$(versions words)" 2
+	ok datasets versions list words --is-committed false
+	says out 'No data found'
+}
+
 test_inputs_file() {
 	writer grown
 	ok run writer.yaml

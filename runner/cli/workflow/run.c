@@ -67,7 +67,7 @@ static const struct cli_option options[] = {
 	  .letter = 'i',
 	  .value = "NAME=VALUE",
 	  .help = "A workflow input: a string's value, a dataset's NAME[:VERSION], or a directory "
-	          "such as ./data, which is committed first.",
+	          "such as ./data, which is committed first unless a version holds the same.",
 	  .repeatable = true,
 	  .complete = COMPLETE_INPUT },
 	{ .name = "inputs",
