@@ -106,6 +106,7 @@ mounts_here() { grep -F "$SLUICE_HOME/" /proc/self/mountinfo || true; }
 cgroups_here() { # those of this home's attempts are named after the run's first eight digits
 	local run
 	for run in "$SLUICE_HOME"/runs/*/; do
+		[ -d "$run" ] || continue # there is none
 		run=$(basename "$run")
 		find /sys/fs/cgroup -maxdepth 5 -path "*/sluice/${run:0:8}-*" 2>/dev/null
 	done
