@@ -598,21 +598,18 @@ void job_adopt(struct run_job *job, bool committing)
 	const struct attempt_hooks hooks = { .on_end = on_end, .arg = job };
 	struct image_pin *image = run_image(job->run, job->spec);
 	struct job_work *live = new_live(job);
-	struct error err;
 	int rc = 0;
 
 	live->checked = committing;
 	live->taken = committing && outputs_are_taken(job);
 	if (!live->taken)
 		rc = executor_adopt(job->run->executor, job->dir, image ? image->digest : NULL,
-		                    &hooks, &live->attempt, &err);
+		                    &hooks, &live->attempt, &live->error);
 	if (rc == SLUICE_NOT_FOUND) {
 		free(live->pieces);
 		free(live);
 		return;
 	}
-	if (rc < 0)
-		live->error = err;
 	job->live = live;
 	job->state = JOB_PREPARING;
 }

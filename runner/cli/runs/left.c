@@ -244,8 +244,8 @@ int left_run_cancel(struct cli *cli, const char *uuid, struct error *err)
 {
 	struct oci_options oci = { .runtime = NULL };
 	struct executor *executor = NULL;
-	struct datasets *datasets;
-	struct images *images;
+	struct datasets *datasets = NULL;
+	struct images *images = NULL;
 	struct left *left = NULL;
 	uv_loop_t loop;
 	int rc = cli_home(cli, &oci.home, err);
