@@ -328,7 +328,7 @@ static void a_damaged_file_is_an_error_with_a_way_out(void **state)
 	write_garbage(f, 0, 8192);
 	assert_int_equal(reopen(f), SLUICE_CORRUPT);
 	assert_non_null(strstr(f->err.msg, "catalog.db"));
-	assert_non_null(strstr(f->err.msg, "move it aside"));
+	assert_non_null(strstr(f->err.msg, "sluice store recover"));
 	assert_int_equal(unlink(f->db), 0);
 	assert_int_equal(reopen(f), 0);
 	assert_true(f->stale);
