@@ -33,8 +33,6 @@ prepare_world() {
 		printf 'inputs:\n  word: {type: string, with: {value: none}}\njobs:\n'
 		script_job say 'inputs: {word: workflow.inputs.word}' <<<'cat /inputs/word'
 	} >workflow.yaml
-	printf 'inputs:\n  word: {type: string, with: {value: hello}}\n' >inputs.yaml
-	echo 'api-token=t0ken' >secrets.env
 	prepare_repository
 }
 
