@@ -187,6 +187,20 @@ int datasets_delete_version(struct datasets *d, const struct dataset_version *v,
 int datasets_delete(struct datasets *d, const struct dataset *dataset, unsigned flags,
                     struct error *err) MUST_USE;
 
+struct datasets_prune_how {
+	uint64_t keep_last;    /* so many of the newest stay; the newest does in any case */
+	int64_t keep_since_ms; /* what was committed from then on stays; 0: no such rule */
+	bool tagged_too;       /* tags do not keep a version: they are deleted with it */
+	bool dry_run;
+	/* Each committed version, newest first; `why` NULL says that it goes. */
+	void (*seen)(void *arg, const struct dataset_version *v, const char *why);
+	void *arg;
+};
+
+/* Deletes the versions that no rule keeps; what an unfinished run reads or makes always stays. */
+int datasets_prune(struct datasets *d, const struct dataset *dataset,
+                   const struct datasets_prune_how *how, struct error *err) MUST_USE;
+
 /*
  * A run that has linked a version in the catalog asks whether that came in time: once this is 0,
  * nobody can delete the version before the run has its end.  SLUICE_NOT_FOUND: it was deleted.

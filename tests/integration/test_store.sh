@@ -152,3 +152,64 @@ test_read_only_home() {
 		says err 'cannot be written (its file system is read-only)'
 	done
 }
+
+# kept: "VERSION WHY" of what the last prune --json kept, newest first.
+kept() { jq -r '.versions[] | select(.kept) | "\(.version) \(.why)"' out; }
+
+test_prune() {
+	local one two three four
+	one=$(version texts one)
+	two=$(version texts two)
+	three=$(version texts three)
+	four=$(version texts four)
+	ok datasets tags set --id "$one" --name golden
+	ok datasets prune texts --keep-last 2 --dry-run
+	matches out "$two.*would go"
+	matches out "$one.*kept .*tag 'golden'"
+	says out 'Would delete 1 version, kept 3'
+	same "$(versions texts)" 4
+	ok datasets prune --all --keep-last 2 --json
+	same "$(kept)" "$four the newest
+$three one of the last 2
+$one tag 'golden'"
+	same "$(jq -c '[.dryRun, .kept, .deleted]' out)" '[false,3,1]'
+	ok datasets prune texts --keep-within 1d
+	says out 'Deleted 0 versions, kept 3'
+	ok datasets prune texts --keep-tagged
+	same "$(versions texts)" 2
+	ok datasets prune texts --keep-last 1 --force
+	same "$(versions texts)" 1
+	same "$(contents "$four" lines)" four
+	expect 2 sluice datasets prune texts
+	says err 'say what to keep'
+	expect 2 sluice datasets prune --keep-last 1
+	expect 2 sluice datasets prune texts --keep-last 0
+	expect 2 sluice datasets prune texts --keep-within soon
+}
+
+test_prune_keeps_what_a_run_reads() {
+	local one
+	one=$(version texts one)
+	waiter
+	"$SLUICE" run wait.yaml >run.out 2>&1 &
+	runner=$!
+	wait_for 30 test -e "$SLUICE_HOME/storage/started"
+	version texts two >/dev/null
+	ok datasets prune texts --keep-last 1 --json
+	same "$(kept | tail -n 1)" "$one run wait/1 reads it"
+	touch "$SLUICE_HOME/storage/go"
+	wait "$runner" || fail "the run failed: $(cat run.out)"
+	runner=
+	ok datasets prune texts --keep-last 1
+	same "$(versions texts)" 1
+}
+
+test_stats() {
+	version texts one >/dev/null
+	version other one >/dev/null
+	ok store stats --json
+	same "$(jq -c '[.datasets, .versions, .openVersions, .files, .bytes]' out)" '[2,2,0,2,8]'
+	same "$(jq -c '[.objects.count, .manifests.count, .trees.count]' out)" '[1,2,1]'
+	ok store stats
+	matches out '^\| Objects +\| 1 '
+}

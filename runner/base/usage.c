@@ -1,0 +1,47 @@
+#include "base/usage.h"
+
+#include <errno.h>
+#include <fts.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+static void count(struct usage *usage, const FTSENT *e)
+{
+	uint64_t bytes = (uint64_t)e->fts_statp->st_blocks * 512;
+	bool is_file = S_ISREG(e->fts_statp->st_mode);
+
+	usage->entries += e->fts_level == 1;
+	usage->files += is_file;
+	usage->bytes += bytes;
+	if (is_file && e->fts_statp->st_nlink > 1)
+		usage->linked += bytes;
+}
+
+/* NULL at the end with errno 0, NULL after a failure with the reason. */
+static const FTSENT *next_entry(FTS *fts)
+{
+	errno = 0;
+	return fts_read(fts);
+}
+
+int usage_add(const char *path, struct usage *usage)
+{
+	char *const paths[] = { (char *)(uintptr_t)path, NULL };
+	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+	const FTSENT *e;
+	int rc = 0;
+
+	if (!fts)
+		return -errno;
+	while (rc == 0 && (e = next_entry(fts))) {
+		if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR || e->fts_info == FTS_NS)
+			rc = e->fts_errno == ENOENT ? 0 : -e->fts_errno;
+		else if (e->fts_info != FTS_DP && e->fts_level > 0)
+			count(usage, e);
+	}
+	if (rc == 0)
+		rc = -errno;
+	(void)fts_close(fts);
+	return rc;
+}
