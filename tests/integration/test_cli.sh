@@ -164,6 +164,21 @@ chain_that_fails() {
 	} >chain.yaml
 }
 
+test_starts_stand_below_what_they_waited_for() {
+	{
+		printf 'jobs:\n'
+		script_job second 'needs: [first]' <<<'echo b'
+		script_job first <<<'echo a'
+	} >two.yaml
+	ok run two.yaml
+	same "$(sed -E 's/in [0-9.]+m?s$/in T/; /^$/q' out)" 'first : started
+first | a
+first : succeeded in T
+second : started
+second | b
+second : succeeded in T'
+}
+
 test_what_was_skipped_says_why() {
 	chain_that_fails
 	expect 1 sluice run chain.yaml

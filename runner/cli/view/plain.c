@@ -28,7 +28,8 @@ struct plain_log {
 	struct tail *tail; /* NULL: none, or at its end */
 	char *prefix;      /* while there is a tail */
 	size_t prefix_len;
-	bool held; /* it was skipped, and the job that it needs has lines to come */
+	bool ran;  /* it has a log */
+	bool held; /* nothing is said of it yet: a job that it needs has lines to come */
 };
 
 struct plain {
@@ -41,7 +42,7 @@ struct plain {
 	const struct run_job *unfinished; /* the job whose last line had no end yet */
 	struct strbuf out;
 	size_t n_tails;
-	size_t *held; /* indexes of such jobs, in the order in which they were skipped */
+	size_t *held; /* indexes of such jobs, in their order */
 	size_t n_held;
 	int name_width;
 	bool run_ended;
@@ -114,14 +115,14 @@ static void maybe_finish(struct plain *p)
 		.took_ms = clock_mono_ms() - p->began_ms,
 	};
 
-	if (!p->run_ended || p->n_tails > 0)
+	if (!p->run_ended || p->n_tails > 0 || p->n_held > 0)
 		return;
 	fresh_line(p);
 	summary_add(&p->out, &summary);
 	flush(p);
 }
 
-/* What is skipped stands below its cause. */
+/* What was skipped or started stands below its cause. */
 static bool must_wait(const struct plain *p, const struct run_job *job)
 {
 	for (size_t i = 0; i < job->spec->n_needs; i++) {
@@ -133,33 +134,15 @@ static bool must_wait(const struct plain *p, const struct run_job *job)
 	return false;
 }
 
-static void print_held(struct plain *p)
+static void hold(struct plain_log *log)
 {
-	size_t left = 0;
+	struct plain *p = log->plain;
 
-	for (size_t i = 0; i < p->n_held; i++) {
-		struct plain_log *log = &p->logs[p->held[i]];
-
-		log->held = must_wait(p, log->job);
-		if (log->held)
-			p->held[left++] = p->held[i];
-		else
-			print_end(p, log->job);
-	}
-	p->n_held = left;
+	log->held = true;
+	p->held[p->n_held++] = log->job->spec->index;
 }
 
-static void on_tail_end(void *arg)
-{
-	struct plain_log *log = arg;
-
-	log->tail = NULL;
-	free(take_ptr(&log->prefix));
-	log->plain->n_tails--;
-	print_end(log->plain, log->job);
-	print_held(log->plain);
-	maybe_finish(log->plain);
-}
+static void on_tail_end(void *arg);
 
 static void follow(struct plain_log *log)
 {
@@ -177,25 +160,64 @@ static void follow(struct plain_log *log)
 	            log->job->spec->id, colour(p, "\x1b[0m"));
 }
 
-static void hold(struct plain *p, struct plain_log *log)
+/* What waited may have ended meanwhile. */
+static void let_go(struct plain_log *log)
 {
-	log->held = true;
-	p->held[p->n_held++] = log->job->spec->index;
+	const struct run_job *job = log->job;
+
+	log->held = false;
+	if (log->ran)
+		follow(log);
+	else
+		print_end(log->plain, job);
+	if (log->tail && job->state >= JOB_SUCCEEDED)
+		tail_finish(log->tail);
+}
+
+static void let_held_go(struct plain *p)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < p->n_held; i++) {
+		struct plain_log *log = &p->logs[p->held[i]];
+
+		if (must_wait(p, log->job))
+			p->held[left++] = p->held[i];
+		else
+			let_go(log);
+	}
+	p->n_held = left;
+}
+
+static void on_tail_end(void *arg)
+{
+	struct plain_log *log = arg;
+
+	log->tail = NULL;
+	free(take_ptr(&log->prefix));
+	log->plain->n_tails--;
+	print_end(log->plain, log->job);
+	let_held_go(log->plain);
+	maybe_finish(log->plain);
 }
 
 static void plain_job(void *arg, const struct run_job *job)
 {
 	struct plain *p = arg;
 	struct plain_log *log = &p->logs[job->spec->index];
+	bool ended = job->state >= JOB_SUCCEEDED;
 
-	if (job->state == JOB_RUNNING)
-		follow(log);
-	else if (job->state >= JOB_SUCCEEDED && log->tail)
+	log->ran = log->ran || job->state == JOB_RUNNING;
+	if (log->held || !(ended || job->state == JOB_RUNNING))
+		return;
+	if (log->tail)
 		tail_finish(log->tail);
-	else if (job->state == JOB_SKIPPED && must_wait(p, job))
-		hold(p, log);
-	else if (job->state >= JOB_SUCCEEDED)
+	else if (must_wait(p, job))
+		hold(log);
+	else if (ended)
 		print_end(p, job);
+	else
+		follow(log);
 }
 
 static void plain_notice(void *arg, const char *text)
