@@ -133,6 +133,18 @@ int cli_home(struct cli *cli, const char **ret_home, struct error *err)
 	return rc;
 }
 
+int cli_config(struct cli *cli, const struct config **ret_config, struct error *err)
+{
+	int rc = 0;
+
+	if (!cli->config) {
+		cli->config = xcalloc(1, sizeof *cli->config);
+		rc = config_load(cli->config, err);
+	}
+	*ret_config = cli->config;
+	return rc;
+}
+
 int cli_open_datasets(struct cli *cli, struct datasets **ret_datasets, struct error *err)
 {
 	const char *home;
@@ -181,6 +193,9 @@ static void cli_release(struct cli *cli)
 	if (cli->images)
 		images_close(cli->images);
 	datasets_close(cli->datasets);
+	if (cli->config)
+		config_release(cli->config);
+	free(cli->config);
 	free(cli->home);
 }
 

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/strbuf.h"
@@ -103,6 +104,7 @@ struct cli {
 	bool out_colour, err_colour; /* ... and NO_COLOR is not set */
 	unsigned columns;            /* of the terminal on standard output; 0: not one */
 	char *home;                  /* use cli_home() */
+	struct config *config;       /* use cli_config() */
 	struct datasets *datasets;   /* use cli_open_datasets() */
 	struct images *images;       /* use cli_open_images() */
 };
@@ -154,6 +156,7 @@ void cli_print_json(cJSON *doc /* takes */);
 
 /* Each is opened on its first use and borrowed. */
 int cli_home(struct cli *cli, const char **ret_home, struct error *err) MUST_USE;
+int cli_config(struct cli *cli, const struct config **ret_config, struct error *err) MUST_USE;
 int cli_open_datasets(struct cli *cli, struct datasets **ret_datasets, struct error *err) MUST_USE;
 int cli_open_images(struct cli *cli, struct images **ret_images, struct error *err) MUST_USE;
 

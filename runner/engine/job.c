@@ -204,8 +204,13 @@ static void prepare_image(struct work *work)
 static void prepare_input(struct work *work)
 {
 	struct piece *p = container_of(work, struct piece, work);
+	const struct run *run = p->job->run;
 
-	p->rc = datasets_tree(p->job->run->datasets, &p->pin->version, &p->path, &p->error);
+	p->rc = run->options->verify_inputs ? store_verify(datasets_store(run->datasets),
+	                                                   &p->pin->version.manifest, &p->error)
+	                                    : 0;
+	if (p->rc == 0)
+		p->rc = datasets_tree(run->datasets, &p->pin->version, &p->path, &p->error);
 }
 
 static struct piece *add_piece(struct run_job *job)

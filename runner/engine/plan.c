@@ -5,7 +5,8 @@
  * row; the values of secrets, and of the machine's proxies, lie nowhere.
  *
  *	{"format": 1, "boot": ID, "jobs": N, "grace_ms": N, "network": "host", "fail_fast": BOOL,
- *	 "create_datasets": BOOL, "strict_inputs": BOOL, "event_url": TEXT, "event_ref": TEXT,
+ *	 "create_datasets": BOOL, "strict_inputs": BOOL, "verify_inputs": BOOL, "storage": PATH,
+ *	 "event_url": TEXT, "event_ref": TEXT,
  *	 "inputs": {NAME: {"value": TEXT} or {"version": DS:VER} or {}},
  *	 "pins": {REFERENCE: DS:VER}, "images": {NAME: DIGEST}, "targets": {REFERENCE: DS}}
  */
@@ -110,6 +111,8 @@ int plan_write(const struct run *run, int dirfd)
 	json_add_bool(doc, "fail_fast", o->fail_fast);
 	json_add_bool(doc, "create_datasets", o->create_datasets);
 	json_add_bool(doc, "strict_inputs", o->strict_inputs);
+	json_add_bool(doc, "verify_inputs", o->verify_inputs);
+	json_add_str(doc, "storage", o->storage);
 	json_add_str(doc, "event_url", o->context.event_url);
 	json_add_str(doc, "event_ref", o->context.event_ref);
 	json_add(doc, "inputs", inputs_json(run));
@@ -167,6 +170,8 @@ void plan_options(const cJSON *plan, struct run_options *o)
 	o->fail_fast = json_bool(plan, "fail_fast", false);
 	o->create_datasets = json_bool(plan, "create_datasets", false);
 	o->strict_inputs = json_bool(plan, "strict_inputs", false);
+	o->verify_inputs = json_bool(plan, "verify_inputs", false);
+	o->storage = json_str(plan, "storage");
 	o->context.event_url = json_str(plan, "event_url");
 	o->context.event_ref = json_str(plan, "event_ref");
 }

@@ -96,16 +96,31 @@ static int make_storage(const char *path)
 	return (st.st_mode & 07777) == 0700 && chmod(path, 01777) != 0 ? -errno : 0;
 }
 
+/* One that was put elsewhere is not made: where it is missing, its disk is not mounted. */
+static int check_storage(const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return 0;
+	return error_set(err, SLUICE_MISSING,
+	                 "the configuration's storage.path '%s' is no directory here: make it, or "
+	                 "mount what belongs there",
+	                 path);
+}
+
 static int add_storage(struct job_request *jr, struct error *err)
 {
-	const char *path = keep(jr, xasprintf("%s/storage", jr->job->run->options->home));
+	const struct run_options *o = jr->job->run->options;
+	const char *path =
+		keep(jr, o->storage ? xstrdup(o->storage) : xasprintf("%s/storage", o->home));
 	int rc;
 
 	if (jr->request.root != ROOT_IMAGE)
 		return 0;
-	rc = make_storage(path);
+	rc = o->storage ? check_storage(path, err) : make_storage(path);
 	if (rc < 0)
-		return error_sys(err, rc, "cannot make '%s'", path);
+		return o->storage ? rc : error_sys(err, rc, "cannot make '%s'", path);
 	add_mount(jr, MOUNT_WRITE, path, "/storage");
 	return 0;
 }

@@ -98,7 +98,9 @@ struct run_options {
 	unsigned jobs; /* at once, at least 1 */
 	uint64_t grace_ms;
 	enum request_network network;
+	const char *storage; /* the directory that is /storage, absolute; NULL: HOME/storage */
 	bool fail_fast, create_datasets, strict_inputs;
+	bool verify_inputs; /* hash what a job reads again before it starts */
 };
 
 struct run_hooks {

@@ -213,3 +213,43 @@ test_stats() {
 	ok store stats
 	matches out '^\| Objects +\| 1 '
 }
+
+reader() {
+	{
+		echo 'jobs:'
+		script_job read "inputs: {data: {type: dataset, with: {ref: texts}}}" <<'END'
+cat /inputs/data/lines | tee -a /storage/seen
+END
+	} >read.yaml
+}
+
+test_damaged_inputs_are_refused_when_asked() {
+	local one
+	one=$(version texts one)
+	reader
+	ok run read.yaml --verify-inputs
+	printf 'onE\n' | dd of="$(object one)" conv=notrunc status=none
+	ok run read.yaml
+	says out onE
+	expect 4 sluice run read.yaml --verify-inputs
+	matches out "^error: read: file 'lines': .* is damaged"
+	echo 'inputs: {verify: true}' >config.yaml
+	SLUICE_CONFIG=$PWD/config.yaml expect 4 sluice run read.yaml
+}
+
+test_storage_lies_where_the_configuration_says() {
+	version texts one >/dev/null
+	reader
+	printf 'storage:\n  path: %s/team\n' "$PWD" >config.yaml
+	export SLUICE_CONFIG=$PWD/config.yaml
+	expect 4 sluice run read.yaml
+	says out "storage.path '$PWD/team' is no directory here"
+	mkdir -m 1777 team
+	ok run read.yaml
+	same "$(cat team/seen)" one
+	printf 'storage:\n  pth: /\n' >config.yaml
+	expect 2 sluice run read.yaml
+	says err "config.yaml:2: there is no key 'storage.pth': did you mean 'storage.path'?"
+	SLUICE_CONFIG=$PWD/none expect 2 sluice run read.yaml
+	says err 'cannot read the configuration'
+}

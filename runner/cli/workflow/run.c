@@ -91,6 +91,9 @@ static const struct cli_option options[] = {
 	  .help = "An output dataset that does not exist is an error; else it is created." },
 	{ .name = "strict-inputs",
 	  .help = "Mount inputs read-only; else each job may write to a private view of them." },
+	{ .name = "verify-inputs",
+	  .help = "Hash what a job reads again before it starts, and do not start it when something "
+	          "is damaged.  The configuration's inputs.verify asks for it always." },
 	OPTIONS_SECRETS,
 	{ .name = "event",
 	  .value = "FILE",
@@ -321,12 +324,15 @@ static int read_options(struct session *s)
 {
 	const char *network = args_get(s->args, "network");
 	const char *name = args_get(s->args, "name");
+	const struct config *config;
 	uint64_t jobs;
 	uint64_t grace;
 
 	if (number(s, "jobs", MAX_AT_ONCE, parallel_cores(), &jobs) < 0 ||
 	    number(s, "grace", 24 * 3600, DEFAULT_GRACE_S, &grace) < 0)
 		return s->err.class;
+	if (cli_config(s->cli, &config, &s->err) < 0)
+		return fail(s);
 	if (jobs == 0)
 		return fail_with(s, SLUICE_INVALID, "--jobs 0 would run nothing: it is 1 or more");
 	if (network && strcmp(network, "host") != 0 && strcmp(network, "none") != 0)
@@ -344,6 +350,8 @@ static int read_options(struct session *s)
 		.fail_fast = args_has(s->args, "fail-fast"),
 		.create_datasets = !args_has(s->args, "no-create-datasets"),
 		.strict_inputs = args_has(s->args, "strict-inputs"),
+		.verify_inputs = args_has(s->args, "verify-inputs") || config->verify_inputs,
+		.storage = config->storage_path,
 		.secrets = &s->secrets,
 	};
 	return 0;

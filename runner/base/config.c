@@ -1,0 +1,263 @@
+#include "base/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+#include <yaml.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/near.h"
+#include "base/parse.h"
+#include "base/strbuf.h"
+#include "base/xalloc.h"
+
+enum { CONFIG_MAX = 64 * 1024, KEY_SIZE = 64 };
+
+/* --- values ----------------------------------------------------------------------------------- */
+
+static const char *set_cache_size(struct config *c, const char *value)
+{
+	return parse_size(value, &c->cache_size) ? NULL : "a size such as 20GiB or 500MB";
+}
+
+static const char *set_verify_inputs(struct config *c, const char *value)
+{
+	c->verify_inputs = strcasecmp(value, "true") == 0;
+	return c->verify_inputs || strcasecmp(value, "false") == 0 ? NULL : "true or false";
+}
+
+static const char *set_storage_path(struct config *c, const char *value)
+{
+	if (value[0] != '/')
+		return "an absolute path";
+	free(c->storage_path);
+	c->storage_path = xstrdup(value);
+	return NULL;
+}
+
+/* Each returns NULL, or what the key takes. */
+static const struct key {
+	const char *name;
+	const char *(*set)(struct config *c, const char *value);
+} keys[] = {
+	{ "cache.size", set_cache_size },
+	{ "inputs.verify", set_verify_inputs },
+	{ "storage.path", set_storage_path },
+};
+
+enum { N_KEYS = sizeof keys / sizeof keys[0] };
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+/* A mapping of mappings of scalars, and nothing else. */
+struct reading {
+	yaml_parser_t parser;
+	const char *path;
+	struct config *config;
+	bool seen[N_KEYS];
+	struct error *err;
+};
+
+static int invalid(struct reading *r, yaml_mark_t at, const char *what)
+{
+	return error_set(r->err, SLUICE_INVALID, "%s:%zu: %s", r->path, at.line + 1, what);
+}
+
+static int next_event(struct reading *r, yaml_event_t *event)
+{
+	if (yaml_parser_parse(&r->parser, event))
+		return 0;
+	return invalid(r, r->parser.problem_mark,
+	               r->parser.problem ? r->parser.problem : "this is no YAML");
+}
+
+static const char *nearest_key(const char *name)
+{
+	size_t best = near_limit(name);
+	const char *near = NULL;
+
+	for (size_t i = 0; i < N_KEYS; i++) {
+		size_t d = near_distance(name, keys[i].name, best);
+
+		if (d <= best && (!near || d < best)) {
+			near = keys[i].name;
+			best = d;
+		}
+	}
+	return near;
+}
+
+static int unknown_key(struct reading *r, const char *name, yaml_mark_t at)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(STRBUF_BIG);
+	const char *near = nearest_key(name);
+
+	strbuf_addf(&text, "there is no key '");
+	strbuf_addprintable(&text, name, KEY_SIZE);
+	strbuf_addf(&text, "'");
+	if (near)
+		strbuf_addf(&text, ": did you mean '%s'?", near);
+	for (size_t i = 0; !near && i < N_KEYS; i++)
+		strbuf_addf(&text, "%s%s", i == 0 ? "; the keys are " : ", ", keys[i].name);
+	return invalid(r, at, strbuf_str(&text));
+}
+
+static int set(struct reading *r, const char *name, const char *value, yaml_mark_t at)
+{
+	AUTO_FREE char *what = NULL;
+	const char *takes;
+	size_t i = 0;
+
+	while (i < N_KEYS && strcmp(keys[i].name, name) != 0)
+		i++;
+	if (i == N_KEYS)
+		return unknown_key(r, name, at);
+	if (r->seen[i])
+		what = xasprintf("'%s' is given twice", name);
+	r->seen[i] = true;
+	takes = what ? NULL : keys[i].set(r->config, value);
+	if (takes)
+		what = xasprintf("'%s' must be %s", name, takes);
+	return what ? invalid(r, at, what) : 0;
+}
+
+/* `name` is the path of keys so far, "" or "cache"; `depth` how many mappings are open. */
+static int read_scalar(struct reading *r, const yaml_event_t *event, char name[KEY_SIZE],
+                       bool *is_value, int depth)
+{
+	const char *text = (const char *)event->data.scalar.value;
+	size_t len = strlen(name);
+	int rc = 0;
+
+	if (depth == 0)
+		return text[0] == '\0' ? 0
+		                       : invalid(r, event->start_mark, "keys are expected here");
+	if (!*is_value) {
+		(void)snprintf(name + len, KEY_SIZE - len, "%s%s", len > 0 ? "." : "", text);
+		*is_value = true;
+		return 0;
+	}
+	/* "cache:" with nothing below it says nothing. */
+	if (depth > 1 || text[0] != '\0')
+		rc = set(r, name, text, event->start_mark);
+	*is_value = false;
+	name[depth > 1 ? strcspn(name, ".") : 0] = '\0';
+	return rc;
+}
+
+static int read_event(struct reading *r, const yaml_event_t *event, char name[KEY_SIZE],
+                      bool *is_value, int *depth)
+{
+	switch (event->type) {
+	case YAML_SCALAR_EVENT:
+		return read_scalar(r, event, name, is_value, *depth);
+	case YAML_MAPPING_START_EVENT:
+		if (*depth == 2 || (*depth == 1 && !*is_value))
+			return invalid(r, event->start_mark, "a plain value is expected here");
+		++*depth;
+		*is_value = false;
+		return 0;
+	case YAML_MAPPING_END_EVENT:
+		--*depth;
+		*is_value = false;
+		name[0] = '\0';
+		return 0;
+	case YAML_SEQUENCE_START_EVENT:
+	case YAML_ALIAS_EVENT:
+		return invalid(r, event->start_mark, "lists and aliases have no place here");
+	case YAML_NO_EVENT:
+	case YAML_STREAM_START_EVENT:
+	case YAML_STREAM_END_EVENT:
+	case YAML_DOCUMENT_START_EVENT:
+	case YAML_DOCUMENT_END_EVENT:
+	case YAML_SEQUENCE_END_EVENT:
+		break;
+	}
+	return 0;
+}
+
+static int read_document(struct reading *r)
+{
+	char name[KEY_SIZE] = "";
+	bool is_value = false;
+	bool end = false;
+	int depth = 0;
+	int rc = 0;
+
+	while (rc == 0 && !end) {
+		yaml_event_t event;
+
+		rc = next_event(r, &event);
+		if (rc < 0)
+			break;
+		rc = read_event(r, &event, name, &is_value, &depth);
+		end = event.type == YAML_STREAM_END_EVENT;
+		yaml_event_delete(&event);
+	}
+	return rc;
+}
+
+int config_parse(const char *text, size_t len, const char *path, struct config *ret_config,
+                 struct error *err)
+{
+	struct reading r = { .path = path, .config = ret_config, .err = err };
+	int rc;
+
+	*ret_config = (struct config){ .cache_size = UINT64_MAX };
+	if (!yaml_parser_initialize(&r.parser))
+		return error_sys(err, ENOMEM, "cannot read '%s'", path);
+	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, len);
+	rc = read_document(&r);
+	yaml_parser_delete(&r.parser);
+	return rc;
+}
+
+/* --- where it lies ---------------------------------------------------------------------------- */
+
+static const char *variable(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && value[0] ? value : NULL;
+}
+
+/* NULL: there is no place for one. */
+static char *default_path(void)
+{
+	const char *config = variable("XDG_CONFIG_HOME");
+	const char *user = variable("HOME");
+
+	if (geteuid() == 0)
+		return xstrdup("/etc/sluice/config.yaml");
+	if (config && config[0] == '/') /* the XDG rules say to ignore a relative one */
+		return xasprintf("%s/sluice/config.yaml", config);
+	return user ? xasprintf("%s/.config/sluice/config.yaml", user) : NULL;
+}
+
+int config_load(struct config *ret_config, struct error *err)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(CONFIG_MAX);
+	const char *chosen = variable("SLUICE_CONFIG");
+	AUTO_FREE char *path = chosen ? xstrdup(chosen) : default_path();
+	int rc = path ? io_read_file(AT_FDCWD, path, &text) : -ENOENT;
+
+	*ret_config = (struct config){ .cache_size = UINT64_MAX };
+	if (!chosen && (rc == -ENOENT || rc == -ENOTDIR))
+		return 0;
+	if (rc < 0) {
+		(void)error_sys(err, rc, "cannot read the configuration '%s'", path);
+		return err->class = SLUICE_INVALID;
+	}
+	return config_parse(strbuf_str(&text), text.len, path, ret_config, err);
+}
+
+void config_release(struct config *config)
+{
+	free(config->storage_path);
+	config->storage_path = NULL;
+}

@@ -1,0 +1,37 @@
+/*
+ * The configuration: YAML in $SLUICE_CONFIG, else /etc/sluice/config.yaml for root, else
+ * $XDG_CONFIG_HOME/sluice/config.yaml, else ~/.config/sluice/config.yaml.
+ *
+ *	cache:
+ *	  size: 20GiB          'sluice store gc' keeps trees below it
+ *	inputs:
+ *	  verify: true         what a job reads is hashed again before it starts
+ *	storage:
+ *	  path: /srv/team      the /storage of all jobs; else HOME/storage
+ */
+#ifndef BASE_CONFIG_H
+#define BASE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct config {
+	uint64_t cache_size; /* bytes; UINT64_MAX: no limit */
+	bool verify_inputs;
+	char *storage_path; /* absolute, or NULL */
+};
+
+/* Release what came out in any case.  No file is an empty one, unless $SLUICE_CONFIG names it. What
+ * is wrong in it is SLUICE_INVALID, "PATH:LINE: ...". */
+int config_load(struct config *ret_config, struct error *err) MUST_USE;
+
+/* The same from text; `path` is for messages. */
+int config_parse(const char *text, size_t len, const char *path, struct config *ret_config,
+                 struct error *err) MUST_USE;
+
+void config_release(struct config *config);
+
+#endif
