@@ -6,10 +6,12 @@
 
 extern const struct cli_command cmd_run, cmd_validate, cmd_graph, cmd_schema;
 extern const struct cli_command cmd_datasets_create, cmd_datasets_list, cmd_datasets_details;
+extern const struct cli_command cmd_datasets_update, cmd_versions_update;
 extern const struct cli_command cmd_datasets_delete, cmd_datasets_prune, cmd_versions_delete;
 extern const struct cli_command cmd_versions_create, cmd_versions_list, cmd_versions_details;
 extern const struct cli_command cmd_versions_commit;
 extern const struct cli_command cmd_files_put, cmd_files_list, cmd_files_get;
+extern const struct cli_command cmd_files_delete;
 extern const struct cli_command cmd_tags_set, cmd_tags_list, cmd_tags_delete;
 extern const struct cli_command cmd_images_import, cmd_images_list, cmd_images_delete;
 extern const struct cli_command cmd_runs_list, cmd_runs_show, cmd_runs_logs;

@@ -73,20 +73,28 @@ static int check_new(const struct dataset *dataset, const char *name, const char
 	return 0;
 }
 
+struct taken {
+	const char *by_other_than; /* an id */
+	struct error *err;
+};
+
 static int is_taken(void *arg, const struct catalog_dataset *row)
 {
-	struct error *err = arg;
+	const struct taken *t = arg;
 
-	return error_set(err, SLUICE_EXISTS, "there is a dataset '%s' already (%s)", row->name,
+	if (strcmp(row->id, t->by_other_than) == 0)
+		return 0;
+	return error_set(t->err, SLUICE_EXISTS, "there is a dataset '%s' already (%s)", row->name,
 	                 row->id);
 }
 
 static int check_free(struct datasets *d, const struct dataset *dataset, struct error *err)
 {
-	int rc = catalog_each_dataset(d->catalog, dataset->name, is_taken, err, err);
+	struct taken t = { .by_other_than = "", .err = err };
+	int rc = catalog_each_dataset(d->catalog, dataset->name, is_taken, &t, err);
 
 	if (rc == 0)
-		rc = catalog_each_dataset(d->catalog, dataset->id, is_taken, err, err);
+		rc = catalog_each_dataset(d->catalog, dataset->id, is_taken, &t, err);
 	return rc;
 }
 
@@ -119,4 +127,45 @@ int datasets_create(struct datasets *d, const char *name, const char *descriptio
 	if (rc == 0)
 		*ret_dataset = made;
 	return rc < 0 ? error_wrap(err, "cannot create dataset '%s'", made.name) : 0;
+}
+
+/* --- update -------------------------------------------------------------------------------- */
+
+static int change(struct datasets *d, struct dataset *dataset, const struct record_text *texts,
+                  struct error *err)
+{
+	char path[RECORD_PATH_SIZE];
+	struct dataset is;
+	int rc = record_get_dataset(d->store, dataset->id, &is, err);
+
+	if (rc == SLUICE_NOT_FOUND)
+		return error_set(err, rc, "there is no dataset '%s' any more", dataset->name);
+	if (rc == 0)
+		rc = index_intend(d, dataset->id, err);
+	if (rc < 0)
+		return rc;
+	rc = record_change(d->store, record_dataset_path(dataset->id, path), texts, err);
+	index_settle(d, dataset->id);
+	return rc < 0 ? rc : record_get_dataset(d->store, dataset->id, dataset, err);
+}
+
+int datasets_update(struct datasets *d, struct dataset *dataset, const char *name,
+                    const char *description, struct error *err)
+{
+	const struct record_text texts[] = {
+		{ "name", name },
+		{ "description", description },
+		{ NULL, NULL },
+	};
+	struct taken t = { .by_other_than = dataset->id, .err = err };
+	AUTO_FD int lock = -1;
+	int rc = check_new(dataset, name, NULL, description, err);
+
+	if (rc < 0)
+		return rc;
+	lock = index_lock_names(d, err);
+	rc = lock < 0 ? lock : 0;
+	if (rc == 0 && name)
+		rc = catalog_each_dataset(d->catalog, name, is_taken, &t, err);
+	return rc < 0 ? rc : change(d, dataset, texts, err);
 }

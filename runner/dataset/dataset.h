@@ -92,8 +92,14 @@ struct dataset_version {
 int datasets_create(struct datasets *d, const char *name, const char *description,
                     const char *want_id, struct dataset *ret_dataset, struct error *err) MUST_USE;
 
+/* Renames it or describes it anew, in one step: NULL leaves the name or the description as it is.
+ * A name that another dataset has is SLUICE_EXISTS. */
+int datasets_update(struct datasets *d, struct dataset *dataset, const char *name,
+                    const char *description, struct error *err) MUST_USE;
+
 /* By name or id, also "namespace/NAME": any namespace is this home's.  SLUICE_NOT_FOUND names the
- * nearest ones, or for "gradient/NAME" says that public datasets are not fetched. */
+ * nearest ones, or for "gradient/NAME" says that public datasets are not fetched.  SLUICE_INVALID
+ * lists the datasets where records of several say this name, as a copied store may have it. */
 int datasets_find(struct datasets *d, const char *name_or_id, struct dataset *ret_dataset,
                   struct error *err) MUST_USE;
 
@@ -126,6 +132,19 @@ int datasets_open_path(struct datasets *d, const struct dataset_version *v, char
  */
 int datasets_put(struct datasets *d, const struct dataset_version *v, const char *source,
                  const char *target, struct error *err) MUST_USE;
+
+/*
+ * Takes files and folders (with all that is in them) out of an open version: "" or "/" is all, a
+ * slash at the end says that it must be a folder.  A folder that gets empty by this goes, too.
+ * Where one of the paths is not there nothing is taken out: SLUICE_NOT_FOUND.
+ */
+int datasets_remove(struct datasets *d, const struct dataset_version *v, const char *const *paths,
+                    size_t n, struct error *err) MUST_USE;
+
+/* Says something else about a version, committed or open.  What it holds, and who made it, no
+ * function changes. */
+int datasets_set_message(struct datasets *d, struct dataset_version *v, const char *message,
+                         struct error *err) MUST_USE;
 
 /* True once the files of an open version are in the store for good, so that its commit can go on
  * without them. */
@@ -259,6 +278,11 @@ int datasets_each(struct datasets *d, dataset_fn *fn, void *arg, struct error *e
 /* Newest first; committed ones, or open ones. */
 int datasets_each_version(struct datasets *d, const struct dataset *dataset, bool committed,
                           dataset_version_fn *fn, void *arg, struct error *err) MUST_USE;
+
+/* DS:VER of each version that the maker of a committed one read. */
+typedef int dataset_input_fn(void *arg, const char *ref);
+int datasets_each_input(struct datasets *d, const struct dataset_version *v, dataset_input_fn *fn,
+                        void *arg, struct error *err) MUST_USE;
 
 /* The files of a version, committed or open, at or below `prefix`. */
 int datasets_each_file(struct datasets *d, const struct dataset_version *v, const char *prefix,

@@ -85,10 +85,35 @@ static void dataset_of_row(struct dataset *to, const struct catalog_dataset *row
 
 enum { FOUND = 1 };
 
+/* The rows of one name, or of one id. */
+struct candidates {
+	struct dataset first;
+	size_t n;
+	struct strbuf ids;
+};
+
 static int take_dataset(void *arg, const struct catalog_dataset *row)
 {
-	dataset_of_row(arg, row);
-	return FOUND;
+	struct candidates *c = arg;
+
+	strbuf_addf(&c->ids, "%s%s", c->n > 0 ? ", " : "", row->id);
+	if (c->n++ == 0)
+		dataset_of_row(&c->first, row);
+	return 0;
+}
+
+/* Two names can be the same where records came from elsewhere. */
+static int take_the_one(const struct candidates *c, const char *name, struct dataset *ret_dataset,
+                        struct error *err)
+{
+	if (c->n > 1)
+		return error_set(
+			err, SLUICE_INVALID,
+			"%zu datasets are named '%s': %.512s; say which by its id, or give "
+			"one another name with 'sluice datasets update --id ID --name NAME'",
+			c->n, name, strbuf_str(&c->ids));
+	*ret_dataset = c->first;
+	return 0;
 }
 
 /* Gradient keeps public datasets under this namespace. */
@@ -125,17 +150,16 @@ int datasets_find(struct datasets *d, const char *name_or_id, struct dataset *re
 {
 	const char *slash = strchr(name_or_id, '/');
 	const char *name = slash ? slash + 1 : name_or_id;
-	struct dataset found = { .created_ms = 0 };
+	struct candidates found = { .ids = STRBUF_INIT(STRBUF_BIG) };
 	int rc = index_catch_up(d, err);
 
 	if (rc == 0)
 		rc = catalog_each_dataset(d->catalog, name, take_dataset, &found, err);
 	if (rc == 0)
-		return no_dataset(d, name_or_id, name, err);
-	if (rc != FOUND)
-		return rc;
-	*ret_dataset = found;
-	return 0;
+		rc = found.n == 0 ? no_dataset(d, name_or_id, name, err)
+		                  : take_the_one(&found, name, ret_dataset, err);
+	strbuf_release(&found.ids);
+	return rc;
 }
 
 struct walk {

@@ -33,6 +33,14 @@ const char *record_tag_path(const char *ds, const char *tag, char path[RECORD_PA
 /* "VER.json" -> the id; false for other names. */
 bool record_is_of_version(const char *name, char ret_ver[VERSION_ID_LEN + 1]);
 
+/* Gives text members of a record another value, where it is not NULL, in one step; what else the
+ * record says stays.  The list ends with one without a name. */
+struct record_text {
+	const char *name, *value;
+};
+int record_change(struct store *store, const char *path, const struct record_text *texts,
+                  struct error *err) MUST_USE;
+
 int record_put_dataset(struct store *store, const struct dataset *dataset,
                        struct error *err) MUST_USE;
 int record_get_dataset(struct store *store, const char *ds, struct dataset *ret_dataset,
@@ -43,6 +51,11 @@ int record_put_version(struct store *store, const struct dataset_version *v,
                        const char *const *inputs, struct error *err) MUST_USE;
 int record_get_version(struct store *store, const char *ds, const char *ver,
                        struct dataset_version *ret_version, struct error *err) MUST_USE;
+
+/* DS:VER of each version that the maker of this one read. */
+typedef int record_text_fn(void *arg, const char *text);
+int record_each_input(struct store *store, const char *ds, const char *ver, record_text_fn *fn,
+                      void *arg, struct error *err) MUST_USE;
 
 /* An open version, and how far its commit has come; see commit.c. */
 struct open_record {

@@ -81,6 +81,23 @@ static int get(struct store *store, const char *path, cJSON **ret_doc, struct er
 	return 0;
 }
 
+int record_change(struct store *store, const char *path, const struct record_text *texts,
+                  struct error *err)
+{
+	AUTO_JSON cJSON *doc = NULL;
+	int rc = get(store, path, &doc, err);
+
+	if (rc < 0)
+		return rc;
+	for (; texts->name; texts++) {
+		if (!texts->value)
+			continue;
+		cJSON_DeleteItemFromObjectCaseSensitive(doc, texts->name);
+		json_add_str(doc, texts->name, texts->value);
+	}
+	return put(store, path, doc, true, err);
+}
+
 static bool says(const cJSON *doc, const char *name, const char *value)
 {
 	const char *s = json_str(doc, name);
@@ -221,6 +238,27 @@ int record_get_version(struct store *store, const char *ds, const char *ver,
 	if (v.seq < 1 || !read_manifest(doc, &v))
 		return damaged(store, path, "it lacks its number or its manifest", err);
 	*ret_version = v;
+	return 0;
+}
+
+int record_each_input(struct store *store, const char *ds, const char *ver, record_text_fn *fn,
+                      void *arg, struct error *err)
+{
+	AUTO_JSON cJSON *doc = NULL;
+	char path[RECORD_PATH_SIZE];
+	const cJSON *input;
+	int rc = get(store, record_version_path(ds, ver, path), &doc, err);
+
+	if (rc < 0)
+		return rc;
+	cJSON_ArrayForEach(input, json_arr(json_obj(doc, "maker"), "inputs"))
+	{
+		if (!cJSON_IsString(input))
+			return damaged(store, path, "one of its inputs is no text", err);
+		rc = fn(arg, input->valuestring);
+		if (rc != 0)
+			return rc;
+	}
 	return 0;
 }
 

@@ -69,6 +69,16 @@ static int set_maker(struct dataset_version *v, const struct dataset_maker *make
 	return 0;
 }
 
+static int check_message(const char *message, struct error *err)
+{
+	const size_t size = sizeof((struct dataset_version *)0)->message;
+
+	if (!message || strlen(message) < size)
+		return 0;
+	return error_set(err, SLUICE_INVALID, "the message has %zu bytes; up to %zu are allowed",
+	                 strlen(message), size - 1);
+}
+
 static int put_new(struct datasets *d, struct open_record *open, struct error *err)
 {
 	char what[INTENT_SIZE];
@@ -98,10 +108,9 @@ int datasets_open_version(struct datasets *d, const struct dataset *dataset, con
 
 	if (rc < 0)
 		return rc;
-	if (message && strlen(message) >= sizeof open.v.message)
-		return error_set(err, SLUICE_INVALID,
-		                 "the message has %zu bytes; up to %zu are allowed",
-		                 strlen(message), sizeof open.v.message - 1);
+	rc = check_message(message, err);
+	if (rc < 0)
+		return rc;
 	text_copy(open.v.dataset, sizeof open.v.dataset, dataset->id);
 	text_copy(open.v.dataset_name, sizeof open.v.dataset_name, dataset->name);
 	text_copy(open.v.message, sizeof open.v.message, message);
@@ -184,6 +193,50 @@ int datasets_hand_over(struct datasets *d, const struct dataset_version *v,
 	rc = record_put_open(d->store, &open, true, err);
 	index_settle(d, what);
 	return rc;
+}
+
+/* The record that says the message; it is looked for under the lock. */
+static int find_record(struct datasets *d, const struct dataset_version *v,
+                       char path[RECORD_PATH_SIZE], struct error *err)
+{
+	struct open_record open;
+	int rc = record_get_open(d->store, v, &open, err);
+
+	if (rc == SLUICE_EXISTS)
+		(void)record_version_path(v->dataset, v->id, path);
+	else
+		(void)record_open_path(v->dataset, v->id, path);
+	return rc == SLUICE_EXISTS ? 0 : rc;
+}
+
+int datasets_set_message(struct datasets *d, struct dataset_version *v, const char *message,
+                         struct error *err)
+{
+	const struct record_text texts[] = { { "message", message }, { NULL, NULL } };
+	char path[RECORD_PATH_SIZE];
+	char what[INTENT_SIZE];
+	AUTO_FD int lock = -1;
+	int rc = check_message(message, err);
+
+	if (rc < 0)
+		return rc;
+	lock = index_lock_dataset(d, v->dataset, err);
+	rc = lock < 0 ? lock : find_record(d, v, path, err);
+	if (rc == 0)
+		rc = index_intend(d, intent_of_version(v->dataset, v->id, what), err);
+	if (rc < 0)
+		return rc;
+	rc = record_change(d->store, path, texts, err);
+	index_settle(d, what);
+	if (rc == 0)
+		text_copy(v->message, sizeof v->message, message);
+	return rc;
+}
+
+int datasets_each_input(struct datasets *d, const struct dataset_version *v, dataset_input_fn *fn,
+                        void *arg, struct error *err)
+{
+	return v->committed ? record_each_input(d->store, v->dataset, v->id, fn, arg, err) : 0;
 }
 
 int datasets_tree(struct datasets *d, const struct dataset_version *v, char **ret_path,
