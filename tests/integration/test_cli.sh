@@ -259,6 +259,8 @@ test_open_version() {
 	version=$(grep -oE 'ds[a-z0-9]{13}:[a-z0-9]{7}' out)
 	ok datasets files put --id "$version" --source-path one --target-path /in
 	says err "slowly:${version#*:} has 1 file (4 B) now"
+	expect 2 sluice datasets files put slowly --source-path one
+	says err "'sluice datasets versions create slowly' makes"
 	same "$(versions slowly)" 0
 	ok datasets versions commit --id "$version"
 	says out "Committed dataset version: $version"

@@ -51,6 +51,7 @@ static int say_put(struct cli *cli, struct datasets *datasets,
 
 static int run_put(struct cli *cli, const struct cli_args *args)
 {
+	const char *id = args_get(args, "id");
 	const char *target = args_get(args, "target-path");
 	struct datasets *datasets;
 	struct dataset_version version;
@@ -58,6 +59,11 @@ static int run_put(struct cli *cli, const struct cli_args *args)
 	size_t n;
 	const char *const *source = args_all(args, "source-path", &n);
 
+	if (!strchr(id, ':'))
+		return cli_usage(args,
+		                 "The '--id' option is missing the version: files go into an open "
+		                 "one, which 'sluice datasets versions create %s' makes",
+		                 id);
 	if (cli_open_datasets(cli, &datasets, &err) < 0 ||
 	    show_find_version(datasets, args, true, &version, &err) < 0)
 		return cli_fail(&err);
