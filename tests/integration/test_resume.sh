@@ -113,7 +113,7 @@ test_next_run_can_leave_it() {
 	wait "$runner" || fail 'its own run had succeeded'
 	runner=
 	go
-	wait_for 30 bash -c '"$SLUICE" runs show w/1 --json | grep -q SUCCEEDED'
+	wait_for 30 bash -c '"$SLUICE" runs show w/1 --json | jq -e ".status.phase == \"SUCCEEDED\""'
 	finished
 }
 
