@@ -172,6 +172,45 @@ static int tidy_dataset(void *arg, const char *ds)
 	return rc < 0 ? rc : remove_if_empty(c, ds);
 }
 
+/* --- trees that are too many ------------------------------------------------------------------ */
+
+struct held {
+	struct collection *c;
+	const struct digest *manifest;
+};
+
+static int compare_hold(void *arg, const struct catalog_hold *hold)
+{
+	const struct held *h = arg;
+	struct dataset_version v;
+	int rc = record_get_version(h->c->d->store, hold->dataset, hold->version, &v, h->c->err);
+
+	if (rc < 0)
+		return rc == SLUICE_NOT_FOUND ? 0 : rc;
+	return digest_equal(&v.manifest, h->manifest);
+}
+
+/* A run names what it reads in the catalog before it asks for the tree. */
+static int is_held(void *arg, const struct digest *manifest, struct error *err)
+{
+	struct held h = { .c = arg, .manifest = manifest };
+
+	return catalog_each_hold(h.c->d->catalog, NULL, NULL, compare_hold, &h, err);
+}
+
+static int trim_trees(struct collection *c)
+{
+	const struct cache_how how = {
+		.limit = *c->how->cache_size,
+		.is_held = is_held,
+		.waiting = on_waiting,
+		.arg = c,
+		.dry_run = c->how->dry_run,
+	};
+
+	return store_trim_trees(c->d->store, &how, &c->result->cache, c->err);
+}
+
 /* --- the whole -------------------------------------------------------------------------------- */
 
 int datasets_gc(struct datasets *d, const struct datasets_gc_how *how,
@@ -193,6 +232,8 @@ int datasets_gc(struct datasets *d, const struct datasets_gc_how *how,
 	leftovers += result.store.leftovers;
 	if (rc == 0)
 		rc = store_gc(d->store, &sweep, &result.store, err);
+	if (rc == 0 && how->cache_size)
+		rc = trim_trees(&c);
 	map_release(&c.named, NULL);
 	result.store.leftovers += leftovers;
 	*ret_result = result;

@@ -27,6 +27,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "catalog/catalog.h"
+#include "store/cache.h"
 #include "store/gc.h"
 #include "store/store.h"
 #include "store/verify.h"
@@ -232,11 +233,13 @@ struct datasets_gc_how {
 	bool (*is_dead)(void *arg, const char *run);
 	void (*waiting)(void *arg); /* as in gc.h; may be NULL */
 	void *arg;
-	bool dry_run; /* count only */
+	const uint64_t *cache_size; /* of trees that no unfinished run holds; NULL: no limit */
+	bool dry_run;               /* count only */
 };
 
 struct datasets_gc_result {
 	struct gc_result store;
+	struct cache_result cache;
 	uint64_t open_versions; /* of dead runs, dropped */
 };
 

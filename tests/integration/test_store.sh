@@ -253,3 +253,36 @@ test_storage_lies_where_the_configuration_says() {
 	SLUICE_CONFIG=$PWD/none expect 2 sluice run read.yaml
 	says err 'cannot read the configuration'
 }
+
+trees() { find "$SLUICE_HOME/store/trees" -mindepth 1 -maxdepth 1 | wc -l; }
+
+test_cache_size() {
+	version texts one >/dev/null
+	version texts two >/dev/null
+	waiter
+	"$SLUICE" run wait.yaml >run.out 2>&1 &
+	runner=$!
+	wait_for 30 test -e "$SLUICE_HOME/storage/started"
+	same "$(trees)" 2
+	printf 'cache:\n  size: 1GiB\n' >config.yaml
+	export SLUICE_CONFIG=$PWD/config.yaml
+	ok store gc --json
+	same "$(jq .cachedTrees out)" 0
+	printf 'cache:\n  size: 0\n' >config.yaml
+	ok store gc --dry-run
+	matches out '^  1 tree over the configuration'
+	same "$(trees)" 2
+	ok store gc --json # the job reads the other one
+	same "$(jq .cachedTrees out)" 1
+	same "$(trees)" 1
+	touch "$SLUICE_HOME/storage/go"
+	wait "$runner" || fail "the run failed: $(cat run.out)"
+	runner=
+	says run.out two
+	ok store gc
+	same "$(trees)" 0
+	ok run wait.yaml
+	says out two
+	same "$(trees)" 1
+	ok store verify --all
+}

@@ -54,6 +54,8 @@ static void print_gc_json(const struct datasets_gc_result *r, bool dry_run)
 	json_add_int(out, "bytes", (int64_t)r->store.bytes);
 	json_add_int(out, "trees", (int64_t)r->store.trees);
 	json_add_int(out, "leftovers", (int64_t)r->store.leftovers);
+	json_add_int(out, "cachedTrees", (int64_t)r->cache.trees);
+	json_add_int(out, "cachedTreesBytes", (int64_t)r->cache.bytes);
 	json_add_int(out, "openVersions", (int64_t)r->open_versions);
 	cli_print_json(out);
 }
@@ -73,21 +75,27 @@ static void print_gc(const struct datasets_gc_result *r, bool dry_run)
 	             r->store.objects == 1 ? "" : "s");
 	print_count(r->store.trees, "tree", " of versions that are no more");
 	print_count(r->store.leftovers, "half-made thing", " of processes that died");
+	print_count(r->cache.trees, "tree", " over the configuration's cache.size");
 	print_count(r->open_versions, "open version", " of runs that ended");
 }
 
 static int run_gc(struct cli *cli, const struct cli_args *args)
 {
 	struct gc_cli g = { .cli = cli };
-	const struct datasets_gc_how how = {
+	struct datasets_gc_how how = {
 		.is_dead = is_dead,
 		.waiting = say_waiting,
 		.arg = &g,
 		.dry_run = args_has(args, "dry-run"),
 	};
 	struct datasets_gc_result result;
+	const struct config *config;
 	struct error err;
 
+	if (cli_config(cli, &config, &err) < 0)
+		return cli_fail(&err);
+	if (config->cache_size != UINT64_MAX)
+		how.cache_size = &config->cache_size;
 	if (cli_home(cli, &g.home, &err) < 0 || cli_open_datasets(cli, &g.datasets, &err) < 0 ||
 	    datasets_gc(g.datasets, &how, &result, &err) < 0)
 		return cli_fail(&err);
@@ -110,7 +118,10 @@ const struct cli_command cmd_store_gc = {
 	.help = "Removes files that only deleted versions had, the trees of those, and what processes "
 		"that were killed left half made. It may run beside anything: what a version, an "
 		"open version or a commit under way needs stays, and commits wait for it no longer "
-		"than a moment. Killed, it leaves less to do.",
+		"than a moment. Killed, it leaves less to do.\n\n"
+		"With cache.size in the configuration, trees that take more disk than that go too, "
+		"those that no run has used for longest first, and never one that a run holds which "
+		"has not ended; they are made again when a job needs them.",
 	.options = gc_options,
 	.run = run_gc,
 };
