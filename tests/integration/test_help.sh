@@ -218,7 +218,7 @@ test_fish_completes() {
 			complete -C $argv[1]' "$1" | cut -f1 | sort | paste -sd' '
 	}
 	same "$(in_fish 'sluice ru')" 'run runs'
-	same "$(in_fish 'sluice datasets versions ')" 'commit create delete details list'
+	same "$(in_fish 'sluice datasets versions ')" 'commit create delete details list update'
 	same "$(in_fish 'sluice datasets files list te')" 'texts'
 	same "$(in_fish 'sluice datasets files list texts:gol')" 'texts:golden'
 	same "$(in_fish 'sluice run --netw')" '--network'
