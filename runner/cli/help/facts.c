@@ -16,13 +16,17 @@ const struct cli_fact facts_environment[] = {
 	{ "SLUICE_HOME",
 	  "The home, the directory that holds everything. Without it, /var/lib/sluice "
 	  "for root, else $XDG_DATA_HOME/sluice or ~/.local/share/sluice." },
+	{ "SLUICE_CONFIG",
+	  "The configuration file. Without it, /etc/sluice/config.yaml for root, else "
+	  "$XDG_CONFIG_HOME/sluice/config.yaml or ~/.config/sluice/config.yaml." },
 	{ "SLUICE_RUNTIME", "The OCI runtime, a name or a path, where --runtime gives none." },
 	{ "SLUICE_SHIM",
 	  "The program sluice-shim, if it lies neither beside sluice nor where it was "
 	  "installed." },
 	{ "PATH", "Where runtimes and git are looked for." },
 	{ "XDG_DATA_HOME", "See SLUICE_HOME." },
-	{ "HOME", "See SLUICE_HOME." },
+	{ "XDG_CONFIG_HOME", "See SLUICE_CONFIG." },
+	{ "HOME", "See SLUICE_HOME and SLUICE_CONFIG." },
 	{ "NO_COLOR", "If it is set, nothing is printed in colour." },
 	{ "TERM", "A terminal that is called dumb gets no colour either." },
 	{ NULL, NULL },
