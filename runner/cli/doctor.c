@@ -114,10 +114,7 @@ static void check_cgroups(struct cli *cli, struct finding *f)
 	struct statfs fs;
 
 	(void)cli;
-	if (statfs("/sys/fs/cgroup", &fs) != 0)
-		find(f, LEVEL_WARN, "mount -t cgroup2 none /sys/fs/cgroup",
-		     "none: memory peaks and limits cannot be known");
-	else if (fs.f_type == CGROUP2_SUPER_MAGIC)
+	if (statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
 		find(f, LEVEL_OK, NULL, "version 2");
 	else if (statfs("/sys/fs/cgroup/unified", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
 		find(f, LEVEL_OK, NULL, "hybrid: version 1, and 2 for naming processes");

@@ -26,26 +26,19 @@ static int refuse_held(void *arg, const struct catalog_hold *hold)
 		hold->is_output ? "makes" : "reads", hold->workflow, (long long)hold->number);
 }
 
-struct tagged {
-	const char *ds, *ver;
-	struct strbuf names;
-};
-
 static int add_name(void *arg, const char *tag)
 {
-	struct tagged *t = arg;
+	struct strbuf *names = arg;
 
-	strbuf_addf(&t->names, "%s'%s'", t->names.len > 0 ? ", " : "", tag);
+	strbuf_addf(names, "%s'%s'", names->len > 0 ? ", " : "", tag);
 	return 0;
 }
 
 static int check_tags(struct datasets *d, const char *ds, const char *ver, struct error *err)
 {
 	AUTO_STRBUF struct strbuf names = STRBUF_INIT(STRBUF_BIG);
-	struct tagged t = { .names = names };
-	int rc = tags_each_of(d, ds, ver, add_name, &t, err);
+	int rc = tags_each_of(d, ds, ver, add_name, &names, err);
 
-	names = t.names;
 	if (rc < 0 || names.len == 0)
 		return rc;
 	return error_set(

@@ -21,7 +21,6 @@ static const char why[] = "canceled after its runner had died";
 
 /* Collected first: nothing is changed during a walk. */
 struct lost {
-	struct datasets *datasets;
 	const char *run;
 	bool (*is_lost)(void *arg, const struct dataset_version *v);
 	void *arg;
@@ -56,7 +55,7 @@ int left_drop_versions(struct datasets *datasets, const char *run,
                        bool (*is_lost)(void *arg, const struct dataset_version *v), void *arg,
                        struct error *err)
 {
-	struct lost lost = { .datasets = datasets, .run = run, .is_lost = is_lost, .arg = arg };
+	struct lost lost = { .run = run, .is_lost = is_lost, .arg = arg };
 	int rc = datasets_each(datasets, keep_dataset, &lost, err);
 
 	for (size_t i = 0; rc == 0 && i < lost.n_datasets; i++)

@@ -24,6 +24,6 @@ struct orders {
 };
 
 /* From SHIM_ORDERS_FD, which it closes.  `secrets` gets a NULL behind its last one. */
-int orders_read(struct orders *ret_orders, struct error *err) MUST_USE;
+int orders_read(struct orders *o, struct error *err) MUST_USE;
 
 #endif

@@ -34,7 +34,7 @@ enum {
 struct overlay {
 	const int *lower; /* descriptors, the topmost first */
 	size_t n_lower;
-	const char *upper, *work, *target;
+	const char *target;
 };
 
 int rootfs_enter(struct error *err)
@@ -84,10 +84,10 @@ static int mount_with(const struct overlay *o, int upper, int work, const char *
 	return mount("overlay", o->target, "overlay", MS_NODEV, options) == 0 ? 0 : -errno;
 }
 
-static int overlay_mount(const struct overlay *o)
+static int overlay_mount(const struct overlay *o, const char *upper_dir, const char *work_dir)
 {
-	AUTO_FD int upper = open(o->upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	AUTO_FD int work = open(o->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD int upper = open(upper_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD int work = open(work_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int rc;
 
 	if (upper < 0 || work < 0)
@@ -116,24 +116,23 @@ static int make_writable(const char *base, uid_t uid, gid_t gid, char upper[NAME
  * Tries the writable layer on the attempt's disk, then in the bundle's memory: a home that lies
  * on an overlay itself (inside another container) cannot hold one.
  */
-static int overlay_anywhere(struct overlay *o, const char *name, uid_t uid, gid_t gid, bool disk)
+static int overlay_anywhere(const struct overlay *o, const char *name, uid_t uid, gid_t gid,
+                            bool disk)
 {
 	char upper[NAME_SIZE], work[NAME_SIZE], in_bundle[NAME_SIZE];
 	int rc = -EINVAL;
 
-	o->upper = upper;
-	o->work = work;
 	if (disk) {
 		rc = make_writable(name, uid, gid, upper, work);
 		if (rc == 0)
-			rc = overlay_mount(o);
+			rc = overlay_mount(o, upper, work);
 	}
 	if (rc != -EINVAL && rc != -EREMOTE)
 		return rc;
 	if (snprintf(in_bundle, sizeof in_bundle, BUNDLE_DIR "/upper/%s", name) < 0)
 		return -EINVAL;
 	rc = make_writable(in_bundle, uid, gid, upper, work);
-	return rc < 0 ? rc : overlay_mount(o);
+	return rc < 0 ? rc : overlay_mount(o, upper, work);
 }
 
 static void close_all(const int *fd, size_t n)

@@ -18,7 +18,7 @@ static const char *const index_types[] = {
 
 void oci_digest_format(const struct digest *digest, char ret_text[OCI_DIGEST_SIZE])
 {
-	memcpy(ret_text, "sha256:", 7);
+	memcpy(ret_text, "sha256:", sizeof "sha256:");
 	(void)digest_hex(digest, ret_text + 7);
 }
 
@@ -246,6 +246,7 @@ static int64_t time_parse(const char *text)
 	s = timegm(&tm);
 	if (*p == '.')
 		p += 1 + strspn(p + 1, "0123456789");
+	/* NOLINTNEXTLINE(cert-err34-c): two digits fit */
 	if ((*p == '+' || *p == '-') && sscanf(p + 1, "%2d:%2d", &hours, &minutes) == 2)
 		s -= (int64_t)(*p == '+' ? 1 : -1) * (hours * 3600 + minutes * 60);
 	return s > 0 ? s * 1000 : 0;

@@ -135,7 +135,7 @@ static int try_lock_sweep(struct store *store)
 {
 	AUTO_FD int gate = lock_take(store->fd, "gate.lock", LOCK_EXCLUSIVE, true);
 	int64_t end = clock_mono_ms() + GATE_CLOSED_MS;
-	int fd = gate;
+	int fd;
 
 	if (gate < 0)
 		return gate;

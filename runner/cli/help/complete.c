@@ -382,6 +382,7 @@ static void complete_rest(struct question *q, const struct cli_command *command,
 	else if (rc == 0)
 		complete_argument(q);
 	args_release(&args);
+	q->args = NULL;
 }
 
 /* --- commands ------------------------------------------------------------------------------ */

@@ -329,7 +329,7 @@ static int read_options(struct session *s)
 	uint64_t grace;
 
 	if (number(s, "jobs", MAX_AT_ONCE, parallel_cores(), &jobs) < 0 ||
-	    number(s, "grace", 24 * 3600, DEFAULT_GRACE_S, &grace) < 0)
+	    number(s, "grace", UINT64_C(24) * 3600, DEFAULT_GRACE_S, &grace) < 0)
 		return s->err.class;
 	if (cli_config(s->cli, &config, &s->err) < 0)
 		return fail(s);
@@ -602,15 +602,15 @@ const struct cli_command cmd_run = {
 static int take_left(struct session *s, struct datasets *datasets)
 {
 	struct catalog *catalog = datasets_catalog(datasets);
-	struct one_run run;
-	int rc = one_run_find(catalog, args_rest(s->args, 0), &run, &s->err);
+	struct one_run found;
+	int rc = one_run_find(catalog, args_rest(s->args, 0), &found, &s->err);
 
 	if (rc < 0)
 		return fail(s);
-	rc = left_take(catalog, s->options.home, run.uuid, &s->left, &s->err);
+	rc = left_take(catalog, s->options.home, found.uuid, &s->left, &s->err);
 	if (rc < 0)
-		rc = error_wrap(&s->err, "run '%s'", run.name);
-	one_run_release(&run);
+		rc = error_wrap(&s->err, "run '%s'", found.name);
+	one_run_release(&found);
 	return rc < 0 ? fail(s) : 0;
 }
 
