@@ -22,7 +22,7 @@ static __attribute__((format(printf, 4, 0))) int set(struct error *err, int clas
 	return class;
 }
 
-int error_set(struct error *err, enum sluice_err class, const char *fmt, ...)
+int(error_set)(struct error *err, enum sluice_err class, const char *fmt, ...)
 {
 	va_list ap;
 	int rc;
@@ -33,7 +33,7 @@ int error_set(struct error *err, enum sluice_err class, const char *fmt, ...)
 	return rc;
 }
 
-int error_sys(struct error *err, int sys, const char *fmt, ...)
+int(error_sys)(struct error *err, int sys, const char *fmt, ...)
 {
 	va_list ap;
 	int rc;
@@ -44,7 +44,7 @@ int error_sys(struct error *err, int sys, const char *fmt, ...)
 	return rc;
 }
 
-int error_wrap(struct error *err, const char *fmt, ...)
+int(error_wrap)(struct error *err, const char *fmt, ...)
 {
 	struct error inner = *err;
 	va_list ap;
