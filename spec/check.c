@@ -198,6 +198,7 @@ static void say_no_output(struct reader *r, const struct pending *p, const struc
 
 	near_init(&near, name);
 	for (size_t i = 0; i < job->n_outputs; i++)
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there are n_outputs */
 		diag_near_offer(r->diags, &near, job->outputs[i].name);
 	diag_error(r->diags, p->at, diag_near(r->diags, &near), "the job '%s' has no output '%s'",
 	           diag_show(r->diags, job->id), diag_show(r->diags, name));

@@ -105,7 +105,7 @@ const char *diag_text(struct diags *d, const char *fmt, ...)
 
 const char *diag_show(struct diags *d, const char *text)
 {
-	char buf[SHOW_MAX * 10 + sizeof("...")];
+	char buf[(size_t)SHOW_MAX * 10 + sizeof("...")];
 	size_t used = 0, left = strlen(text);
 	const char *copy = NULL;
 

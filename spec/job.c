@@ -228,7 +228,7 @@ static bool note_job(struct reader *r, const struct node *map, size_t entry)
 		return false;
 	if (*at == entry)
 		return true;
-	first = &map->items[2 * *at];
+	first = &map->items[2 * (size_t)*at];
 	if (first->merged) {
 		first->kind = NODE_NONE;
 		*at = (uint32_t)entry;

@@ -57,6 +57,7 @@ static void put_scalar(struct out *out, const struct node *node)
 
 static void put_node(struct reader *r, struct out *out, const struct node *node);
 
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as NODE_DEPTH_MAX */
 static void put_list(struct reader *r, struct out *out, const struct node *list)
 {
 	out_text(out, "[");
@@ -67,6 +68,7 @@ static void put_list(struct reader *r, struct out *out, const struct node *list)
 	out_text(out, "]");
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as NODE_DEPTH_MAX */
 static void put_map(struct reader *r, struct out *out, const struct node *map)
 {
 	const char *comma = "";
@@ -87,7 +89,7 @@ static void put_map(struct reader *r, struct out *out, const struct node *map)
 	out_text(out, "}");
 }
 
-/* As deep as NODE_DEPTH_MAX. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as NODE_DEPTH_MAX */
 static void put_node(struct reader *r, struct out *out, const struct node *node)
 {
 	if (node->kind == NODE_MAP)

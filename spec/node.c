@@ -226,7 +226,7 @@ static bool open_collection(struct composer *c, const yaml_event_t *event, enum 
 static bool merge_map(struct composer *c, const struct node *value)
 {
 	for (uint32_t i = 0; i < value->n; i++) {
-		struct node key = value->items[2 * i];
+		struct node key = value->items[2 * (size_t)i];
 
 		key.merged = 1;
 		if (!push(c, &key) || !push(c, &value->items[2 * i + 1]))

@@ -81,7 +81,7 @@ static void drop_doubles_of_many(struct reader *r, const struct node *map)
 		if (!at)
 			return;
 		if (*at != i)
-			drop(r, &map->items[2 * *at], key);
+			drop(r, &map->items[2 * (size_t)*at], key);
 		*at = (uint32_t)i;
 	}
 }
@@ -129,6 +129,7 @@ static const struct key *find_key(const struct shape *shape, const char *name)
 	return NULL;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the tables of shapes */
 void read_shape(struct reader *r, const struct node *node, const struct shape *shape, void *target)
 {
 	if (!read_is_map(r, node, shape->what))

@@ -111,7 +111,7 @@ static size_t indent_of(struct line line)
 {
 	size_t n = 0;
 
-	while (n < line.len && line.text[n] == ' ')
+	while (line.text && n < line.len && line.text[n] == ' ')
 		n++;
 	return n;
 }

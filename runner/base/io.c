@@ -39,7 +39,7 @@ int io_read_all(int fd, struct strbuf *sb)
 	for (;;) {
 		size_t room = sb->max - sb->len;
 		size_t want = room < IO_CHUNK ? room : IO_CHUNK;
-		char beyond; /* a byte here tells "too big" from "just fits" */
+		char beyond = 0; /* a byte here tells "too big" from "just fits" */
 		char *to = room == 0 ? &beyond : strbuf_reserve(sb, want);
 		ssize_t n;
 
@@ -80,7 +80,7 @@ int io_open_beneath(int dirfd, const char *path, int flags, mode_t mode)
 		dirfd, path,
 		(struct open_how){
 			.flags = (uint64_t)(unsigned)flags | O_CLOEXEC,
-			.mode = flags & O_CREAT ? mode : 0,
+			.mode = (flags & O_CREAT) ? mode : 0,
 			.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 		});
 }
@@ -142,6 +142,7 @@ int io_mkdirs(const char *path, mode_t mode)
 			return -errno;
 		*p = '/';
 	}
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): AUTO_FREE frees it */
 	return mkdir(copy, mode) != 0 && errno != EEXIST ? -errno : 0;
 }
 
@@ -249,6 +250,7 @@ int io_copy(int in, int out)
 }
 
 /* Depth is bounded by the descriptors a process may have; deeper trees are -EMFILE. */
+/* NOLINTNEXTLINE(misc-no-recursion): a level takes a descriptor */
 static int remove_children(int fd, dev_t dev)
 {
 	AUTO_DIR DIR *dir = fdopendir(fd);

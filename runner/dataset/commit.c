@@ -131,7 +131,7 @@ int datasets_commit(struct datasets *d, struct dataset_version *v, const char *p
                     store_warn_fn *warn, void *warn_arg, struct error *err)
 {
 	const struct store_watch watch = { .warn = warn, .arg = warn_arg };
-	struct store_tree_info info;
+	struct store_tree_info info = { 0 };
 	struct open_record open;
 	int lock = -1;
 	int rc = record_get_open(d->store, v, &open, err);

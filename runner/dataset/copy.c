@@ -195,6 +195,7 @@ struct todo {
 	const struct pair *at; /* the directory that is being read */
 };
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): they are freed with the pair */
 static void push(struct todo *todo, char *from /* takes */, char *to /* takes */)
 {
 	todo->pair = xgrow(todo->pair, todo->n, &todo->cap, sizeof *todo->pair);

@@ -76,7 +76,7 @@ static int put_version_row(struct datasets *d, const struct dataset_version *v, 
 static int index_version(struct datasets *d, const char *ds, const char *ver, struct error *err)
 {
 	struct dataset_version v;
-	struct open_record open;
+	struct open_record open = { 0 };
 	int rc = record_get_version(d->store, ds, ver, &v, err);
 
 	if (rc == 0)

@@ -365,6 +365,7 @@ static void notice_undeclared(const struct run_job *job)
 	}
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): a job's state only moves on */
 static void start_commit(struct run_job *job)
 {
 	struct job_work *live = job->live;
@@ -511,6 +512,7 @@ static void after_failure(struct run_job *job)
 		job_end(job, JOB_FAILED, "exit code %d", r->exit_code);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): a job's state only moves on */
 static void after_success(struct run_job *job)
 {
 	struct job_work *live = job->live;
@@ -531,6 +533,7 @@ static void after_success(struct run_job *job)
 	start_commit(job);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): a job's state only moves on */
 static void after_running(struct run_job *job)
 {
 	struct job_work *live = job->live;
@@ -560,6 +563,7 @@ static void after_committing(struct run_job *job)
 	job_end(job, JOB_ERROR, "%s", live->error.msg);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): a job's state only moves on */
 static void job_advance(struct run_job *job)
 {
 	switch (job->state) {

@@ -173,7 +173,7 @@ int launch_orders(const struct launch *l, int *ret_fd, struct error *err)
 		rc = user_find(l->image->user, l->passwd, l->group, &user, err);
 	if (rc == 0)
 		rc = format_config(l, &user, &config, err);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	add_all(&orders, l, &user, config);
 	rc = orders.failed ? error_set(err, SLUICE_LIMIT,

@@ -106,7 +106,7 @@ static int try_in(const char *dir, const char *runtime, const char *home, const 
 	const char *id = strrchr(dir, '/') + 1;
 	const struct request request = { .id = id, .dir = dir, .root = ROOT_HOST, .args = command };
 	const struct launch launch = { .request = &request, .runtime = runtime, .home = home };
-	struct attempt_result result;
+	struct attempt_result result = { 0 };
 	AUTO_FD int orders = -1;
 	int rc = launch_orders(&launch, &orders, err);
 

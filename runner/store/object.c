@@ -148,7 +148,7 @@ static bool holds(struct store *store, const char *path, const void *data, size_
 static int put_bytes(struct store *store, const struct store_entry *e, const void *data)
 {
 	char path[OBJECT_PATH_SIZE];
-	struct temp temp;
+	struct temp temp = { .fd = -1 };
 	int rc;
 
 	if (holds(store, object_path(e->kind, &e->digest, path), data, (size_t)e->size))
@@ -187,7 +187,7 @@ int object_put(struct store *store, char kind, const void *data, size_t len,
 static int renew(struct store *store, const struct store_entry *e, const char *path)
 {
 	AUTO_FD int old = openat(store->fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	struct temp temp;
+	struct temp temp = { .fd = -1 };
 	int rc;
 
 	if (old < 0)

@@ -43,6 +43,7 @@ static int verify_large(struct store *store, const struct store_entry *e, int fd
 	rc = hash_chunks(fd, e->size, NULL, NULL, &is);
 	if (rc < 0)
 		return error_sys(err, rc, "cannot read an object below '%s'", store->path);
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a list has two chunks or more */
 	return memcmp(named.chunk, is.chunk, is.n * sizeof *is.chunk) == 0 ? 0
 	                                                                   : damaged(store, e, err);
 }

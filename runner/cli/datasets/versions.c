@@ -206,7 +206,7 @@ static int run_commit(struct cli *cli, const struct cli_args *args)
 {
 	char ref[DS_REF_LEN];
 	struct datasets *datasets;
-	struct dataset_version version;
+	struct dataset_version version = { 0 };
 	struct error err;
 	int rc = cli_open_datasets(cli, &datasets, &err);
 

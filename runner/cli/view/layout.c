@@ -64,7 +64,7 @@ static struct line line_begin(const struct layout *layout)
 /* Whole seconds: tenths would be another picture each time. */
 static const char *format_time(int64_t ms, char buf[TEXT_SIZE_LEN])
 {
-	if (ms >= 60 * 1000)
+	if (ms >= INT64_C(60) * 1000)
 		return text_duration(ms, buf);
 	(void)snprintf(buf, TEXT_SIZE_LEN, "%" PRId64 "s", ms / 1000);
 	return buf;
