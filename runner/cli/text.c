@@ -1,5 +1,6 @@
 #include "cli/text.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -357,6 +358,7 @@ void text_details_print(const struct cli *cli, struct text_table *t)
 {
 	size_t *width = xcalloc(t->columns, sizeof *width);
 
+	assert(t->columns > 0);
 	for (size_t i = 0; i < t->columns; i++)
 		width[i] = 1;
 	for (size_t i = 0; i < t->n; i++) {

@@ -56,7 +56,7 @@ const struct cli_command cmd_datasets_create = {
 
 /* --- list ---------------------------------------------------------------------------------- */
 
-#define PROVIDER_SHOWN PROVIDER_NAME " (" PROVIDER_ID ")"
+static const char provider_shown[] = PROVIDER_NAME " (" PROVIDER_ID ")";
 
 struct listing {
 	struct datasets *datasets;
@@ -93,7 +93,7 @@ static int list_row(void *arg, const struct dataset *dataset)
 		(void)text_size(newest.bytes, size);
 	if (n_open > 0)
 		(void)snprintf(open, sizeof open, "%zu", n_open);
-	text_table_row(&l->table, dataset->name, dataset->id, PROVIDER_SHOWN, newest.id, size, open,
+	text_table_row(&l->table, dataset->name, dataset->id, provider_shown, newest.id, size, open,
 	               text_time(dataset->created_ms, created));
 	return 0;
 }
@@ -156,7 +156,7 @@ static int run_details(struct cli *cli, const struct cli_args *args)
 	text_table_row(&table, "Name", dataset.name);
 	text_table_row(&table, "ID", dataset.id);
 	text_table_row(&table, "Description", dataset.description);
-	text_table_row(&table, "StorageProvider", PROVIDER_SHOWN);
+	text_table_row(&table, "StorageProvider", provider_shown);
 	text_details_print(cli, &table);
 	return CLI_OK;
 }
