@@ -205,14 +205,14 @@ static bool is_set(const atomic_bool *stop)
 	return stop && atomic_load(stop);
 }
 
-static int copy_by_hand(int in, int out, const atomic_bool *stop)
+static int copy_by_hand(int in, int out, uint64_t len, const atomic_bool *stop)
 {
 	AUTO_FREE char *buf = malloc(IO_CHUNK);
 
 	if (!buf)
 		return -ENOMEM;
-	for (;;) {
-		ssize_t n = read(in, buf, IO_CHUNK);
+	while (len > 0) {
+		ssize_t n = read(in, buf, len < IO_CHUNK ? (size_t)len : IO_CHUNK);
 		int rc;
 
 		if (n < 0 && errno == EINTR)
@@ -222,26 +222,76 @@ static int copy_by_hand(int in, int out, const atomic_bool *stop)
 		rc = is_set(stop) ? -ECANCELED : io_write_all(out, buf, (size_t)n);
 		if (rc < 0)
 			return rc;
+		len -= (uint64_t)n;
 	}
+	return 0;
+}
+
+/* So many bytes from where both stand, or up to the end. */
+static int copy_bytes(int in, int out, uint64_t len, const atomic_bool *stop)
+{
+	while (len > 0) {
+		ssize_t n;
+
+		if (is_set(stop))
+			return -ECANCELED;
+		n = copy_file_range(in, NULL, out, NULL, len < COPY_STEP ? (size_t)len : COPY_STEP,
+		                    0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			return copy_by_hand(in, out, len, stop); /* the end, or a file of /proc */
+		if (n < 0)
+			return errno == ENOSPC || errno == EIO || errno == EDQUOT
+			               ? -errno
+			               : copy_by_hand(in, out, len, stop);
+		len -= (uint64_t)n;
+	}
+	return 0;
+}
+
+/* What is no hole, each to the place where it was. */
+static int copy_sparse(int in, int out, off_t size, const atomic_bool *stop)
+{
+	off_t hole = 0;
+
+	for (;;) {
+		off_t data = lseek(in, hole, SEEK_DATA);
+		int rc;
+
+		if (data < 0 && errno == ENXIO)
+			return ftruncate(out, size) == 0 ? 0 : -errno;
+		hole = data < 0 ? -1 : lseek(in, data, SEEK_HOLE);
+		if (hole < 0 || lseek(in, data, SEEK_SET) < 0 || lseek(out, data, SEEK_SET) < 0)
+			return -errno;
+		rc = copy_bytes(in, out, (uint64_t)(hole - data), stop);
+		if (rc < 0)
+			return rc;
+	}
+}
+
+/* Only a whole file into an empty one: elsewhere a hole would show what was there. */
+static bool can_be_sparse(int in, int out, off_t *ret_size)
+{
+	struct stat from;
+	struct stat to;
+
+	if (fstat(in, &from) != 0 || fstat(out, &to) != 0)
+		return false;
+	*ret_size = from.st_size;
+	return S_ISREG(from.st_mode) && S_ISREG(to.st_mode) && to.st_size == 0 &&
+	       from.st_blocks < from.st_size / 512 && lseek(out, 0, SEEK_CUR) == 0;
 }
 
 int io_copy_until(int in, int out, const atomic_bool *stop)
 {
-	if (lseek(in, 0, SEEK_CUR) == 0 && ioctl(out, FICLONE, in) == 0)
-		return 0;
-	while (!is_set(stop)) {
-		ssize_t n = copy_file_range(in, NULL, out, NULL, COPY_STEP, 0);
+	bool whole = lseek(in, 0, SEEK_CUR) == 0;
+	off_t size;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n == 0)
-			return copy_by_hand(in, out, stop); /* at the end, or a file of /proc */
-		if (n < 0)
-			return errno == ENOSPC || errno == EIO || errno == EDQUOT
-			               ? -errno
-			               : copy_by_hand(in, out, stop);
-	}
-	return -ECANCELED;
+	if (whole && ioctl(out, FICLONE, in) == 0)
+		return 0;
+	return whole && can_be_sparse(in, out, &size) ? copy_sparse(in, out, size, stop)
+	                                              : copy_bytes(in, out, UINT64_MAX, stop);
 }
 
 int io_copy(int in, int out)

@@ -54,7 +54,7 @@ int io_put_new_file_fast(int dirfd, const char *name, const void *data, size_t l
 int io_fsync_dir(int dirfd, const char *path) MUST_USE;
 
 /* Copies from `in` (from its offset to its end) to `out`: reflink, else copy_file_range, else
- * read and write.  Holes stay holes only by reflink. */
+ * read and write.  The holes of a whole file stay holes. */
 int io_copy(int in, int out) MUST_USE;
 /* The same; -ECANCELED soon after `stop` is set. */
 int io_copy_until(int in, int out, const atomic_bool *stop) MUST_USE;

@@ -86,6 +86,16 @@ static int fail(const struct copy *c, const char *path, int sys, const char *doi
 
 	strbuf_addprintable(&sb, path, NAME_MAX_LEN);
 	shown = strbuf_detach(&sb);
+	if (sys == -ENAMETOOLONG)
+		return error_set(err, SLUICE_LIMIT,
+		                 "cannot %s '%s' of '%s': its path is longer than the 4,095 bytes "
+		                 "that a version can hold; put what lies there as an archive",
+		                 doing, shown, c->what);
+	if (sys == -ESTALE)
+		return error_set(err, SLUICE_INVALID,
+		                 "'%s' of '%s' changed while it was copied; try again when nobody "
+		                 "writes to it",
+		                 shown, c->what);
 	if (sys == -ELOOP || sys == -EXDEV || sys == -ENOTDIR)
 		return error_set(err, SLUICE_INVALID,
 		                 "cannot %s '%s' of '%s': a file or a symbolic link stands where a "
@@ -140,7 +150,17 @@ static int finish(const struct place *p, int rc)
 	return rc;
 }
 
-static int write_copy(int in, mode_t mode, const struct place *p)
+/* Not by its ctime: that of an object changes with each link to it. */
+static bool has_changed(int fd, const struct stat *before)
+{
+	struct stat st;
+
+	return fstat(fd, &st) != 0 || st.st_size != before->st_size ||
+	       st.st_mtim.tv_sec != before->st_mtim.tv_sec ||
+	       st.st_mtim.tv_nsec != before->st_mtim.tv_nsec;
+}
+
+static int write_copy(int in, const struct stat *st, const struct place *p)
 {
 	AUTO_FD int out = openat(p->tmp, p->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	int fd;
@@ -149,7 +169,9 @@ static int write_copy(int in, mode_t mode, const struct place *p)
 	if (out < 0)
 		return -errno;
 	rc = io_copy(in, out);
-	if (rc == 0 && fchmod(out, mode & 0111 ? 0755 : 0644) != 0)
+	if (rc == 0 && has_changed(in, st))
+		rc = -ESTALE;
+	if (rc == 0 && fchmod(out, st->st_mode & 0111 ? 0755 : 0644) != 0)
 		rc = -errno;
 	fd = take_fd(&out);
 	if (close(fd) != 0 && errno != EINTR && rc == 0)
@@ -164,7 +186,7 @@ int copy_file(const struct copy *c, int fd, const char *target, struct error *er
 	int rc = fstat(fd, &st) != 0 ? -errno : open_place(c, target, &p);
 
 	if (rc == 0)
-		rc = write_copy(fd, st.st_mode, &p);
+		rc = write_copy(fd, &st, &p);
 	return rc < 0 ? fail(c, target, rc, "write", err) : 0;
 }
 

@@ -23,6 +23,8 @@
 #include "base/io.h"
 #include "store/internal.h"
 
+enum { RENEWALS_MAX = 100 };
+
 mode_t object_mode(char kind)
 {
 	return kind == 'x' || kind == 'C' ? 0555 : 0444;
@@ -207,13 +209,23 @@ static int renew(struct store *store, const struct store_entry *e, const char *p
 	return rc;
 }
 
+/* Two that renew an object at once take its name from one another, and the file that was just found
+ * by it may have none any more: then there is another. */
+static bool was_renewed(struct store *store, const char *path, int tries)
+{
+	return errno == ENOENT && tries < RENEWALS_MAX &&
+	       faccessat(store->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int object_link(struct store *store, const struct store_entry *e, int dirfd, const char *name)
 {
 	char path[OBJECT_PATH_SIZE];
 
 	object_path(e->kind, &e->digest, path);
-	while (linkat(store->fd, path, dirfd, name, 0) != 0) {
-		int rc = errno == EMLINK ? renew(store, e, path) : -errno;
+	for (int tries = 0; linkat(store->fd, path, dirfd, name, 0) != 0; tries++) {
+		int rc = errno == EMLINK                   ? renew(store, e, path)
+		         : was_renewed(store, path, tries) ? 0
+		                                           : -errno;
 
 		if (rc < 0)
 			return rc;

@@ -228,6 +228,38 @@ static void test_copy(void **state)
 	(void)close(out);
 }
 
+/* /tmp may be a file system that reflinks, so that it is not shown here how: only that. */
+static void test_copy_keeps_holes(void **state)
+{
+	enum { FAR = 1 << 30 };
+	struct stat from;
+	struct stat to;
+	char end[4] = "";
+	int in;
+	int out;
+
+	(void)state;
+	in = openat(at, "sparse", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	out = openat(at, "sparse-copy", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	assert_true(in >= 0 && out >= 0);
+	assert_int_equal(pwrite(in, "begin", 5, 0), 5);
+	assert_int_equal(pwrite(in, "far", 3, FAR), 3);
+	assert_int_equal(ftruncate(in, FAR + 100 * 4096), 0);
+	assert_int_equal(io_copy(in, out), 0);
+	assert_int_equal(fstat(in, &from), 0);
+	assert_int_equal(fstat(out, &to), 0);
+	assert_int_equal(to.st_size, from.st_size);
+	assert_true(to.st_blocks <= from.st_blocks);
+	assert_int_equal(pread(out, end, 3, FAR), 3);
+	assert_string_equal(end, "far");
+	assert_int_equal(pread(out, end, 3, 2), 3);
+	assert_string_equal(end, "gin");
+	assert_int_equal(pread(out, end, 1, FAR - 1), 1);
+	assert_int_equal(end[0], 0);
+	(void)close(in);
+	(void)close(out);
+}
+
 static void test_component(void **state)
 {
 	(void)state;
@@ -274,6 +306,7 @@ int main(void)
 		TEST(test_open_in_root_keeps_links_inside),
 		TEST(test_mkdirs_beneath),
 		TEST(test_copy),
+		TEST(test_copy_keeps_holes),
 		TEST(test_component),
 		TEST(test_lock_excludes),
 	};
