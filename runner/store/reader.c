@@ -93,6 +93,13 @@ void reader_skip(struct reader *reader)
 	reader->next++;
 }
 
+bool reader_is_same_next(const struct reader *a, const struct reader *b)
+{
+	return a->next < a->root.n && b->next < b->root.n &&
+	       memcmp(&a->root.part[a->next].digest, &b->root.part[b->next].digest,
+	              sizeof(struct digest)) == 0;
+}
+
 /* Moves on to the segment that may hold the first entry at or below `prefix`. */
 static void seek(struct reader *r, const char *prefix)
 {

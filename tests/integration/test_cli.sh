@@ -274,6 +274,62 @@ test_open_version() {
 	says both 'already committed'
 }
 
+# Two versions of a dataset `things`, in $one and $two.
+two_versions() {
+	mkdir -p one two/sub
+	echo same | tee one/same >two/same
+	echo 1 >one/changed
+	echo 22 >two/changed
+	echo gone >one/gone
+	echo moved | tee one/old >two/sub/new
+	echo new >two/new
+	echo run | tee one/tool >two/tool
+	chmod +x two/tool
+	printf 'x' >"two/sub/$(printf 'odd\033')"
+	ok datasets create --name things
+	ok datasets versions create things --source-path one/
+	one=things:$(sed -n 's/^Committed.*://p' out)
+	ok datasets versions create things --source-path two/
+	two=things:$(sed -n 's/^Committed.*://p' out)
+}
+
+test_diff() {
+	two_versions
+	expect 1 sluice datasets diff "$one" "$two"
+	cat >want <<'END'
+M changed (2 B -> 3 B)
+D gone (5 B)
+A new (4 B)
+R old -> sub/new (6 B)
+A sub/odd\x1b (1 B)
+M tool (file -> executable)
+END
+	cmp want out
+	expect 1 sluice datasets diff "$one" things --name-only
+	same "$(paste -sd ' ' out)" 'changed gone new sub/new sub/odd\x1b tool'
+	expect 1 sluice datasets diff "$two" "$one" --no-renames --stat
+	matches out '^\| Added +\| 2 \(11 B\) +\|$'
+	matches out '^\| Removed +\| 3 \(11 B\) +\|$'
+	matches out '^\| Renamed +\| 0 \(0 B\) +\|$'
+	expect 1 sluice datasets diff "$one" "$two" --json
+	"$REPO/tests/integration/check-json" diff out
+	same "$(jq -r '[.changes[].change] | join(" ")' out)" \
+		'changed removed added renamed added changed'
+	same "$(jq -c .totals.renamed out)" '{"files":1,"bytes":6}'
+	same "$(jq -r '.changes[3] | .from.path + " " + .to.path' out)" 'old sub/new'
+	ok datasets diff "$one" "$one" --json
+	"$REPO/tests/integration/check-json" diff out
+	ok datasets diff "$two" things
+	same "$(cat out)" ''
+	expect 2 sluice datasets diff "$one"
+	expect 2 sluice datasets diff "$one" thigns
+	says err "things"
+	expect 2 sluice datasets diff "$one" "$two" --stat --json
+	ok datasets versions create things
+	expect 2 sluice datasets diff "$one" "$(sed -n 's/^Created.*: //p' out)"
+	says err 'is not committed yet'
+}
+
 test_dataset_errors() {
 	expect 2 sluice datasets details --id nothing
 	ok datasets create --name things
