@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -297,6 +298,20 @@ int io_copy_until(int in, int out, const atomic_bool *stop)
 int io_copy(int in, int out)
 {
 	return io_copy_until(in, out, NULL);
+}
+
+int io_pour(int in, int out)
+{
+	for (;;) {
+		ssize_t n = copy_file_range(in, NULL, out, NULL, COPY_STEP, 0);
+
+		if (n <= 0) /* into a pipe, or the end */
+			n = sendfile(out, in, NULL, COPY_STEP);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) /* into a file that is appended to, or the end; errors come again */
+			return copy_by_hand(in, out, UINT64_MAX, NULL);
+	}
 }
 
 /* Depth is bounded by the descriptors a process may have; deeper trees are -EMFILE. */

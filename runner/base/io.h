@@ -59,6 +59,10 @@ int io_copy(int in, int out) MUST_USE;
 /* The same; -ECANCELED soon after `stop` is set. */
 int io_copy_until(int in, int out, const atomic_bool *stop) MUST_USE;
 
+/* Copies from `in` to where `out` stands, which may be a pipe, a socket or a file that has content:
+ * by copy_file_range or sendfile where they work, else read and write. */
+int io_pour(int in, int out) MUST_USE;
+
 /* Removes NAME below DIRFD whatever it is, following no link, across no mount.  Absent is 0. */
 int io_remove_tree(int dirfd, const char *name) MUST_USE;
 

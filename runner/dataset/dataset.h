@@ -291,6 +291,11 @@ int datasets_each_input(struct datasets *d, const struct dataset_version *v, dat
 int datasets_each_file(struct datasets *d, const struct dataset_version *v, const char *prefix,
                        store_entry_fn *fn, void *arg, struct error *err) MUST_USE;
 
+/* Opens one file of a version, committed or open, to read it; a descriptor to close.  What is not
+ * there is SLUICE_NOT_FOUND, with the nearest name; a directory or a link SLUICE_INVALID. */
+int datasets_open_file(struct datasets *d, const struct dataset_version *v, const char *path,
+                       struct error *err) MUST_USE;
+
 /*
  * Copies files out by the path rules of `gradient datasets files get`: a file goes to exactly
  * TARGET; a folder /a/b to TARGET/a/b/..., with a trailing slash to TARGET/...; "" or "/" is all.

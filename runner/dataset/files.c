@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/near.h"
 #include "base/xalloc.h"
 #include "dataset/internal.h"
 
@@ -291,6 +292,119 @@ int datasets_each_file(struct datasets *d, const struct dataset_version *v, cons
 	shared = store_lock(d->store, LOCK_SHARED, err);
 	root = shared < 0 ? shared : open_files(d, v, err);
 	return root < 0 ? root : each_open_file(root, plain, fn, arg, err);
+}
+
+/* --- one of them ------------------------------------------------------------------------------ */
+
+struct lookup {
+	const char *path;
+	struct store_entry entry; /* kind 0: not found; its strings are not kept */
+	bool is_directory;
+};
+
+static int look_at(void *arg, const struct store_entry *entry)
+{
+	struct lookup *l = arg;
+
+	l->is_directory = entry->kind == 'd' || strcmp(entry->path, l->path) != 0;
+	if (!l->is_directory) {
+		l->entry = *entry;
+		l->entry.path = l->path;
+		l->entry.target = NULL;
+	}
+	return 1;
+}
+
+/* Looks for the nearest name beside a path that is not there. */
+struct neighbours {
+	const char *wanted; /* its last component */
+	size_t skip;        /* so many bytes of a path stand before it */
+	size_t best;
+	char *name;
+};
+
+static int be_nearer(void *arg, const struct store_entry *entry)
+{
+	struct neighbours *n = arg;
+	const char *rest = entry->path + n->skip;
+	AUTO_FREE char *name = xstrndup(rest, strcspn(rest, "/"));
+	size_t distance = near_distance(n->wanted, name, n->best);
+
+	if (distance > n->best || (n->name && distance == n->best))
+		return 0;
+	free(n->name);
+	n->name = take_ptr(&name);
+	n->best = distance;
+	return 0;
+}
+
+static int no_file(struct datasets *d, const struct dataset_version *v, const char *path,
+                   struct error *err)
+{
+	const char *slash = strrchr(path, '/');
+	AUTO_FREE char *above = xstrndup(path, slash ? (size_t)(slash - path) : 0);
+	struct neighbours n = { .wanted = slash ? slash + 1 : path };
+	AUTO_FREE char *near = NULL;
+	int rc;
+
+	n.skip = (size_t)(n.wanted - path);
+	n.best = near_limit(n.wanted);
+	rc = datasets_each_file(d, v, above, be_nearer, &n, err);
+	near = n.name;
+	if (rc < 0)
+		return rc;
+	if (!near)
+		return error_set(err, SLUICE_NOT_FOUND, "version '%s:%s' has no file '%s'",
+		                 v->dataset_name, v->id, path);
+	return error_set(err, SLUICE_NOT_FOUND,
+	                 "version '%s:%s' has no file '%s': did you mean '%.*s%s'?",
+	                 v->dataset_name, v->id, path, (int)n.skip, path, near);
+}
+
+static int open_found(struct datasets *d, const struct dataset_version *v,
+                      const struct store_entry *entry, struct error *err)
+{
+	AUTO_FD int root = -1;
+	struct digest manifest;
+	bool open = false;
+	int fd = state_of(d, v, &manifest, &open, err);
+
+	if (fd < 0)
+		return fd;
+	if (!open)
+		return store_open_file(d->store, entry, err);
+	root = open_files(d, v, err);
+	if (root < 0)
+		return root;
+	fd = io_open_beneath(root, entry->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	return fd < 0 ? error_sys(err, fd, "cannot read '%s'", entry->path) : fd;
+}
+
+int datasets_open_file(struct datasets *d, const struct dataset_version *v, const char *path,
+                       struct error *err)
+{
+	AUTO_FREE char *plain = NULL;
+	AUTO_FD int shared = store_lock(d->store, LOCK_SHARED, err);
+	struct lookup l = { 0 };
+	int rc = shared < 0 ? shared : clean(path, &plain, err);
+
+	if (rc < 0)
+		return rc;
+	l.path = plain;
+	rc = datasets_each_file(d, v, plain, look_at, &l, err);
+	if (rc < 0)
+		return rc;
+	if (l.is_directory || !plain[0])
+		return error_set(err, SLUICE_INVALID,
+		                 "'%s' in version '%s:%s' is a directory, not a file",
+		                 plain[0] ? plain : "/", v->dataset_name, v->id);
+	if (!l.entry.kind)
+		return no_file(d, v, plain, err);
+	if (l.entry.kind == 'l')
+		return error_set(err, SLUICE_INVALID,
+		                 "'%s' in version '%s:%s' is a symbolic link, not a file", plain,
+		                 v->dataset_name, v->id);
+	return open_found(d, v, &l.entry, err);
 }
 
 /* --- get -------------------------------------------------------------------------------------- */

@@ -110,6 +110,10 @@ int store_each(struct store *store, const struct digest *manifest, const char *p
 int store_tree_stat(struct store *store, const struct digest *manifest,
                     struct store_tree_info *ret_info, struct error *err) MUST_USE;
 
+/* Opens a regular file's content to read it from its begin; a descriptor to close. */
+int store_open_file(struct store *store, const struct store_entry *entry,
+                    struct error *err) MUST_USE;
+
 /* Writes a file's content to `out` (reflink first); verifies it against its name on the way when
  * `verify`.  Never a link into the store. */
 int store_copy_file(struct store *store, const struct store_entry *entry, int out, bool verify,

@@ -285,18 +285,27 @@ int store_verify(struct store *store, const struct digest *manifest, struct erro
 	return verify_each(v, manifest, fail_by, err, err);
 }
 
+int store_open_file(struct store *store, const struct store_entry *entry, struct error *err)
+{
+	char quoted[QUOTE_SIZE];
+	int fd;
+
+	if (entry->kind == 'l' || entry->kind == 'd')
+		return error_set(err, SLUICE_INVALID, "'%s' is not a regular file",
+		                 quote(entry->path, quoted));
+	fd = object_open(store, entry, err);
+	return fd < 0 ? error_wrap(err, "file '%s'", quote(entry->path, quoted)) : fd;
+}
+
 int store_copy_file(struct store *store, const struct store_entry *entry, int out, bool verify,
                     struct error *err)
 {
 	char quoted[QUOTE_SIZE];
 	int rc = 0;
+	AUTO_FD int fd = store_open_file(store, entry, err);
 
-	if (entry->kind == 'l' || entry->kind == 'd')
-		return error_set(err, SLUICE_INVALID, "'%s' is not a regular file",
-		                 quote(entry->path, quoted));
-	AUTO_FD int fd = object_open(store, entry, err);
 	if (fd < 0)
-		return error_wrap(err, "file '%s'", quote(entry->path, quoted));
+		return fd;
 	if (verify) {
 		struct hasher *hasher = hasher_new(NULL);
 

@@ -330,6 +330,32 @@ END
 	says err 'is not committed yet'
 }
 
+test_cat() {
+	two_versions
+	ok datasets cat "$one" same /changed
+	same "$(paste -sd ' ' out)" 'same 1'
+	# What a file holds already stays, and a pipe is as good as a file.
+	"$SLUICE" datasets cat things sub/new same >both
+	"$SLUICE" datasets cat things new >>both
+	same "$(paste -sd ' ' both)" 'moved same new'
+	head -c 5000000 /dev/urandom >one/large
+	ok datasets versions create things
+	local open
+	open=$(sed -n 's/^Created.*: //p' out)
+	ok datasets files put "$open" --source-path one/large
+	"$SLUICE" datasets cat "$open" large | cmp - one/large
+	ok datasets versions commit "$open"
+	"$SLUICE" datasets cat "$open" large | cmp - one/large
+	"$SLUICE" datasets cat "$open" large large >both
+	cat one/large one/large | cmp - both
+	expect 2 sluice datasets cat "$two" sub/nwe
+	says err "did you mean 'sub/new'?"
+	expect 2 sluice datasets cat "$two" sub
+	says err 'is a directory'
+	expect 2 sluice datasets cat "$two" ../new
+	expect 2 sluice datasets cat "$two"
+}
+
 test_dataset_errors() {
 	expect 2 sluice datasets details --id nothing
 	ok datasets create --name things
