@@ -12,6 +12,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_datasets_update,
 	&cmd_datasets_delete,
 	&cmd_datasets_prune,
+	&cmd_datasets_log,
 	&cmd_datasets_diff,
 	&cmd_datasets_cat,
 	&cmd_versions_create,

@@ -356,6 +356,31 @@ test_cat() {
 	expect 2 sluice datasets cat "$two"
 }
 
+test_log() {
+	two_versions
+	ok datasets versions update "$two" --message $'second\n\033[31mred'
+	ok datasets tags set "$one" --name first
+	ok datasets versions create things
+	ok datasets log things
+	same "$(sed -E 's/^Date: .*/Date/' out | paste -sd '|')" \
+		"version $two|Date|Files:  6 (23 B)||    second|    \\x1b[31mred||version $one (first)|Date|Files:  5 (22 B)"
+	ok datasets log things --oneline
+	same "$(cat out)" "${two#*:} second"$'\n'"${one#*:} (first)"
+	ok datasets log things --oneline -n 1
+	same "$(cat out)" "${two#*:} second"
+	ok datasets log things -n 0
+	same "$(cat out)" ''
+	ok datasets log things --json --limit 1
+	same "$(jq -r 'length, .[0].version' out | paste -sd ' ')" "1 ${two#*:}"
+	expect 2 sluice datasets log things -n some
+	expect 2 sluice datasets log "$one"
+	expect 2 sluice datasets log thigns
+	simple
+	ok run simple.yaml
+	ok datasets log made
+	matches out '^Run:    [0-9a-f-]{36}, job hello, attempt 1$'
+}
+
 test_dataset_errors() {
 	expect 2 sluice datasets details --id nothing
 	ok datasets create --name things
