@@ -52,6 +52,27 @@ int images_each_name(const char *home, images_name_fn *fn, void *arg, struct err
 /* Forgets a name; blobs and layers that nothing names any more go too. */
 int images_delete(struct images *im, const char *ref, struct error *err) MUST_USE;
 
+struct images_trim_how {
+	uint64_t limit; /* bytes */
+	/* 1: layers may be used although nobody has an image loaded (the runner of a container
+	 * died), 0: they are not, or a class.  Asked when nobody can load one. */
+	int (*is_used)(void *arg, struct error *err);
+	void *arg;
+	bool dry_run; /* count only */
+};
+
+struct images_trimmed {
+	uint64_t layers, bytes; /* that went */
+	bool in_use;            /* there is more than the limit, but all stay */
+};
+
+/*
+ * Removes unpacked layers until they take no more than the limit, those that were loaded longest
+ * ago first; images_load() unpacks them again.  While any image is in use all stay.
+ */
+int images_trim(struct images *im, const struct images_trim_how *how,
+                struct images_trimmed *ret_result, struct error *err) MUST_USE;
+
 /* The manifest's digest ("sha256:..." + 64 hex) that a reference stands for now. SLUICE_MISSING
  * names the nearest ones and says how to get one. */
 int images_resolve(struct images *im, const char *ref, char ret_digest[72],

@@ -74,6 +74,9 @@ typedef int layout_read_fn(void *arg, const char *digest, struct strbuf *ret_tex
 int layout_choose(const struct oci_descriptor *from, layout_read_fn *read, void *arg,
                   struct oci_descriptor *ret_manifest, struct error *err) MUST_USE;
 
+/* Removes an unpacked layer; the exclusive layers/.lock is held.  -errno. */
+int layout_remove_layer(struct images *im, const char *hex) MUST_USE;
+
 /* Removes blobs and layers that no name needs.  Layers stay while somebody has an image loaded. */
 int layout_sweep(struct images *im, struct error *err) MUST_USE;
 

@@ -224,6 +224,15 @@ static int unpack_layers(struct load *load, const struct oci_manifest *manifest,
 	return rc;
 }
 
+/* When a layer was last loaded decides which goes first when room is wanted. */
+static void touch(const struct image *image)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_NOW }, { .tv_nsec = UTIME_OMIT } };
+
+	for (size_t i = 0; i < image->n_layers; i++)
+		(void)utimensat(AT_FDCWD, image->layers[i], times, AT_SYMLINK_NOFOLLOW);
+}
+
 static void take_process(struct image *image, struct oci_config *config)
 {
 	image->entrypoint = take_ptr(&config->entrypoint);
@@ -254,6 +263,7 @@ static int load_into(struct load *load, const char *digest, struct image *image,
 		rc = unpack_layers(load, &manifest, &config, image, err);
 	if (rc != 0)
 		return rc;
+	touch(image);
 	memcpy(image->digest, digest, strlen(digest) + 1);
 	take_process(image, &config);
 	return 0;

@@ -127,7 +127,7 @@ static int remove_blob(struct images *im, const char *name)
 }
 
 /* Out of sight first: a layer that is half removed must never be found under its name. */
-static int remove_layer(struct images *im, const char *name)
+int layout_remove_layer(struct images *im, const char *name)
 {
 	char random[DATASET_ID_LEN + 1];
 	char temp[32];
@@ -148,7 +148,7 @@ static int sweep_layers(struct images *im, const struct map *keep)
 
 	if (lock == -EWOULDBLOCK)
 		return 0; /* in use: the next sweep gets them */
-	return lock < 0 ? lock : sweep_dir(im, im->layers_fd, keep, remove_layer);
+	return lock < 0 ? lock : sweep_dir(im, im->layers_fd, keep, layout_remove_layer);
 }
 
 int layout_sweep(struct images *im, struct error *err)

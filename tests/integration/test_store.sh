@@ -256,6 +256,8 @@ test_storage_lies_where_the_configuration_says() {
 
 trees() { find "$SLUICE_HOME/store/trees" -mindepth 1 -maxdepth 1 | wc -l; }
 
+layers() { find "$SLUICE_HOME/layers" -mindepth 1 -maxdepth 1 -type d | wc -l; }
+
 test_cache_size() {
 	version texts one >/dev/null
 	version texts two >/dev/null
@@ -268,21 +270,48 @@ test_cache_size() {
 	export SLUICE_CONFIG=$PWD/config.yaml
 	ok store gc --json
 	same "$(jq .cachedTrees out)" 0
+	same "$(cat err)" ''
 	printf 'cache:\n  size: 0\n' >config.yaml
 	ok store gc --dry-run
 	matches out '^  1 tree over the configuration'
+	says err 'image layers are in use: all of them stay'
 	same "$(trees)" 2
 	ok store gc --json # the job reads the other one
 	same "$(jq .cachedTrees out)" 1
+	same "$(jq .cachedLayers out)" 0
 	same "$(trees)" 1
 	touch "$SLUICE_HOME/storage/go"
 	wait "$runner" || fail "the run failed: $(cat run.out)"
 	runner=
 	says run.out two
+	ok store gc --dry-run
+	matches out '^  3 unpacked layers over the configuration'
+	same "$(layers)" 3
 	ok store gc
 	same "$(trees)" 0
+	same "$(layers)" 0
 	ok run wait.yaml
 	says out two
 	same "$(trees)" 1
 	ok store verify --all
+}
+
+test_cache_size_spares_the_layers_of_a_killed_runner() {
+	version texts one >/dev/null
+	waiter
+	"$SLUICE" run wait.yaml >run.out 2>&1 &
+	runner=$!
+	wait_for 30 test -e "$SLUICE_HOME/storage/started"
+	kill -KILL "$runner"
+	wait "$runner" || true
+	runner=
+	printf 'cache:\n  size: 0\n' >config.yaml
+	SLUICE_CONFIG=$PWD/config.yaml ok store gc
+	says err 'image layers are in use: all of them stay'
+	same "$(layers)" 3
+	touch "$SLUICE_HOME/storage/go"
+	ok runs resume wait/1
+	says out one
+	SLUICE_CONFIG=$PWD/config.yaml ok store gc
+	same "$(layers)" 0
 }

@@ -8,6 +8,7 @@
 #include "cli/show.h"
 #include "cli/text.h"
 #include "engine/owner.h"
+#include "image/image.h"
 
 /* --- gc --------------------------------------------------------------------------------------- */
 
@@ -45,7 +46,8 @@ static void say_waiting(void *arg)
 	cli_note(g->cli, "waiting for commits that run now");
 }
 
-static void print_gc_json(const struct datasets_gc_result *r, bool dry_run)
+static void print_gc_json(const struct datasets_gc_result *r, const struct images_trimmed *layers,
+                          bool dry_run)
 {
 	cJSON *out = json_new_obj();
 
@@ -56,6 +58,8 @@ static void print_gc_json(const struct datasets_gc_result *r, bool dry_run)
 	json_add_int(out, "leftovers", (int64_t)r->store.leftovers);
 	json_add_int(out, "cachedTrees", (int64_t)r->cache.trees);
 	json_add_int(out, "cachedTreesBytes", (int64_t)r->cache.bytes);
+	json_add_int(out, "cachedLayers", (int64_t)layers->layers);
+	json_add_int(out, "cachedLayersBytes", (int64_t)layers->bytes);
 	json_add_int(out, "openVersions", (int64_t)r->open_versions);
 	cli_print_json(out);
 }
@@ -66,7 +70,8 @@ static void print_count(uint64_t n, const char *what, const char *more)
 		(void)printf("  %" PRIu64 " %s%s%s\n", n, what, n == 1 ? "" : "s", more);
 }
 
-static void print_gc(const struct datasets_gc_result *r, bool dry_run)
+static void print_gc(const struct datasets_gc_result *r, const struct images_trimmed *layers,
+                     bool dry_run)
 {
 	char size[TEXT_SIZE_LEN];
 
@@ -76,7 +81,39 @@ static void print_gc(const struct datasets_gc_result *r, bool dry_run)
 	print_count(r->store.trees, "tree", " of versions that are no more");
 	print_count(r->store.leftovers, "half-made thing", " of processes that died");
 	print_count(r->cache.trees, "tree", " over the configuration's cache.size");
+	print_count(layers->layers, "unpacked layer", " over the configuration's cache.size");
 	print_count(r->open_versions, "open version", " of runs that ended");
+}
+
+/* The containers of a run whose runner died go on. */
+static int is_any_unfinished(void *arg, struct error *err)
+{
+	const struct gc_cli *g = arg;
+	bool unfinished = false;
+	int rc = catalog_each_unfinished(datasets_catalog(g->datasets), see_unfinished, &unfinished,
+	                                 err);
+
+	return rc < 0 ? rc : unfinished;
+}
+
+/* Layers may take what the trees leave of the limit. */
+static int trim_layers(struct gc_cli *g, const struct datasets_gc_how *gc, uint64_t trees,
+                       struct images_trimmed *ret_layers, struct error *err)
+{
+	const struct images_trim_how how = {
+		.limit = *gc->cache_size > trees ? *gc->cache_size - trees : 0,
+		.is_used = is_any_unfinished,
+		.arg = g,
+		.dry_run = gc->dry_run,
+	};
+	struct images *images;
+	int rc = cli_open_images(g->cli, &images, err);
+
+	if (rc == 0)
+		rc = images_trim(images, &how, ret_layers, err);
+	if (rc == 0 && ret_layers->in_use)
+		cli_note(g->cli, "image layers are in use: all of them stay for now");
+	return rc;
 }
 
 static int run_gc(struct cli *cli, const struct cli_args *args)
@@ -89,6 +126,7 @@ static int run_gc(struct cli *cli, const struct cli_args *args)
 		.dry_run = args_has(args, "dry-run"),
 	};
 	struct datasets_gc_result result;
+	struct images_trimmed layers = { 0 };
 	const struct config *config;
 	struct error err;
 
@@ -99,10 +137,12 @@ static int run_gc(struct cli *cli, const struct cli_args *args)
 	if (cli_home(cli, &g.home, &err) < 0 || cli_open_datasets(cli, &g.datasets, &err) < 0 ||
 	    datasets_gc(g.datasets, &how, &result, &err) < 0)
 		return cli_fail(&err);
+	if (how.cache_size && trim_layers(&g, &how, result.cache.left, &layers, &err) < 0)
+		return cli_fail(&err);
 	if (cli->json)
-		print_gc_json(&result, how.dry_run);
+		print_gc_json(&result, &layers, how.dry_run);
 	else
-		print_gc(&result, how.dry_run);
+		print_gc(&result, &layers, how.dry_run);
 	return CLI_OK;
 }
 
@@ -121,7 +161,8 @@ const struct cli_command cmd_store_gc = {
 		"than a moment. Killed, it leaves less to do.\n\n"
 		"With cache.size in the configuration, trees that take more disk than that go too, "
 		"those that no run has used for longest first, and never one that a run holds which "
-		"has not ended; they are made again when a job needs them.",
+		"has not ended; they are made again when a job needs them. What they leave of it "
+		"is for the unpacked layers of images, which stay while any run has not ended.",
 	.options = gc_options,
 	.run = run_gc,
 };
