@@ -160,6 +160,20 @@ static bool has_changed(int fd, const struct stat *before)
 	       st.st_mtim.tv_nsec != before->st_mtim.tv_nsec;
 }
 
+static mode_t mode_of(const struct stat *st)
+{
+	return st->st_mode & 0111 ? 0755 : 0644;
+}
+
+static int write_to(int in, int out, const struct stat *st)
+{
+	int rc = io_copy(in, out);
+
+	if (rc == 0 && has_changed(in, st))
+		rc = -ESTALE;
+	return rc == 0 && fchmod(out, mode_of(st)) != 0 ? -errno : rc;
+}
+
 static int write_copy(int in, const struct stat *st, const struct place *p)
 {
 	AUTO_FD int out = openat(p->tmp, p->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -168,16 +182,141 @@ static int write_copy(int in, const struct stat *st, const struct place *p)
 
 	if (out < 0)
 		return -errno;
-	rc = io_copy(in, out);
-	if (rc == 0 && has_changed(in, st))
-		rc = -ESTALE;
-	if (rc == 0 && fchmod(out, st->st_mode & 0111 ? 0755 : 0644) != 0)
-		rc = -errno;
+	rc = write_to(in, out, st);
 	fd = take_fd(&out);
 	if (close(fd) != 0 && errno != EINTR && rc == 0)
 		rc = -errno; /* some file systems say only now that the disk is full */
 	return finish(p, rc);
 }
+
+/* --- in a directory of the user, where a killed copy must leave nothing --------------------- */
+
+/*
+ * A file is whole before it gets any name.  Only where it replaces another it has one for a
+ * moment before its own, which follows from its own: what a kill leaves there, the next copy
+ * of that file takes away.  Several copies at once may take it from each other; what bears it is
+ * whole all the same, so the one that finds it gone tries again.
+ */
+enum { SPARE_SIZE = sizeof ".sluice-" + DIGEST_HEX_LEN, TRIES = 100, COMPARE_STEP = 128 * 1024 };
+
+static const char *spare_name(const struct place *p, char spare[SPARE_SIZE])
+{
+	const struct digest digest = digest_of(p->name, strlen(p->name));
+	char hex[DIGEST_HEX_LEN + 1];
+
+	(void)snprintf(spare, SPARE_SIZE, ".sluice-%s", digest_hex(&digest, hex));
+	return spare;
+}
+
+/* Makes `name`, which must not be there, of a file without a name or else of a link's text. */
+static int make_name(const struct place *p, const char *name, int fd, const char *text)
+{
+	char self[sizeof "/proc/self/fd/" + 3 * sizeof fd];
+
+	if (text)
+		return symlinkat(text, p->dir, name) != 0 ? -errno : 0;
+	(void)snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, self, p->dir, name, AT_SYMLINK_FOLLOW) != 0 ? -errno : 0;
+}
+
+static int replace_by(const struct place *p, int fd, const char *text)
+{
+	char spare[SPARE_SIZE];
+	int rc = -EAGAIN;
+
+	(void)spare_name(p, spare);
+	for (int i = 0; i < TRIES && rc < 0; i++) {
+		if (unlinkat(p->dir, spare, 0) != 0 && errno != ENOENT)
+			return -errno;
+		rc = make_name(p, spare, fd, text);
+		if (rc == 0 && renameat(p->dir, spare, p->dir, p->name) != 0)
+			rc = -errno;
+		if (rc < 0 && rc != -EEXIST && rc != -ENOENT)
+			break;
+	}
+	if (rc < 0)
+		(void)unlinkat(p->dir, spare, 0);
+	return rc;
+}
+
+static int give_name(const struct place *p, int fd, const char *text)
+{
+	int rc = make_name(p, p->name, fd, text);
+
+	return rc == -EEXIST ? replace_by(p, fd, text) : rc;
+}
+
+/* Reads as much as there is at `at`, so that two reads of equal files are equally long. */
+static ssize_t read_at(int fd, char *buf, off_t at)
+{
+	size_t n = 0;
+
+	while (n < COMPARE_STEP) {
+		ssize_t got = pread(fd, buf + n, COMPARE_STEP - n, at + (off_t)n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		n += (size_t)got;
+	}
+	return (ssize_t)n;
+}
+
+static bool same_bytes(int a, int b)
+{
+	AUTO_FREE char *buf = xmalloc((size_t)2 * COMPARE_STEP);
+
+	for (off_t at = 0;; at += COMPARE_STEP) {
+		ssize_t n = read_at(a, buf, at);
+
+		if (n < 0 || read_at(b, buf + COMPARE_STEP, at) != n ||
+		    memcmp(buf, buf + COMPARE_STEP, (size_t)n) != 0)
+			return false;
+		if (n < COMPARE_STEP)
+			return true;
+	}
+}
+
+/* Whether the name has this file already.  Its bytes say so: versions keep no times, and another
+ * file may have the same size.  One with a second name may change by that, and is replaced. */
+static bool is_there(const struct place *p, int in, const struct stat *st)
+{
+	AUTO_FD int fd = openat(p->dir, p->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat there;
+
+	return fd >= 0 && fstat(fd, &there) == 0 && S_ISREG(there.st_mode) &&
+	       there.st_size == st->st_size && (there.st_mode & 07777) == mode_of(st) &&
+	       there.st_nlink == 1 && same_bytes(in, fd);
+}
+
+static bool link_is_there(const struct place *p, const char *text)
+{
+	char there[PATH_MAX];
+	ssize_t len = readlinkat(p->dir, p->name, there, sizeof there);
+
+	return len >= 0 && (size_t)len == strlen(text) && memcmp(there, text, (size_t)len) == 0;
+}
+
+static int get_copy(int in, const struct stat *st, const struct place *p)
+{
+	AUTO_FD int out = -1;
+	int rc;
+
+	if (is_there(p, in, st))
+		return 0;
+	out = openat(p->dir, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+	if (out < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
+		return write_copy(in, st, p); /* NFS, FAT: a kill may leave a .tmp- there */
+	if (out < 0)
+		return -errno;
+	rc = write_to(in, out, st);
+	return rc < 0 ? rc : give_name(p, out, NULL);
+}
+
+/* --- one file, one link ---------------------------------------------------------------------- */
 
 int copy_file(const struct copy *c, int fd, const char *target, struct error *err)
 {
@@ -186,7 +325,7 @@ int copy_file(const struct copy *c, int fd, const char *target, struct error *er
 	int rc = fstat(fd, &st) != 0 ? -errno : open_place(c, target, &p);
 
 	if (rc == 0)
-		rc = write_copy(fd, &st, &p);
+		rc = c->tmp < 0 ? get_copy(fd, &st, &p) : write_copy(fd, &st, &p);
 	return rc < 0 ? fail(c, target, rc, "write", err) : 0;
 }
 
@@ -200,8 +339,10 @@ static int copy_link(const struct copy *c, int fd, const char *target, struct er
 	if (rc < 0)
 		return fail(c, target, rc, "write", err);
 	text[len] = '\0';
-	rc = symlinkat(text, p.tmp, p.temp) != 0 ? -errno : 0;
-	rc = finish(&p, rc);
+	if (c->tmp < 0)
+		rc = link_is_there(&p, text) ? 0 : give_name(&p, -1, text);
+	else
+		rc = finish(&p, symlinkat(text, p.tmp, p.temp) != 0 ? -errno : 0);
 	return rc < 0 ? fail(c, target, rc, "write", err) : 0;
 }
 

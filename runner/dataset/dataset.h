@@ -299,7 +299,9 @@ int datasets_open_file(struct datasets *d, const struct dataset_version *v, cons
 /*
  * Copies files out by the path rules of `gradient datasets files get`: a file goes to exactly
  * TARGET; a folder /a/b to TARGET/a/b/..., with a trailing slash to TARGET/...; "" or "/" is all.
- * Never a half file under its final name, never a link into the store.
+ * Never a half file under its final name, never a link into the store.  Files that are there
+ * already with the same bytes and mode are kept, so that a copy that was killed is gone on with by
+ * the same call; it leaves nothing of its own behind (but on a file system without O_TMPFILE).
  */
 int datasets_get(struct datasets *d, const struct dataset_version *v, const char *source,
                  const char *target, struct error *err) MUST_USE;

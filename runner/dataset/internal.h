@@ -159,7 +159,8 @@ int open_check_fence(const struct open_record *open, const struct dataset_maker 
 struct copy {
 	int from; /* directories; nothing outside of them is touched */
 	int to;
-	int tmp;          /* where files are written before they get their names; -1: beside them */
+	int tmp;          /* where files are written before they get their names; -1: nowhere, for
+	                     they have none before, and what is there already stays as it is */
 	const char *what; /* for messages: the source as the user named it */
 };
 

@@ -339,6 +339,46 @@ static void get_never_writes_through_a_link(void **state)
 	assert_false(exists(f, "outside/three"));
 }
 
+static ino_t inode(const struct fixture *f, const char *path)
+{
+	AUTO_FREE char *full = at(f, path);
+	struct stat st;
+
+	assert_int_equal(lstat(full, &st), 0);
+	return st.st_ino;
+}
+
+static void get_keeps_what_is_there_and_replaces_what_differs(void **state)
+{
+	struct fixture *f = *state;
+	AUTO_FREE char *script = at(f, "out/dir/two.sh");
+	AUTO_FREE char *second = at(f, "second-name");
+	ino_t three, shown_link, two;
+
+	assert_int_equal(put(f, "src/dir", ""), 0);
+	commit(f);
+	assert_int_equal(get(f, "/", "out"), 0);
+	three = inode(f, "out/dir/sub/three");
+	shown_link = inode(f, "out/dir/link");
+	make_file(f, "out/dir/two.sh", "SECOND", 0755);
+	make_file(f, "out/mine", "mine", 0600);
+	assert_int_equal(get(f, "/", "out"), 0);
+	expect_file(f, "out/dir/two.sh", "second", 0755);
+	expect_file(f, "out/mine", "mine", 0600);
+	assert_true(inode(f, "out/dir/sub/three") == three);
+	assert_true(inode(f, "out/dir/link") == shown_link);
+
+	assert_int_equal(chmod(script, 0644), 0);
+	assert_int_equal(get(f, "/", "out"), 0);
+	expect_file(f, "out/dir/two.sh", "second", 0755);
+	/* A change by the second name would be one of both. */
+	two = inode(f, "out/dir/two.sh");
+	assert_int_equal(link(script, second), 0);
+	assert_int_equal(get(f, "/", "out"), 0);
+	expect_file(f, "out/dir/two.sh", "second", 0755);
+	assert_true(inode(f, "out/dir/two.sh") != two);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -353,6 +393,7 @@ int main(void)
 		T(get_follows_the_path_rules),
 		T(get_reads_open_versions_too),
 		T(get_never_writes_through_a_link),
+		T(get_keeps_what_is_there_and_replaces_what_differs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -316,6 +316,8 @@ const struct cli_command cmd_files_get = {
 	.words = "datasets files get",
 	.arguments = "DATASET:VERSION --target-path PATH",
 	.summary = "Copy files of a version to this machine's directories.",
+	.help = "Files that are there already, with the same content, are kept, and others are "
+		"replaced: after an interruption the same command goes on where it was.",
 	.first = "id",
 	.options = get_options,
 	.run = run_get,
