@@ -81,16 +81,17 @@ static void put_amount(const struct diff_change *change)
 	char size[2][TEXT_SIZE_LEN];
 	const struct store_entry *a = change->from;
 	const struct store_entry *b = change->to;
+	const struct store_entry *subject = subject_of(change);
 
 	if (a && b && strcmp(kind_of(a), kind_of(b)) != 0)
 		(void)printf(" (%s -> %s)", kind_of(a), kind_of(b));
-	else if (change->what == DIFF_CHANGED && a->kind != 'l')
+	else if (subject->kind == 'l')
+		(void)printf(" (link)");
+	else if (a && b && change->what == DIFF_CHANGED)
 		(void)printf(" (%s -> %s)", text_size(size_of(a), size[0]),
 		             text_size(size_of(b), size[1]));
-	else if (subject_of(change)->kind == 'l')
-		(void)printf(" (link)");
-	else if (subject_of(change)->kind != 'd')
-		(void)printf(" (%s)", text_size(size_of(subject_of(change)), size[0]));
+	else if (subject->kind != 'd')
+		(void)printf(" (%s)", text_size(size_of(subject), size[0]));
 }
 
 static int put_line(void *arg, const struct diff_change *change)
