@@ -1,9 +1,17 @@
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char *way_out(int sys)
+{
+	return sys == ENOSPC || sys == EDQUOT
+	               ? " (blocks or inodes); free some there and do it again"
+	               : "";
+}
 
 static __attribute__((format(printf, 4, 0))) int set(struct error *err, int class, int sys,
                                                      const char *fmt, va_list ap)
@@ -16,8 +24,8 @@ static __attribute__((format(printf, 4, 0))) int set(struct error *err, int clas
 	if (sys != 0 && used < sizeof err->msg) {
 		const char *words = strerrordesc_np(err->sys);
 
-		(void)snprintf(err->msg + used, sizeof err->msg - used, ": %s",
-		               words ? words : "unknown error");
+		(void)snprintf(err->msg + used, sizeof err->msg - used, ": %s%s",
+		               words ? words : "unknown error", way_out(err->sys));
 	}
 	return class;
 }

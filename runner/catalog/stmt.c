@@ -1,6 +1,8 @@
 #include "catalog/stmt.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 
 #include "base/xalloc.h"
 
@@ -13,7 +15,7 @@ static const struct {
 	{ SQLITE_NOTADB, SLUICE_CORRUPT,
 	  "is no database of sluice; 'sluice store recover' makes it anew" },
 	{ SQLITE_BUSY, SLUICE_SYSTEM, "is kept locked by another process" },
-	{ SQLITE_FULL, SLUICE_SYSTEM, "cannot grow" },
+	{ SQLITE_FULL, SLUICE_SYSTEM, "cannot grow; free some space there and do it again" },
 	{ SQLITE_READONLY, SLUICE_SYSTEM, "cannot be written" },
 	{ SQLITE_CANTOPEN, SLUICE_SYSTEM, "cannot be opened" },
 	{ SQLITE_CONSTRAINT_FOREIGNKEY, SLUICE_NOT_FOUND, "lacks what the new row belongs to" },
@@ -21,10 +23,30 @@ static const struct {
 	{ SQLITE_CONSTRAINT, SLUICE_INVALID, "refuses a row" },
 };
 
+/* SQLite says of a full disk, too, that it met an I/O error or cannot open a file: the files beside
+ * the database are made when it is opened. */
+static bool is_disk_full(struct catalog *c, int rc)
+{
+	int sys = c->db ? sqlite3_system_errno(c->db) : 0;
+	struct statvfs fs;
+
+	if ((rc & 0xff) != SQLITE_IOERR && (rc & 0xff) != SQLITE_CANTOPEN)
+		return false;
+	if (sys == ENOSPC || sys == EDQUOT)
+		return true;
+	return statvfs(c->path, &fs) == 0 &&
+	       (fs.f_bavail == 0 || (fs.f_files > 0 && fs.f_favail == 0));
+}
+
 int stmt_error(struct catalog *c, int rc, struct error *err)
 {
 	const char *detail = c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc);
 
+	if (is_disk_full(c, rc))
+		return error_set(err, SLUICE_SYSTEM,
+		                 "catalog '%s' cannot grow: the disk is full (blocks or inodes); "
+		                 "free some there and do it again",
+		                 c->path);
 	for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++)
 		if (failures[i].rc == rc || failures[i].rc == (rc & 0xff))
 			return error_set(err, failures[i].class, "catalog '%s' %s (%s)", c->path,

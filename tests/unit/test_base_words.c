@@ -160,7 +160,8 @@ static void test_errors_gain_words(void **state)
 	assert_int_equal(err.sys, ENOSPC);
 	assert_int_equal(error_wrap(&err, "cannot commit '%s'", "model"), SLUICE_SYSTEM);
 	assert_string_equal(err.msg,
-	                    "cannot commit 'model': cannot link 'x': No space left on device");
+	                    "cannot commit 'model': cannot link 'x': No space left on device "
+	                    "(blocks or inodes); free some there and do it again");
 	assert_int_equal(error_set(&err, SLUICE_NOT_FOUND, "no run '%d'", 3), SLUICE_NOT_FOUND);
 	assert_string_equal(err.msg, "no run '3'");
 	assert_int_equal(err.sys, 0);
