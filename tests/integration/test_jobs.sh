@@ -47,6 +47,49 @@ test_exit_status_of_signals() {
 	says both 'exit code 137: killed by signal 9 (Killed)'
 }
 
+# memory_limit: the file that limits the one running job's memory, on either version of cgroups.
+memory_limit() {
+	local group
+	cgroups_here | while read -r group; do
+		for file in "$group/memory.limit_in_bytes" "$group/memory.max"; do
+			[ ! -w "$file" ] || echo "$file"
+		done
+	done | head -1
+}
+
+# The job waits until its limit is set from outside.
+test_out_of_memory_in_words() {
+	local waits limit status=0
+	{
+		echo 'jobs:'
+		script_job big 'outputs: {d: {type: dataset, with: {ref: never}}}' <<'END'
+touch /outputs/d/waits
+until [ -e /outputs/d/go ]; do sleep 0.05; done
+head -c 600000000 /dev/zero | tail >/dev/null
+END
+	} >big.yaml
+	set -m
+	"$SLUICE" run big.yaml >out 2>err &
+	runner=$!
+	set +m
+	job_waits() { waits=$(find "$SLUICE_HOME" -name waits -print -quit) && [ -n "$waits" ]; }
+	wait_for 30 job_waits
+	limit=$(memory_limit)
+	[ -n "$limit" ] || exit 77 # no memory controller for us
+	echo 67108864 >"$limit"
+	touch "${waits%waits}go"
+	wait "$runner" || status=$?
+	runner=
+	cat out err >both
+	same "$status" 1
+	says both 'out of memory: the kernel killed it'
+	silent both 'killed by signal'
+	ok runs show big/1
+	says out 'out of memory: the kernel killed it'
+	same "$(versions never)" 0
+	nothing_left
+}
+
 test_order_and_jobs() {
 	{
 		echo 'jobs:'
