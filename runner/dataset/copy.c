@@ -334,11 +334,14 @@ static int copy_link(const struct copy *c, int fd, const char *target, struct er
 	AUTO_PLACE struct place p = { .dir = -1 };
 	char text[PATH_MAX];
 	ssize_t len = readlinkat(fd, "", text, sizeof text - 1);
-	int rc = len < 0 ? -errno : open_place(c, target, &p);
+	int rc;
 
+	if (len < 0)
+		return fail(c, target, -errno, "write", err);
+	text[len] = '\0';
+	rc = open_place(c, target, &p);
 	if (rc < 0)
 		return fail(c, target, rc, "write", err);
-	text[len] = '\0';
 	if (c->tmp < 0)
 		rc = link_is_there(&p, text) ? 0 : give_name(&p, -1, text);
 	else
