@@ -127,7 +127,7 @@ static int remove_blob(struct images *im, const char *name)
 }
 
 /* Out of sight first: a layer that is half removed must never be found under its name. */
-int layout_remove_layer(struct images *im, const char *name)
+int layout_remove_layer(struct images *im, const char *hex)
 {
 	char random[DATASET_ID_LEN + 1];
 	char temp[32];
@@ -135,8 +135,8 @@ int layout_remove_layer(struct images *im, const char *name)
 
 	id_new_dataset(random);
 	(void)snprintf(temp, sizeof temp, LAYOUT_TEMP_PREFIX "%s", random);
-	(void)snprintf(lock, sizeof lock, ".%s", name);
-	if (renameat(im->layers_fd, name, im->tmp_fd, temp) != 0)
+	(void)snprintf(lock, sizeof lock, ".%s", hex);
+	if (renameat(im->layers_fd, hex, im->tmp_fd, temp) != 0)
 		return -errno;
 	(void)unlinkat(im->layers_fd, lock, 0);
 	return io_remove_tree(im->tmp_fd, temp);
