@@ -22,12 +22,14 @@
 /* --- an executor that runs nothing ---------------------------------------------------------- */
 
 /* What a job does stands in its variable DO: "ok", "fail", "error", "hang", "await" and "awaitfail"
- * (until another job is ready), "unready" (ends before it can go), "write", "link" (puts a
- * link to /etc in its output's place), "remove", "string" (writes one to its output). */
+ * (until another job is ready; one with AFTER=awaiting is not before that), "unready" (ends before
+ * it can go), "write", "link" (puts a link to /etc in its output's place), "remove", "string"
+ * (writes one to its output). */
 struct fake {
 	struct executor base;
 	uv_loop_t *loop;
 	unsigned running, most_running, started;
+	uv_sem_t went;            /* posted when an awaiting job went */
 	struct attempt *awaiting; /* another job's being ready */
 	const char *string;       /* what "string" writes */
 	size_t string_len;
@@ -53,11 +55,24 @@ static int fake_resolve(struct executor *e, const char *image, char ret_digest[7
 	return 0;
 }
 
+static const char *env_of(const struct request *request, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; request->env[i]; i++)
+		if (strncmp(request->env[i], name, len) == 0 && request->env[i][len] == '=')
+			return request->env[i] + len + 1;
+	return "";
+}
+
 static int fake_prepare(struct executor *e, const struct request *request, struct error *err)
 {
-	(void)e;
+	struct fake *f = (struct fake *)e;
+
 	(void)err;
 	assert_non_null(request->image);
+	if (strcmp(env_of(request, "AFTER"), "awaiting") == 0)
+		uv_sem_wait(&f->went);
 	return 0;
 }
 
@@ -85,16 +100,6 @@ static void on_timer(uv_timer_t *timer)
 {
 	if (!uv_is_closing((uv_handle_t *)timer))
 		uv_close((uv_handle_t *)timer, on_attempt_closed);
-}
-
-static const char *env_of(const struct request *request, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (size_t i = 0; request->env[i]; i++)
-		if (strncmp(request->env[i], name, len) == 0 && request->env[i][len] == '=')
-			return request->env[i] + len + 1;
-	return "";
 }
 
 static void write_string(const struct request *request, const char *bytes, size_t len)
@@ -192,8 +197,10 @@ static void fake_go(struct attempt *a)
 	if (++f->running > f->most_running)
 		f->most_running = f->running;
 	(void)uv_timer_start(&a->timer, on_timer, a->hangs || a->awaits ? 100000 : 0, 0);
-	if (a->awaits)
-		f->awaiting = a;
+	if (!a->awaits)
+		return;
+	f->awaiting = a;
+	uv_sem_post(&f->went);
 }
 
 static void fake_stop(struct attempt *a, bool now)
@@ -280,6 +287,7 @@ static int setup(void **state)
 	if (datasets_open(f->home, &f->datasets, &err) < 0)
 		fail_msg("%s", err.msg);
 	f->fake = (struct fake){ .base = { &fake_ops }, .loop = &f->loop };
+	assert_int_equal(uv_sem_init(&f->fake.went, 0), 0);
 	f->options = (struct run_options){
 		.home = f->home,
 		.workflow = "test",
@@ -296,6 +304,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	run_free(f->run);
+	uv_sem_destroy(&f->fake.went);
 	spec_doc_free(f->doc);
 	datasets_close(f->datasets);
 	map_release(&f->secrets, NULL);
@@ -826,7 +835,8 @@ static void fail_fast_cancels_the_rest(void **state)
 
 static const char pair[] = "jobs:\n"
 			   "  a: {uses: container@v1, with: {image: 'a:1'}, env: {ME: a, DO: %s}}\n"
-			   "  b: {uses: container@v1, with: {image: 'a:1'}, env: {ME: b, DO: %s}}\n"
+			   "  b: {uses: container@v1, with: {image: 'a:1'}, "
+			   "env: {ME: b, DO: %s, AFTER: awaiting}}\n"
 			   "  c: {uses: container@v1, with: {image: 'a:1'}, env: {ME: c, DO: ok}, "
 			   "needs: [a]}\n";
 
