@@ -74,10 +74,10 @@ test_a_path_that_is_too_long_is_named() {
 	part=$(printf 'd%.0s' {1..200})
 	mkdir deep
 	(
-		cd deep
+		cd deep || exit
 		for ((i = 0; i < 25; i++)); do
 			mkdir "$part"
-			cd -P "./$part"
+			cd -P "./$part" || exit
 		done
 		echo deep >file
 	)
@@ -135,12 +135,13 @@ test_holes_stay_holes() {
 # The writer never rests, and the copy takes longer than a clock tick of the file system; a copy
 # before which or after which it was not run is repeated.
 test_a_file_that_changes_is_refused_by_name() {
-	local writer refused=
+	local refused=
 	mkdir changing tmpfs
 	mount -t tmpfs none tmpfs || exit 77 # from which nothing is cloned
 	trap 'kill $writer; umount -l "$PWD/tmpfs"; end' EXIT
+	tester=$BASHPID
 	head -c 100000000 /dev/zero | tr '\0' x >tmpfs/file
-	(while :; do printf y 1<>tmpfs/file; done) &
+	(while kill -0 "$tester"; do printf y 1<>tmpfs/file; done) &
 	writer=$!
 	ok datasets create --name changing
 	for _ in {1..50}; do
