@@ -1,13 +1,11 @@
 #include "executor/host_mounts.h"
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mountinfo.h"
 #include "base/xalloc.h"
-
-enum { TYPE_SIZE = 32 };
 
 /* A container has its own of these, or must not see the machine's (sockets lie below /run). */
 static const char *const hidden_dirs[] = { "/proc", "/sys", "/dev", "/run", "/var/run" };
@@ -32,41 +30,6 @@ static bool is_hidden(const char *path, const char *type)
 		if (strcmp(type, hidden_types[i]) == 0)
 			return true;
 	return false;
-}
-
-/* Copies a field up to its blank, with \040 and the like turned back; false if it is too long. */
-static bool copy_field(const char *p, char *buf, size_t size)
-{
-	size_t n = 0;
-
-	for (; *p && *p != ' ' && *p != '\n'; p++) {
-		if (n + 1 >= size)
-			return false;
-		if (p[0] == '\\' && p[1] >= '0' && p[1] <= '3' && p[2] >= '0' && p[2] <= '7' &&
-		    p[3] >= '0' && p[3] <= '7') {
-			buf[n++] = (char)((p[1] - '0') * 64 + (p[2] - '0') * 8 + (p[3] - '0'));
-			p += 3;
-		} else {
-			buf[n++] = *p;
-		}
-	}
-	buf[n] = '\0';
-	return n > 0;
-}
-
-/* "36 35 98:0 /root /mount/point options [tags...] - type source options" */
-static bool parse_line(const char *line, const char *end, char *path, char *type)
-{
-	enum { POINT_FIELD = 4 };
-	const char *dash = memmem(line, (size_t)(end - line), " - ", 3);
-	const char *p = line;
-
-	for (int i = 0; p && i < POINT_FIELD; i++) {
-		p = memchr(p, ' ', (size_t)(end - p));
-		p = p ? p + 1 : NULL;
-	}
-	return p && dash && p < dash && copy_field(p, path, PATH_MAX) &&
-	       copy_field(dash + 3, type, TYPE_SIZE);
 }
 
 struct list {
@@ -117,16 +80,10 @@ static void sort_out(const char *path, const char *type, struct list *shown, str
 char **host_mounts_find(const char *mountinfo)
 {
 	struct list shown = { 0 }, hidden = { 0 };
-	const char *line = mountinfo;
+	struct mountinfo mount;
 
-	while (*line) {
-		const char *end = line + strcspn(line, "\n");
-		char path[PATH_MAX], type[TYPE_SIZE];
-
-		if (parse_line(line, end, path, type))
-			sort_out(path, type, &shown, &hidden);
-		line = *end ? end + 1 : end;
-	}
+	for (const char *at = mountinfo; mountinfo_next(&at, &mount);)
+		sort_out(mount.point, mount.type, &shown, &hidden);
 	host_mounts_free(list_end(&hidden));
 	return list_end(&shown);
 }
