@@ -15,6 +15,8 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_datasets_log,
 	&cmd_datasets_diff,
 	&cmd_datasets_cat,
+	&cmd_datasets_mount,
+	&cmd_datasets_unmount,
 	&cmd_versions_create,
 	&cmd_versions_list,
 	&cmd_versions_details,

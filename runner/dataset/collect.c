@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "base/xalloc.h"
 #include "dataset/internal.h"
+#include "dataset/mount.h"
 #include "store/gc.h"
 
 struct collection {
@@ -169,6 +170,8 @@ static int tidy_dataset(void *arg, const char *ds)
 	rc = lock < 0 ? lock
 	              : store_sweep_dataset(c->d->store, ds, c->how->dry_run,
 	                                    &c->result->store.leftovers, c->err);
+	if (rc == 0)
+		rc = mounts_tidy(c->d, ds, c->how->dry_run, &c->result->store.leftovers, c->err);
 	return rc < 0 ? rc : remove_if_empty(c, ds);
 }
 
@@ -190,12 +193,20 @@ static int compare_hold(void *arg, const struct catalog_hold *hold)
 	return digest_equal(&v.manifest, h->manifest);
 }
 
+static int compare_mounted(void *arg, const struct dataset_mount *m)
+{
+	const struct held *h = arg;
+
+	return digest_equal(&m->manifest, h->manifest);
+}
+
 /* A run names what it reads in the catalog before it asks for the tree. */
 static int is_held(void *arg, const struct digest *manifest, struct error *err)
 {
 	struct held h = { .c = arg, .manifest = manifest };
+	int rc = catalog_each_hold(h.c->d->catalog, NULL, NULL, compare_hold, &h, err);
 
-	return catalog_each_hold(h.c->d->catalog, NULL, NULL, compare_hold, &h, err);
+	return rc != 0 ? rc : datasets_each_mount(h.c->d, NULL, NULL, compare_mounted, &h, err);
 }
 
 static int trim_trees(struct collection *c)

@@ -7,12 +7,14 @@
  * A run holds what it reads and makes by its links in the catalog until it has its end, also if its
  * runner died: its containers may live on, or it may be resumed.  It links a version first and then
  * asks, under the dataset's lock, whether that is still there (datasets_confirm); a deletion looks
- * for links under that lock.  So one of the two always sees the other.
+ * for links under that lock.  So one of the two always sees the other.  A version that is mounted
+ * is held by that, see mount.c.
  */
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "dataset/internal.h"
+#include "dataset/mount.h"
 
 static int refuse_held(void *arg, const struct catalog_hold *hold)
 {
@@ -24,6 +26,34 @@ static int refuse_held(void *arg, const struct catalog_hold *hold)
 		"the run's end, or 'sluice runs cancel %s/%lld'",
 		hold->dataset, hold->version, hold->job, hold->workflow, (long long)hold->number,
 		hold->is_output ? "makes" : "reads", hold->workflow, (long long)hold->number);
+}
+
+static int refuse_mounted(void *arg, const struct dataset_mount *m)
+{
+	struct error *err = arg;
+
+	if (m->pid < 0)
+		return error_set(err, SLUICE_INVALID,
+		                 "version '%s:%s' was mounted at '%s' outside of this container, "
+		                 "and may be still; do this where it was mounted",
+		                 m->dataset, m->version, m->directory);
+	if (m->pid > 0)
+		return error_set(err, SLUICE_INVALID,
+		                 "version '%s:%s' is mounted at '%s' for process %d, and with the "
+		                 "end of that no more",
+		                 m->dataset, m->version, m->directory, (int)m->pid);
+	return error_set(err, SLUICE_INVALID,
+	                 "version '%s:%s' is mounted at '%s'; 'sluice datasets unmount' takes it "
+	                 "away there",
+	                 m->dataset, m->version, m->directory);
+}
+
+/* What holds it, and no --force makes let go; `ver` NULL: any version of the dataset. */
+static int check_holds(struct datasets *d, const char *ds, const char *ver, struct error *err)
+{
+	int rc = catalog_each_hold(d->catalog, ds, ver, refuse_held, err, err);
+
+	return rc < 0 ? rc : datasets_each_mount(d, ds, ver, refuse_mounted, err, err);
 }
 
 static int add_name(void *arg, const char *tag)
@@ -50,8 +80,7 @@ static int check_tags(struct datasets *d, const char *ds, const char *ver, struc
 
 /* --- a version -------------------------------------------------------------------------------- */
 
-static int check_version(struct datasets *d, const struct dataset_version *v, unsigned flags,
-                         struct error *err)
+int version_check_there(struct datasets *d, const struct dataset_version *v, struct error *err)
 {
 	struct dataset_version is;
 	int rc = record_get_version(d->store, v->dataset, v->id, &is, err);
@@ -59,8 +88,16 @@ static int check_version(struct datasets *d, const struct dataset_version *v, un
 	if (rc == SLUICE_NOT_FOUND)
 		return error_set(err, rc, "there is no version '%s:%s' any more", v->dataset,
 		                 v->id);
+	return rc;
+}
+
+static int check_version(struct datasets *d, const struct dataset_version *v, unsigned flags,
+                         struct error *err)
+{
+	int rc = version_check_there(d, v, err);
+
 	if (rc == 0)
-		rc = catalog_each_hold(d->catalog, v->dataset, v->id, refuse_held, err, err);
+		rc = check_holds(d, v->dataset, v->id, err);
 	if (rc == 0 && !(flags & DATASET_DELETE_TAGS))
 		rc = check_tags(d, v->dataset, v->id, err);
 	return rc;
@@ -150,7 +187,7 @@ static int check_dataset(struct datasets *d, const char *ds, unsigned flags, str
 	int rc = record_get_dataset(d->store, ds, &is, err);
 
 	if (rc == 0)
-		rc = catalog_each_hold(d->catalog, ds, NULL, refuse_held, err, err);
+		rc = check_holds(d, ds, NULL, err);
 	if (rc < 0 || (flags & DATASET_DELETE_TAGS))
 		return rc;
 	return store_list_records(d->store, record_tag_path(ds, "", path), check_tag_names_nothing,

@@ -148,6 +148,18 @@ int open_lock(const struct datasets *d, const struct dataset_version *v, enum lo
 /* The fence. */
 bool open_is_made_by(const struct open_record *open, const struct dataset_maker *maker);
 
+/* --- delete.c --------------------------------------------------------------------------------- */
+
+/* Is the committed version still there?  The dataset's lock is held.  SLUICE_NOT_FOUND: no. */
+int version_check_there(struct datasets *d, const struct dataset_version *v,
+                        struct error *err) MUST_USE;
+
+/* --- mount.c ---------------------------------------------------------------------------------- */
+
+/* Removes what a dataset's mounts left that are no more; its lock is held.  Adds to *count. */
+int mounts_tidy(struct datasets *d, const char *ds, bool dry_run, uint64_t *count,
+                struct error *err) MUST_USE;
+
 /* --- commit_record.c -------------------------------------------------------------------------- */
 
 /* The fence, in words: SLUICE_INVALID says whose the version is. */

@@ -5,6 +5,7 @@
 
 #include "base/xalloc.h"
 #include "dataset/internal.h"
+#include "dataset/mount.h"
 
 struct prune {
 	struct datasets *d;
@@ -41,6 +42,14 @@ static int add_hold(void *arg, const struct catalog_hold *hold)
 	return 1; /* one is enough */
 }
 
+static int add_mount(void *arg, const struct dataset_mount *m)
+{
+	struct prune *p = arg;
+
+	strbuf_addf(&p->why, "%smounted at '%s'", p->why.len > 0 ? ", " : "", m->directory);
+	return 1;
+}
+
 /* Leaves in p->why what keeps the i-th version; "" if nothing does. */
 static int find_why(struct prune *p, size_t i)
 {
@@ -59,6 +68,8 @@ static int find_why(struct prune *p, size_t i)
 		rc = tags_each_of(p->d, v->dataset, v->id, add_tag, p, p->err);
 	if (rc == 0)
 		rc = catalog_each_hold(p->d->catalog, v->dataset, v->id, add_hold, p, p->err);
+	if (rc >= 0)
+		rc = datasets_each_mount(p->d, v->dataset, v->id, add_mount, p, p->err);
 	return rc < 0 ? rc : 0;
 }
 
