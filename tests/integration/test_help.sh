@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The manual and what the shells complete: made from the same tables as --help.
 
 # The build directory of the program, if it was built here.
@@ -95,7 +96,7 @@ test_candidates() {
 	same "$(candidates images delete b)" 'bash:5'
 	same "$(candidates run flow.yaml --input '')" 'corpus= words='
 	same "$(candidates run flow.yaml --input corpus=t)" 'corpus=texts'
-	same "$(candidates run flow.yaml --input=corpus=texts:g)" '--input=corpus=texts:golden'
+	same "$(candidates run flow.yaml --input=corpus=texts:gold)" '--input=corpus=texts:golden'
 	same "$(candidates run flow.yaml -i corpus=./)" ':directories 7'
 	same "$(candidates run flow.yaml -i words=)" ''
 }
