@@ -276,16 +276,16 @@ int datasets_each_mount(struct datasets *d, const char *ds, const char *ver, dat
 struct tidying {
 	const char *ds;
 	bool dry_run;
-	uint64_t *count;
+	uint64_t count;
 };
 
 static int remove_if_dead(void *arg, int dir, struct claim *c)
 {
-	const struct tidying *t = arg;
+	struct tidying *t = arg;
 
 	if (strcmp(t->ds, c->m.dataset) != 0 || is_alive(c))
 		return 0;
-	++*t->count;
+	t->count++;
 	if (!t->dry_run)
 		(void)unlinkat(dir, c->name, 0);
 	return 0;
@@ -294,9 +294,11 @@ static int remove_if_dead(void *arg, int dir, struct claim *c)
 int mounts_tidy(struct datasets *d, const char *ds, bool dry_run, uint64_t *count,
                 struct error *err)
 {
-	struct tidying t = { .ds = ds, .dry_run = dry_run, .count = count };
+	struct tidying t = { .ds = ds, .dry_run = dry_run };
+	int rc = each_claim(d, remove_if_dead, &t, err);
 
-	return each_claim(d, remove_if_dead, &t, err);
+	*count += t.count;
+	return rc;
 }
 
 /* --- mounting --------------------------------------------------------------------------------- */
