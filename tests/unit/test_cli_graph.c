@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/workflow/graph_format.h"
+#include "cli/workflow/graph_spec.h"
 
 #define SCRIPT "uses: script@v1, with: {image: i, script: x}"
 
@@ -25,52 +25,37 @@ static const char diamond[] =
 	"           {l: left.outputs.o, r: {type: dataset, with: {ref: 'team/raw:v1'}}}}\n"
 	"  alone: {" SCRIPT "}\n";
 
-typedef void add_fn(struct strbuf *sb, const struct spec *spec, const struct graph_style *style);
-
-static char *drawn(const char *yaml, add_fn *add, const struct graph_style *style)
+static struct spec_doc *parsed(const char *yaml)
 {
-	struct strbuf sb = STRBUF_INIT(1 << 20);
 	struct spec_doc *doc = spec_parse(yaml, strlen(yaml));
 
 	assert_non_null(doc);
 	for (size_t i = 0; i < doc->n_diags; i++)
 		if (doc->diags[i].severity == SPEC_ERROR)
 			fail_msg("%s", doc->diags[i].message);
-	add(&sb, doc->spec, style);
+	return doc;
+}
+
+static char *drawn(const char *yaml, graph_draw_fn *draw, const struct graph_style *style)
+{
+	struct strbuf sb = STRBUF_INIT(1 << 20);
+	struct spec_doc *doc = parsed(yaml);
+	struct graph graph = graph_of_spec(doc->spec);
+
+	draw(&sb, &graph, style);
 	assert_false(sb.failed);
+	graph_release(&graph);
 	spec_doc_free(doc);
 	return strbuf_detach(&sb);
 }
 
-static void check(const char *yaml, add_fn *add, const struct graph_style *style, const char *want)
+static void check(const char *yaml, graph_draw_fn *draw, const struct graph_style *style,
+                  const char *want)
 {
-	char *got = drawn(yaml, add, style);
+	char *got = drawn(yaml, draw, style);
 
 	assert_string_equal(got, want);
 	free(got);
-}
-
-static void add_dot(struct strbuf *sb, const struct spec *spec, const struct graph_style *style)
-{
-	(void)style;
-	graph_add_dot(sb, spec);
-}
-
-static void add_mermaid(struct strbuf *sb, const struct spec *spec, const struct graph_style *style)
-{
-	(void)style;
-	graph_add_mermaid(sb, spec);
-}
-
-static void add_json(struct strbuf *sb, const struct spec *spec, const struct graph_style *style)
-{
-	cJSON *doc = graph_json(spec);
-	char *text = json_print(doc);
-
-	(void)style;
-	strbuf_addstr(sb, text);
-	free(text);
-	cJSON_Delete(doc);
 }
 
 static void test_tree(void **state)
@@ -159,7 +144,7 @@ static void test_levels_end(void **state)
 static void test_dot(void **state)
 {
 	(void)state;
-	check(diamond, add_dot, NULL,
+	check(diamond, graph_add_dot, NULL,
 	      "digraph workflow {\n"
 	      "\tnode [shape=box];\n"
 	      "\tj0 [label=\"top\\nscript@v1\"];\n"
@@ -190,12 +175,12 @@ static void test_dot(void **state)
 static void test_odd_names(void **state)
 {
 	(void)state;
-	check(ODD, add_dot, NULL,
+	check(ODD, graph_add_dot, NULL,
 	      "digraph workflow {\n"
 	      "\tnode [shape=box];\n"
 	      "\tj0 [label=\"a \\\"b\\\" <c>\\\\#`&ü\\nscript@v1\"];\n"
 	      "}\n");
-	check(ODD, add_mermaid, NULL,
+	check(ODD, graph_add_mermaid, NULL,
 	      "flowchart TD\n"
 	      "\tj0[\"a #quot;b#quot; #lt;c#gt;#92;#35;#96;#amp;ü<br/>script@v1\"]\n");
 }
@@ -206,7 +191,7 @@ static void test_mermaid(void **state)
 	check("jobs:\n"
 	      "  a: {" SCRIPT ", outputs: {o: {type: dataset, with: {ref: d}}}}\n"
 	      "  b: {" SCRIPT ", inputs: {i: a.outputs.o}}\n",
-	      add_mermaid, NULL,
+	      graph_add_mermaid, NULL,
 	      "flowchart TD\n"
 	      "\tj0[\"a<br/>script@v1\"]\n"
 	      "\tj1[\"b<br/>script@v1\"]\n"
@@ -218,19 +203,62 @@ static void test_mermaid(void **state)
 
 static void test_json(void **state)
 {
+	struct spec_doc *doc = parsed(
+		"inputs: {w: {type: dataset, with: {ref: raw}}}\n"
+		"jobs:\n"
+		"  a: {" SCRIPT ", inputs: {i: workflow.inputs.w}, outputs: {v: {type: volume}}}\n"
+		"  b: {" SCRIPT ", inputs: {j: a.outputs.v}}\n");
+	cJSON *json = graph_json(doc->spec);
+	char *text = json_print(json);
+
 	(void)state;
-	check("inputs: {w: {type: dataset, with: {ref: raw}}}\n"
-	      "jobs:\n"
-	      "  a: {" SCRIPT ", inputs: {i: workflow.inputs.w}, outputs: {v: {type: volume}}}\n"
-	      "  b: {" SCRIPT ", inputs: {j: a.outputs.v}}\n",
-	      add_json, NULL,
-	      "{\"inputs\":[{\"name\":\"w\",\"type\":\"dataset\",\"from\":null,\"ref\":\"raw\"}],"
-	      "\"jobs\":[{\"name\":\"a\",\"uses\":\"script@v1\",\"needs\":[],\"inputs\":"
-	      "[{\"name\":\"i\",\"type\":\"dataset\",\"from\":\"workflow.inputs.w\","
-	      "\"ref\":\"raw\"}],\"outputs\":[{\"name\":\"v\",\"type\":\"volume\",\"ref\":null}]},"
-	      "{\"name\":\"b\",\"uses\":\"script@v1\",\"needs\":[\"a\"],\"inputs\":"
-	      "[{\"name\":\"j\",\"type\":\"volume\",\"from\":\"a.outputs.v\",\"ref\":null}],"
-	      "\"outputs\":[]}]}");
+	assert_string_equal(
+		text,
+		"{\"inputs\":[{\"name\":\"w\",\"type\":\"dataset\",\"from\":null,\"ref\":\"raw\"}],"
+		"\"jobs\":[{\"name\":\"a\",\"uses\":\"script@v1\",\"needs\":[],\"inputs\":"
+		"[{\"name\":\"i\",\"type\":\"dataset\",\"from\":\"workflow.inputs.w\","
+		"\"ref\":\"raw\"}],\"outputs\":[{\"name\":\"v\",\"type\":\"volume\",\"ref\":null}]},"
+		"{\"name\":\"b\",\"uses\":\"script@v1\",\"needs\":[\"a\"],\"inputs\":"
+		"[{\"name\":\"j\",\"type\":\"volume\",\"from\":\"a.outputs.v\",\"ref\":null}],"
+		"\"outputs\":[]}]}");
+	free(text);
+	cJSON_Delete(json);
+	spec_doc_free(doc);
+}
+
+/* Not of a workflow: no second line, and the dataset that it is about, though nobody reads it. */
+static void test_focus(void **state)
+{
+	struct graph g = { .title = "lineage", .focus = strdup("a\"b") };
+	struct strbuf sb = STRBUF_INIT(1 << 20);
+	size_t job;
+
+	(void)state;
+	graph_add_dot(&sb, &g, NULL);
+	job = graph_add_job(&g, "etl/3/clean", NULL);
+	graph_add_name(&g.job[job].reads, "raw");
+	graph_add_name(&g.job[job].makes, "a\"b");
+	graph_add_dot(&sb, &g, NULL);
+	assert_string_equal(strbuf_str(&sb),
+	                    "digraph lineage {\n\tnode [shape=box];\n"
+	                    "\td0 [shape=cylinder, style=bold, label=\"a\\\"b\"];\n}\n"
+	                    "digraph lineage {\n\tnode [shape=box];\n"
+	                    "\td0 [shape=cylinder, style=bold, label=\"a\\\"b\"];\n"
+	                    "\tj0 [label=\"etl/3/clean\"];\n"
+	                    "\td1 [shape=cylinder, label=\"raw\"];\n"
+	                    "\td1 -> j0 [style=dashed];\n"
+	                    "\tj0 -> d0 [style=dashed];\n}\n");
+	strbuf_release(&sb);
+	graph_release(&g);
+}
+
+static void test_formats(void **state)
+{
+	(void)state;
+	assert_ptr_equal(graph_find_format("tree"), graph_add_tree);
+	assert_ptr_equal(graph_find_format("mermaid"), graph_add_mermaid);
+	assert_null(graph_find_format("json"));
+	assert_null(graph_find_format(""));
 }
 
 int main(void)
@@ -240,6 +268,7 @@ int main(void)
 		cmocka_unit_test(test_each_job_once), cmocka_unit_test(test_levels_end),
 		cmocka_unit_test(test_dot),           cmocka_unit_test(test_odd_names),
 		cmocka_unit_test(test_mermaid),       cmocka_unit_test(test_json),
+		cmocka_unit_test(test_focus),         cmocka_unit_test(test_formats),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,59 +7,15 @@
 #include "cli/commands.h"
 #include "cli/text.h"
 #include "cli/workflow/diags.h"
-#include "cli/workflow/graph_format.h"
+#include "cli/workflow/graph_spec.h"
 
 enum { TEXT_MAX = 64 << 20 }; /* spec's own limit */
 
-static void put_tree(const struct cli *cli, const struct spec *spec)
+static void put_graph(const struct cli *cli, const struct spec *spec, graph_draw_fn *draw)
 {
-	AUTO_STRBUF struct strbuf sb = STRBUF_INIT(STRBUF_BIG);
-	struct graph_style style = { .utf8 = text_is_utf8(), .columns = cli->columns };
+	AUTO_GRAPH struct graph graph = graph_of_spec(spec);
 
-	graph_add_tree(&sb, spec, &style);
-	(void)fputs(strbuf_str(&sb), stdout);
-}
-
-static void put_dot(const struct cli *cli, const struct spec *spec)
-{
-	AUTO_STRBUF struct strbuf sb = STRBUF_INIT(STRBUF_BIG);
-
-	(void)cli;
-	graph_add_dot(&sb, spec);
-	(void)fputs(strbuf_str(&sb), stdout);
-}
-
-static void put_mermaid(const struct cli *cli, const struct spec *spec)
-{
-	AUTO_STRBUF struct strbuf sb = STRBUF_INIT(STRBUF_BIG);
-
-	(void)cli;
-	graph_add_mermaid(&sb, spec);
-	(void)fputs(strbuf_str(&sb), stdout);
-}
-
-static void put_json(const struct cli *cli, const struct spec *spec)
-{
-	(void)cli;
-	cli_print_json(graph_json(spec));
-}
-
-static const struct format {
-	const char *name;
-	void (*put)(const struct cli *cli, const struct spec *spec);
-} formats[] = {
-	{ "tree", put_tree },
-	{ "dot", put_dot },
-	{ "mermaid", put_mermaid },
-	{ "json", put_json },
-};
-
-static const struct format *find_format(const char *name)
-{
-	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-		if (strcmp(formats[i].name, name) == 0)
-			return &formats[i];
-	return NULL;
+	graph_print(cli, &graph, draw);
 }
 
 static int run_graph(struct cli *cli, const struct cli_args *args)
@@ -67,12 +23,13 @@ static int run_graph(struct cli *cli, const struct cli_args *args)
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(TEXT_MAX);
 	const char *file = args_rest(args, 0);
 	const char *name = args_get(args, "format");
-	const struct format *format = find_format(name ? name : cli->json ? "json" : "tree");
+	bool json = name ? strcmp(name, "json") == 0 : cli->json;
+	graph_draw_fn *draw = graph_find_format(name ? name : "tree");
 	struct spec_doc *doc;
 	struct error err;
 	int status = CLI_USAGE;
 
-	if (!format)
+	if (!json && !draw)
 		return cli_usage(args, "--format takes tree, dot, mermaid or json, not '%s'", name);
 	if (cli_read_input(file, &text, &err) < 0)
 		return cli_fail(&err);
@@ -83,7 +40,10 @@ static int run_graph(struct cli *cli, const struct cli_args *args)
 	}
 	diags_print(cli, &DIAGS_OF(file, &text, doc, true), false);
 	if (doc->spec) {
-		format->put(cli, doc->spec);
+		if (json)
+			cli_print_json(graph_json(doc->spec));
+		else
+			put_graph(cli, doc->spec, draw);
 		status = CLI_OK;
 	}
 	spec_doc_free(doc);

@@ -1,5 +1,6 @@
 #include "cli/workflow/graph_format.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,34 +9,48 @@
 #include "base/xalloc.h"
 #include "cli/text.h"
 
-/* The dataset that an input reads, or NULL where the file does not tell. */
-static const char *ref_of(const struct spec_input *input)
+/* --- what is drawn -------------------------------------------------------------------------- */
+
+size_t graph_add_job(struct graph *g, const char *id, const char *uses)
 {
-	if (input->type != SPEC_DATASET)
-		return NULL;
-	if (input->source == SPEC_FROM_JOB)
-		return input->output->ref.text;
-	if (input->source == SPEC_FROM_WORKFLOW)
-		input = input->input;
-	return input->given ? input->ref.text : NULL;
+	g->job = xgrow(g->job, g->n, &g->cap, sizeof *g->job);
+	g->job[g->n] = (struct graph_job){ .id = xstrdup(id), .uses = uses ? xstrdup(uses) : NULL };
+	return g->n++;
 }
 
-/* What is shown for it. */
-static void add_input_dataset(struct strbuf *sb, const struct spec_input *input)
+void graph_add_need(struct graph *g, size_t job, size_t need)
 {
-	const char *ref = ref_of(input);
+	struct graph_places *p = &g->job[job].needs;
 
-	if (ref)
-		strbuf_addstr(sb, ref);
-	else if (input->source == SPEC_FROM_WORKFLOW)
-		strbuf_addf(sb, "workflow.inputs.%s", input->input->name);
-	else
-		strbuf_addstr(sb, input->name);
+	p->place = xgrow(p->place, p->n, &p->cap, sizeof *p->place);
+	p->place[p->n++] = need;
 }
 
-static void add_uses(struct strbuf *sb, const struct spec_job *job)
+void graph_add_name(struct graph_names *names, const char *name)
 {
-	strbuf_addf(sb, "%s@v%u", job->action, job->version);
+	names->name = xgrow(names->name, names->n, &names->cap, sizeof *names->name);
+	names->name[names->n++] = xstrdup(name);
+}
+
+static void release_names(struct graph_names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		free(names->name[i]);
+	free(names->name);
+}
+
+void graph_release(struct graph *g)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		free(g->job[i].id);
+		free(g->job[i].uses);
+		free(g->job[i].needs.place);
+		release_names(&g->job[i].reads);
+		release_names(&g->job[i].makes);
+	}
+	free(g->job);
+	free(g->focus);
+	*g = (struct graph){ .job = NULL };
 }
 
 /* --- tree ----------------------------------------------------------------------------------- */
@@ -69,7 +84,7 @@ static const struct lines unicode = {
 };
 
 struct frame {
-	const struct spec_job *job;
+	size_t job;
 	enum hang hang;
 	size_t prefix, level;
 };
@@ -77,39 +92,40 @@ struct frame {
 /* Which jobs need a job: the list of job i is list[start[i]] up to list[start[i + 1]]. */
 struct followers {
 	size_t *start;
-	const struct spec_job **list;
+	size_t *list;
 };
 
 struct tree {
+	const struct graph *graph;
 	const struct lines *lines;
 	struct strbuf *out;
 	struct strbuf prefix; /* of the job in hand and those above it */
 	size_t columns, levels;
 	struct followers followers;
 	size_t *left; /* of each job: the needs that are not drawn yet */
-	const struct spec_job **roots;
+	size_t *roots;
 	size_t n_roots;
 	struct frame *stack;
 	size_t n_stack;
 };
 
-static void followers_init(struct followers *f, const struct spec *spec)
+static void followers_init(struct followers *f, const struct graph *g)
 {
 	size_t total = 0;
 
-	f->start = xcalloc(spec->n_jobs + 2, sizeof *f->start);
-	for (size_t i = 0; i < spec->n_jobs; i++) {
-		total += spec->jobs[i]->n_needs;
-		for (size_t k = 0; k < spec->jobs[i]->n_needs; k++)
-			f->start[spec->jobs[i]->needs[k]->index + 2]++;
+	f->start = xcalloc(g->n + 2, sizeof *f->start);
+	for (size_t i = 0; i < g->n; i++) {
+		total += g->job[i].needs.n;
+		for (size_t k = 0; k < g->job[i].needs.n; k++)
+			f->start[g->job[i].needs.place[k] + 2]++;
 	}
-	for (size_t i = 2; i < spec->n_jobs + 2; i++)
+	for (size_t i = 2; i < g->n + 2; i++)
 		f->start[i] += f->start[i - 1];
 	/* Filling moves each start to its end, which is the start of the next. */
 	f->list = xcalloc(total + 1, sizeof *f->list);
-	for (size_t i = 0; i < spec->n_jobs; i++)
-		for (size_t k = 0; k < spec->jobs[i]->n_needs; k++)
-			f->list[f->start[spec->jobs[i]->needs[k]->index + 1]++] = spec->jobs[i];
+	for (size_t i = 0; i < g->n; i++)
+		for (size_t k = 0; k < g->job[i].needs.n; k++)
+			f->list[f->start[g->job[i].needs.place[k] + 1]++] = i;
 }
 
 /* A line that is broken between words. */
@@ -150,40 +166,28 @@ static void line_add_item(struct line *l, const char *what, size_t i, const char
 	line_add(l, 1, item, strlen(item));
 }
 
-static void line_add_datasets(struct line *l, const struct spec_job *job)
+static void line_add_list(struct line *l, const char *what, const struct graph_names *names)
 {
-	size_t n = 0;
-
-	for (size_t i = 0; i < job->n_inputs; i++) {
-		AUTO_STRBUF struct strbuf sb = STRBUF_INIT(STRBUF_BIG);
-
-		if (job->inputs[i].type != SPEC_DATASET)
-			continue;
-		add_input_dataset(&sb, &job->inputs[i]);
-		line_add_item(l, "reads", n++, strbuf_str(&sb));
-	}
-	n = 0;
-	for (size_t i = 0; i < job->n_outputs; i++)
-		if (job->outputs[i].type == SPEC_DATASET)
-			line_add_item(l, "makes", n++, job->outputs[i].ref.text);
+	for (size_t i = 0; i < names->n; i++)
+		line_add_item(l, what, i, names->name[i]);
 }
 
 /* Pushes the followers that hang on this job, the first on top; the others stay in the list of
  * followers, at its front, and *ret_n_later says how many. */
 static void push_followers(struct tree *t, const struct frame *f, size_t *ret_n_later)
 {
-	size_t from = t->followers.start[f->job->index];
-	size_t to = t->followers.start[f->job->index + 1];
+	size_t from = t->followers.start[f->job];
+	size_t to = t->followers.start[f->job + 1];
 	size_t n_ready = 0;
 	size_t later = from;
 	size_t level;
 
 	for (size_t i = from; i < to; i++)
-		n_ready += --t->left[t->followers.list[i]->index] == 0;
+		n_ready += --t->left[t->followers.list[i]] == 0;
 	level = f->level + (n_ready > 1);
 	for (size_t i = from; i < to; i++) {
-		const struct spec_job *next = t->followers.list[i];
-		bool ready = t->left[next->index] == 0;
+		size_t next = t->followers.list[i];
+		bool ready = t->left[next] == 0;
 
 		if (ready && level < t->levels) {
 			t->stack[t->n_stack++] =
@@ -214,7 +218,8 @@ static void draw_job(struct tree *t, const struct frame *f)
 {
 	AUTO_STRBUF struct strbuf indent = STRBUF_INIT(STRBUF_BIG);
 	const char *before = t->lines->before[f->hang];
-	const struct spec_job *const *later = &t->followers.list[t->followers.start[f->job->index]];
+	const struct graph_job *job = &t->graph->job[f->job];
+	const size_t *later = &t->followers.list[t->followers.start[f->job]];
 	struct line l = { .out = t->out, .columns = t->columns };
 	size_t base = t->n_stack;
 	size_t n_later;
@@ -229,10 +234,11 @@ static void draw_job(struct tree *t, const struct frame *f)
 	l.indent = strbuf_str(&indent);
 	l.indent_columns = text_width(l.indent);
 	l.column = text_width(strbuf_str(&t->prefix)) + (f->hang == HANG_ALONE ? 2 : 0);
-	line_add(&l, 0, f->job->id, strlen(f->job->id));
-	line_add_datasets(&l, f->job);
+	line_add(&l, 0, job->id, strlen(job->id));
+	line_add_list(&l, "reads", &job->reads);
+	line_add_list(&l, "makes", &job->makes);
 	for (size_t i = 0; i < n_later; i++)
-		line_add_item(&l, "then", i, later[i]->id);
+		line_add_item(&l, "then", i, t->graph->job[later[i]].id);
 	if (n_later > 0)
 		line_add(&l, 1, "(below)", strlen("(below)"));
 	strbuf_addch(t->out, '\n');
@@ -247,24 +253,25 @@ static size_t levels_for(unsigned columns)
 	return levels < LEVELS_LEAST ? LEVELS_LEAST : levels;
 }
 
-void graph_add_tree(struct strbuf *sb, const struct spec *spec, const struct graph_style *style)
+void graph_add_tree(struct strbuf *sb, const struct graph *g, const struct graph_style *style)
 {
 	struct tree t = {
+		.graph = g,
 		.lines = style->utf8 ? &unicode : &ascii,
 		.out = sb,
 		.prefix = STRBUF_INIT(STRBUF_BIG),
 		.columns = style->columns,
 		.levels = levels_for(style->columns),
-		.left = xcalloc(spec->n_jobs + 1, sizeof *t.left),
-		.roots = xcalloc(spec->n_jobs + 1, sizeof *t.roots),
-		.stack = xcalloc(spec->n_jobs + 1, sizeof *t.stack),
+		.left = xcalloc(g->n + 1, sizeof *t.left),
+		.roots = xcalloc(g->n + 1, sizeof *t.roots),
+		.stack = xcalloc(g->n + 1, sizeof *t.stack),
 	};
 
-	followers_init(&t.followers, spec);
-	for (size_t i = 0; i < spec->n_jobs; i++) {
-		t.left[i] = spec->jobs[i]->n_needs;
+	followers_init(&t.followers, g);
+	for (size_t i = 0; i < g->n; i++) {
+		t.left[i] = g->job[i].needs.n;
 		if (t.left[i] == 0)
-			t.roots[t.n_roots++] = spec->jobs[i];
+			t.roots[t.n_roots++] = i;
 	}
 	for (size_t i = 0; i < t.n_roots; i++) {
 		t.stack[t.n_stack++] = (struct frame){ t.roots[i], HANG_ROOT, 0, 0 };
@@ -276,9 +283,9 @@ void graph_add_tree(struct strbuf *sb, const struct spec *spec, const struct gra
 	}
 	strbuf_release(&t.prefix);
 	free(t.followers.start);
-	free((void *)(uintptr_t)t.followers.list);
+	free(t.followers.list);
 	free(t.left);
-	free((void *)(uintptr_t)t.roots);
+	free(t.roots);
 	free(t.stack);
 }
 
@@ -291,10 +298,11 @@ struct escape {
 
 /* How nodes and edges are written: jobs are j0, j1, ..., datasets d0, d1, ... */
 struct notation {
-	const char *head, *foot;
-	const char *job[2], *dataset[2]; /* around a label */
-	const char *new_line;            /* in a label */
-	const char *need, *need_end;     /* arrows */
+	const char *head[2]; /* around the title, or the first alone */
+	const char *foot;
+	const char *job[2], *dataset[2], *focus[2]; /* around a label */
+	const char *new_line;                       /* in a label */
+	const char *need, *need_end;                /* arrows */
 	const char *data, *data_end;
 	const struct escape *escapes; /* ended by one of NUL */
 };
@@ -306,10 +314,11 @@ static const struct escape dot_escapes[] = {
 };
 
 static const struct notation dot = {
-	.head = "digraph workflow {\n\tnode [shape=box];\n",
+	.head = { "digraph ", " {\n\tnode [shape=box];\n" },
 	.foot = "}\n",
 	.job = { " [label=\"", "\"];" },
 	.dataset = { " [shape=cylinder, label=\"", "\"];" },
+	.focus = { " [shape=cylinder, style=bold, label=\"", "\"];" },
 	.new_line = "\\n",
 	.need = "->",
 	.need_end = ";",
@@ -325,10 +334,11 @@ static const struct escape mermaid_escapes[] = {
 };
 
 static const struct notation mermaid = {
-	.head = "flowchart TD\n",
+	.head = { "flowchart TD\n", NULL },
 	.foot = "",
 	.job = { "[\"", "\"]" },
 	.dataset = { "[(\"", "\")]" },
+	.focus = { "[(\"", "\")]" },
 	.new_line = "<br/>",
 	.need = "-->",
 	.need_end = "",
@@ -361,18 +371,17 @@ static void add_escaped(struct strbuf *sb, const char *text, const struct escape
 	}
 }
 
-static void draw_node(struct drawing *d, const struct spec_job *job)
+static void draw_node(struct drawing *d, const struct graph_job *job, size_t number)
 {
-	AUTO_STRBUF struct strbuf uses = STRBUF_INIT(STRBUF_BIG);
-
-	add_uses(&uses, job);
-	strbuf_addf(d->out, "\tj%zu%s", job->index, d->how->job[0]);
+	strbuf_addf(d->out, "\tj%zu%s", number, d->how->job[0]);
 	add_escaped(d->out, job->id, d->how->escapes);
-	strbuf_addf(d->out, "%s%s%s\n", d->how->new_line, strbuf_str(&uses), d->how->job[1]);
+	if (job->uses)
+		strbuf_addf(d->out, "%s%s", d->how->new_line, job->uses);
+	strbuf_addf(d->out, "%s\n", d->how->job[1]);
 }
 
 /* Its number; it is drawn when it is met first. */
-static size_t draw_dataset(struct drawing *d, const char *text)
+static size_t draw_dataset(struct drawing *d, const char *text, const char *const around[2])
 {
 	size_t *known = map_find(&d->datasets, text);
 
@@ -381,132 +390,84 @@ static size_t draw_dataset(struct drawing *d, const char *text)
 	known = xmalloc(sizeof *known);
 	*known = d->n_datasets++;
 	(void)map_set(&d->datasets, text, known);
-	strbuf_addf(d->out, "\td%zu%s", *known, d->how->dataset[0]);
+	strbuf_addf(d->out, "\td%zu%s", *known, around[0]);
 	add_escaped(d->out, text, d->how->escapes);
-	strbuf_addf(d->out, "%s\n", d->how->dataset[1]);
+	strbuf_addf(d->out, "%s\n", around[1]);
 	return *known;
 }
 
-static void draw_edges(struct drawing *d, const struct spec_job *job)
+static void draw_edges(struct drawing *d, const struct graph_job *job, size_t number)
 {
 	const struct notation *how = d->how;
 
-	for (size_t i = 0; i < job->n_needs; i++)
-		strbuf_addf(d->out, "\tj%zu %s j%zu%s\n", job->needs[i]->index, how->need,
-		            job->index, how->need_end);
-	for (size_t i = 0; i < job->n_inputs; i++) {
-		AUTO_STRBUF struct strbuf text = STRBUF_INIT(STRBUF_BIG);
-		size_t dataset;
+	for (size_t i = 0; i < job->needs.n; i++)
+		strbuf_addf(d->out, "\tj%zu %s j%zu%s\n", job->needs.place[i], how->need, number,
+		            how->need_end);
+	for (size_t i = 0; i < job->reads.n; i++) {
+		size_t dataset = draw_dataset(d, job->reads.name[i], how->dataset);
 
-		if (job->inputs[i].type != SPEC_DATASET)
-			continue;
-		add_input_dataset(&text, &job->inputs[i]);
-		dataset = draw_dataset(d, strbuf_str(&text));
-		strbuf_addf(d->out, "\td%zu %s j%zu%s\n", dataset, how->data, job->index,
+		strbuf_addf(d->out, "\td%zu %s j%zu%s\n", dataset, how->data, number,
 		            how->data_end);
 	}
-	for (size_t i = 0; i < job->n_outputs; i++) {
-		size_t dataset;
+	for (size_t i = 0; i < job->makes.n; i++) {
+		size_t dataset = draw_dataset(d, job->makes.name[i], how->dataset);
 
-		if (job->outputs[i].type != SPEC_DATASET)
-			continue;
-		dataset = draw_dataset(d, job->outputs[i].ref.text);
-		strbuf_addf(d->out, "\tj%zu %s d%zu%s\n", job->index, how->data, dataset,
+		strbuf_addf(d->out, "\tj%zu %s d%zu%s\n", number, how->data, dataset,
 		            how->data_end);
 	}
 }
 
-static void draw(struct strbuf *sb, const struct spec *spec, const struct notation *how)
+static void draw_all(struct strbuf *sb, const struct graph *g, const struct notation *how)
 {
 	struct drawing d = { .out = sb, .how = how };
 
-	strbuf_addstr(sb, how->head);
-	for (size_t i = 0; i < spec->n_jobs; i++)
-		draw_node(&d, spec->jobs[i]);
-	for (size_t i = 0; i < spec->n_jobs; i++)
-		draw_edges(&d, spec->jobs[i]);
+	strbuf_addstr(sb, how->head[0]);
+	if (how->head[1])
+		strbuf_addf(sb, "%s%s", g->title, how->head[1]);
+	if (g->focus)
+		(void)draw_dataset(&d, g->focus, how->focus);
+	for (size_t i = 0; i < g->n; i++)
+		draw_node(&d, &g->job[i], i);
+	for (size_t i = 0; i < g->n; i++)
+		draw_edges(&d, &g->job[i], i);
 	strbuf_addstr(sb, how->foot);
 	map_release(&d.datasets, free);
 }
 
-void graph_add_dot(struct strbuf *sb, const struct spec *spec)
+void graph_add_dot(struct strbuf *sb, const struct graph *g, const struct graph_style *style)
 {
-	draw(sb, spec, &dot);
+	(void)style;
+	draw_all(sb, g, &dot);
 }
 
-void graph_add_mermaid(struct strbuf *sb, const struct spec *spec)
+void graph_add_mermaid(struct strbuf *sb, const struct graph *g, const struct graph_style *style)
 {
-	draw(sb, spec, &mermaid);
+	(void)style;
+	draw_all(sb, g, &mermaid);
 }
 
-/* --- JSON ----------------------------------------------------------------------------------- */
-
-static cJSON *json_input(const struct spec_input *input)
+graph_draw_fn *graph_find_format(const char *name)
 {
-	cJSON *out = json_new_obj();
-	AUTO_FREE char *from = NULL;
+	static const struct {
+		const char *name;
+		graph_draw_fn *draw;
+	} formats[] = {
+		{ "tree", graph_add_tree },
+		{ "dot", graph_add_dot },
+		{ "mermaid", graph_add_mermaid },
+	};
 
-	if (input->source == SPEC_FROM_JOB)
-		from = xasprintf("%s.outputs.%s", input->job->id, input->output->name);
-	else if (input->source == SPEC_FROM_WORKFLOW)
-		from = xasprintf("workflow.inputs.%s", input->input->name);
-	json_add_str(out, "name", input->name);
-	json_add_str(out, "type", spec_type_name(input->type));
-	json_add_str(out, "from", from);
-	json_add_str(out, "ref", ref_of(input));
-	return out;
+	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+		if (strcmp(formats[i].name, name) == 0)
+			return formats[i].draw;
+	return NULL;
 }
 
-static cJSON *json_inputs(const struct spec_input *inputs, size_t n)
+void graph_print(const struct cli *cli, const struct graph *g, graph_draw_fn *draw)
 {
-	cJSON *out = json_new_arr();
+	AUTO_STRBUF struct strbuf sb = STRBUF_INIT(STRBUF_BIG);
+	const struct graph_style style = { .utf8 = text_is_utf8(), .columns = cli->columns };
 
-	for (size_t i = 0; i < n; i++)
-		json_push(out, json_input(&inputs[i]));
-	return out;
-}
-
-static cJSON *json_outputs(const struct spec_job *job)
-{
-	cJSON *out = json_new_arr();
-
-	for (size_t i = 0; i < job->n_outputs; i++) {
-		const struct spec_output *o = &job->outputs[i];
-		cJSON *output = json_new_obj();
-
-		json_add_str(output, "name", o->name);
-		json_add_str(output, "type", spec_type_name(o->type));
-		json_add_str(output, "ref", o->type == SPEC_DATASET ? o->ref.text : NULL);
-		json_push(out, output);
-	}
-	return out;
-}
-
-static cJSON *json_job(const struct spec_job *job)
-{
-	AUTO_STRBUF struct strbuf uses = STRBUF_INIT(STRBUF_BIG);
-	cJSON *out = json_new_obj();
-	cJSON *needs = json_new_arr();
-
-	add_uses(&uses, job);
-	for (size_t i = 0; i < job->n_needs; i++)
-		json_push_str(needs, job->needs[i]->id);
-	json_add_str(out, "name", job->id);
-	json_add_str(out, "uses", strbuf_str(&uses));
-	json_add(out, "needs", needs);
-	json_add(out, "inputs", json_inputs(job->inputs, job->n_inputs));
-	json_add(out, "outputs", json_outputs(job));
-	return out;
-}
-
-cJSON *graph_json(const struct spec *spec)
-{
-	cJSON *out = json_new_obj();
-	cJSON *jobs = json_new_arr();
-
-	for (size_t i = 0; i < spec->n_jobs; i++)
-		json_push(jobs, json_job(spec->jobs[i]));
-	json_add(out, "inputs", json_inputs(spec->inputs, spec->n_inputs));
-	json_add(out, "jobs", jobs);
-	return out;
+	draw(&sb, g, &style);
+	(void)fputs(strbuf_str(&sb), stdout);
 }
