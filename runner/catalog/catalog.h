@@ -86,6 +86,9 @@ int catalog_put_dataset(struct catalog *c, const struct catalog_dataset *d,
                         struct error *err) MUST_USE;
 int catalog_put_version(struct catalog *c, const struct catalog_version *v,
                         struct error *err) MUST_USE;
+/* The version was made from another, `ref` DS:VER, which need not be there any more. */
+int catalog_put_input(struct catalog *c, const struct catalog_version *v, const char *ref,
+                      struct error *err) MUST_USE;
 int catalog_put_tag(struct catalog *c, const struct catalog_tag *t, struct error *err) MUST_USE;
 int catalog_delete_dataset(struct catalog *c, const char *id, struct error *err) MUST_USE;
 int catalog_delete_version(struct catalog *c, const char *dataset, const char *id,
@@ -120,6 +123,9 @@ int catalog_each_dataset(struct catalog *c, const char *like, catalog_dataset_fn
 /* Open ones, then committed ones, newest first.  `id` NULL for all of the dataset. */
 int catalog_each_version(struct catalog *c, const char *dataset, const char *id,
                          catalog_version_fn *fn, void *arg, struct error *err) MUST_USE;
+/* Those that were made from the version `ref`, DS:VER, by id. */
+int catalog_each_made_from(struct catalog *c, const char *ref, catalog_version_fn *fn, void *arg,
+                           struct error *err) MUST_USE;
 /* By name.  `name` NULL for all. */
 int catalog_each_tag(struct catalog *c, const char *dataset, const char *name, catalog_tag_fn *fn,
                      void *arg, struct error *err) MUST_USE;

@@ -50,6 +50,18 @@ int catalog_put_version(struct catalog *c, const struct catalog_version *v, stru
 	return stmt_run(&st, err);
 }
 
+int catalog_put_input(struct catalog *c, const struct catalog_version *v, const char *ref,
+                      struct error *err)
+{
+	AUTO_STMT struct stmt st = stmt_begin(
+		c, "INSERT OR IGNORE INTO input (dataset, version, ref) VALUES (?1, ?2, ?3)");
+
+	stmt_text(&st, v->dataset);
+	stmt_text(&st, v->id);
+	stmt_text(&st, ref);
+	return stmt_run(&st, err);
+}
+
 int catalog_put_tag(struct catalog *c, const struct catalog_tag *t, struct error *err)
 {
 	AUTO_STMT struct stmt st = stmt_begin(
@@ -163,6 +175,21 @@ static void read_version(struct stmt *st, struct catalog_version *ret_version)
 	copy_id(ret_version->id, sizeof ret_version->id, stmt_col_text(st, 1));
 }
 
+static int each_version(struct stmt *st, catalog_version_fn *fn, void *arg, struct error *err)
+{
+	int rc;
+
+	while ((rc = stmt_step(st, err)) == STMT_ROW) {
+		struct catalog_version v;
+
+		read_version(st, &v);
+		rc = fn(arg, &v);
+		if (rc != 0)
+			return rc;
+	}
+	return rc;
+}
+
 int catalog_each_version(struct catalog *c, const char *dataset, const char *id,
                          catalog_version_fn *fn, void *arg, struct error *err)
 {
@@ -170,20 +197,22 @@ int catalog_each_version(struct catalog *c, const char *dataset, const char *id,
 		c, id ? "SELECT " VERSION_COLUMNS " FROM version WHERE dataset = ?1 AND id = ?2"
 		      : "SELECT " VERSION_COLUMNS " FROM version WHERE dataset = ?1"
 			" ORDER BY committed, seq DESC, created_ms DESC, id");
-	int rc;
 
 	stmt_text(&st, dataset);
 	if (id)
 		stmt_text(&st, id);
-	while ((rc = stmt_step(&st, err)) == STMT_ROW) {
-		struct catalog_version v;
+	return each_version(&st, fn, arg, err);
+}
 
-		read_version(&st, &v);
-		rc = fn(arg, &v);
-		if (rc != 0)
-			return rc;
-	}
-	return rc;
+int catalog_each_made_from(struct catalog *c, const char *ref, catalog_version_fn *fn, void *arg,
+                           struct error *err)
+{
+	AUTO_STMT struct stmt st = stmt_begin(
+		c, "SELECT " VERSION_COLUMNS " FROM version WHERE (dataset, id) IN"
+		   " (SELECT dataset, version FROM input WHERE ref = ?1) ORDER BY dataset, id");
+
+	stmt_text(&st, ref);
+	return each_version(&st, fn, arg, err);
 }
 
 int catalog_each_tag(struct catalog *c, const char *dataset, const char *name, catalog_tag_fn *fn,

@@ -65,6 +65,16 @@ static const char *const migrations[] = {
 	"CREATE TABLE workflow ("
 	"  name TEXT PRIMARY KEY, last_number INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"INSERT INTO workflow SELECT workflow, max(number) FROM run GROUP BY workflow;",
+
+	/* what the maker of a version read, as DS:VER, which may be deleted by now; part of the
+	 * index of datasets, which is made anew to have it */
+	"CREATE TABLE input ("
+	"  dataset TEXT NOT NULL, version TEXT NOT NULL, ref TEXT NOT NULL,"
+	"  PRIMARY KEY (dataset, version, ref),"
+	"  FOREIGN KEY (dataset, version) REFERENCES version ON DELETE CASCADE)"
+	"  STRICT, WITHOUT ROWID;"
+	"CREATE INDEX input_ref ON input (ref);"
+	"DELETE FROM meta WHERE key = 'fresh';",
 };
 
 enum { SCHEMA_VERSION = sizeof migrations / sizeof migrations[0] };

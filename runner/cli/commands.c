@@ -13,6 +13,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_datasets_delete,
 	&cmd_datasets_prune,
 	&cmd_datasets_log,
+	&cmd_datasets_lineage,
 	&cmd_datasets_diff,
 	&cmd_datasets_cat,
 	&cmd_datasets_mount,

@@ -50,6 +50,19 @@ static int index_dataset(struct datasets *d, const char *ds, bool *ret_exists, s
 	return catalog_put_dataset(d->catalog, &row, err);
 }
 
+struct inputs {
+	struct datasets *d;
+	const struct catalog_version *row;
+	struct error *err;
+};
+
+static int put_input(void *arg, const char *ref)
+{
+	const struct inputs *in = arg;
+
+	return catalog_put_input(in->d->catalog, in->row, ref, in->err);
+}
+
 static int put_version_row(struct datasets *d, const struct dataset_version *v, struct error *err)
 {
 	char hex[DIGEST_HEX_LEN + 1];
@@ -67,9 +80,15 @@ static int put_version_row(struct datasets *d, const struct dataset_version *v, 
 		.attempt = v->attempt,
 	};
 
+	struct inputs inputs = { .d = d, .row = &row, .err = err };
+	int rc;
+
 	text_copy(row.dataset, sizeof row.dataset, v->dataset);
 	text_copy(row.id, sizeof row.id, v->id);
-	return catalog_put_version(d->catalog, &row, err);
+	rc = catalog_put_version(d->catalog, &row, err);
+	if (rc < 0 || !v->committed || !row.run) /* a person reads nothing */
+		return rc;
+	return record_each_input(d->store, v->dataset, v->id, put_input, &inputs, err);
 }
 
 /* A committed version may still have the record of the open one beside it. */

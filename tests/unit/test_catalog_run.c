@@ -196,7 +196,8 @@ static void an_older_catalog_counts_on(void **state)
 	(void)snprintf(path, sizeof path, "%s/catalog.db", f->home);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(
-		sqlite3_exec(db, "DROP TABLE workflow; PRAGMA user_version = 1", NULL, NULL, NULL),
+		sqlite3_exec(db, "DROP TABLE input; DROP TABLE workflow; PRAGMA user_version = 1",
+	                     NULL, NULL, NULL),
 		SQLITE_OK);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 	assert_int_equal(catalog_open(f->home, &f->c, &stale, &f->err), 0);
