@@ -1,0 +1,119 @@
+/*
+ * A server that says what a script tells it to: each request gets the next answer, byte for byte,
+ * and then the end of its connection.  One thread; requests are kept for the test to look at.
+ */
+#ifndef TESTS_SUPPORT_HTTP_SCRIPT_H
+#define TESTS_SUPPORT_HTTP_SCRIPT_H
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { SCRIPT_MOST = 12, SCRIPT_REQUEST = 512 };
+
+enum script_end {
+	SCRIPT_CLOSE,
+	SCRIPT_HOLD, /* waits until the client gives up */
+	SCRIPT_RESET,
+};
+
+struct http_script {
+	const char *answers[SCRIPT_MOST]; /* NULL after the last */
+	bool repeat_last;
+	enum script_end end; /* of each answer */
+	int fd;
+	int port;
+	pthread_t thread;
+	unsigned n_requests;
+	char requests[SCRIPT_MOST][SCRIPT_REQUEST];
+};
+
+static inline void script_read_request(int fd, char *at)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while (len + 1 < SCRIPT_REQUEST && (n = read(fd, at + len, SCRIPT_REQUEST - 1 - len)) > 0) {
+		len += (size_t)n;
+		at[len] = '\0';
+		if (strstr(at, "\r\n\r\n"))
+			return;
+	}
+}
+
+static inline void script_answer(int fd, const char *text)
+{
+	for (size_t len = strlen(text), at = 0; at < len;) {
+		ssize_t n = send(fd, text + at, len - at, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			return;
+		at += (size_t)n;
+	}
+}
+
+static inline void script_end(const struct http_script *s, int fd)
+{
+	const struct linger none = { .l_onoff = 1 };
+	char byte;
+
+	if (s->end == SCRIPT_HOLD)
+		(void)!read(fd, &byte, 1);
+	if (s->end == SCRIPT_RESET)
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+	(void)close(fd);
+}
+
+static inline void *script_run(void *arg)
+{
+	struct http_script *s = arg;
+
+	for (;;) {
+		unsigned n = s->n_requests;
+		int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd < 0)
+			return NULL;
+		if (n < SCRIPT_MOST) {
+			script_read_request(fd, s->requests[n]);
+			s->n_requests++;
+			while (s->repeat_last && n > 0 && !s->answers[n])
+				n--;
+			script_answer(fd, s->answers[n] ? s->answers[n] : "HTTP/1.1 500 x\r\n\r\n");
+		}
+		script_end(s, fd);
+	}
+}
+
+static inline void script_start(struct http_script *s)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t len = sizeof a;
+	int rc;
+
+	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	rc = bind(s->fd, (struct sockaddr *)&a, sizeof a);
+	assert(rc == 0);
+	rc = listen(s->fd, 16);
+	assert(rc == 0);
+	rc = getsockname(s->fd, (struct sockaddr *)&a, &len);
+	assert(rc == 0);
+	s->port = ntohs(a.sin_port);
+	rc = pthread_create(&s->thread, NULL, script_run, s);
+	assert(rc == 0);
+	(void)rc;
+}
+
+static inline void script_stop(struct http_script *s)
+{
+	(void)shutdown(s->fd, SHUT_RDWR);
+	(void)pthread_join(s->thread, NULL);
+	(void)close(s->fd);
+}
+
+#endif
