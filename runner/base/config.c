@@ -31,13 +31,23 @@ static const char *set_verify_inputs(struct config *c, const char *value)
 	return c->verify_inputs || strcasecmp(value, "false") == 0 ? NULL : "true or false";
 }
 
-static const char *set_storage_path(struct config *c, const char *value)
+static const char *set_path(char **path, const char *value)
 {
 	if (value[0] != '/')
 		return "an absolute path";
-	free(c->storage_path);
-	c->storage_path = xstrdup(value);
+	free(*path);
+	*path = xstrdup(value);
 	return NULL;
+}
+
+static const char *set_public_catalog(struct config *c, const char *value)
+{
+	return set_path(&c->public_catalog, value);
+}
+
+static const char *set_storage_path(struct config *c, const char *value)
+{
+	return set_path(&c->storage_path, value);
 }
 
 /* Each returns NULL, or what the key takes. */
@@ -47,6 +57,7 @@ static const struct key {
 } keys[] = {
 	{ "cache.size", set_cache_size },
 	{ "inputs.verify", set_verify_inputs },
+	{ "public.catalog", set_public_catalog },
 	{ "storage.path", set_storage_path },
 };
 
@@ -258,6 +269,7 @@ int config_load(struct config *ret_config, struct error *err)
 
 void config_release(struct config *config)
 {
+	free(config->public_catalog);
 	free(config->storage_path);
-	config->storage_path = NULL;
+	config->public_catalog = config->storage_path = NULL;
 }

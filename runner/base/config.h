@@ -6,6 +6,8 @@
  *	  size: 20GiB          'sluice store gc' keeps trees below it
  *	inputs:
  *	  verify: true         what a job reads is hashed again before it starts
+ *	public:
+ *	  catalog: /srv/public.yaml   where public datasets lie; else the one that is built in
  *	storage:
  *	  path: /srv/team      the /storage of all jobs; else HOME/storage
  */
@@ -21,7 +23,8 @@
 struct config {
 	uint64_t cache_size; /* bytes; UINT64_MAX: no limit */
 	bool verify_inputs;
-	char *storage_path; /* absolute, or NULL */
+	char *public_catalog; /* absolute, or NULL */
+	char *storage_path;   /* absolute, or NULL */
 };
 
 /* Release what came out in any case.  No file is an empty one, unless $SLUICE_CONFIG names it. What

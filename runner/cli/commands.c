@@ -18,6 +18,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_datasets_cat,
 	&cmd_datasets_mount,
 	&cmd_datasets_unmount,
+	&cmd_datasets_public,
 	&cmd_versions_create,
 	&cmd_versions_list,
 	&cmd_versions_details,

@@ -9,7 +9,8 @@ extern const struct cli_command cmd_datasets_create, cmd_datasets_list, cmd_data
 extern const struct cli_command cmd_datasets_update, cmd_versions_update;
 extern const struct cli_command cmd_datasets_delete, cmd_datasets_prune, cmd_versions_delete;
 extern const struct cli_command cmd_datasets_log, cmd_datasets_diff, cmd_datasets_cat;
-extern const struct cli_command cmd_datasets_lineage, cmd_datasets_mount, cmd_datasets_unmount;
+extern const struct cli_command cmd_datasets_public, cmd_datasets_lineage, cmd_datasets_mount,
+	cmd_datasets_unmount;
 extern const struct cli_command cmd_versions_create, cmd_versions_list, cmd_versions_details;
 extern const struct cli_command cmd_versions_commit;
 extern const struct cli_command cmd_files_put, cmd_files_list, cmd_files_get;

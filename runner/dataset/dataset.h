@@ -99,7 +99,7 @@ int datasets_update(struct datasets *d, struct dataset *dataset, const char *nam
                     const char *description, struct error *err) MUST_USE;
 
 /* By name or id, also "namespace/NAME": any namespace is this home's.  SLUICE_NOT_FOUND names the
- * nearest ones, or for "gradient/NAME" says that public datasets are not fetched.  SLUICE_INVALID
+ * nearest ones, or for "gradient/NAME" says that such are fetched.  SLUICE_INVALID
  * lists the datasets where records of several say this name, as a copied store may have it. */
 int datasets_find(struct datasets *d, const char *name_or_id, struct dataset *ret_dataset,
                   struct error *err) MUST_USE;
@@ -108,7 +108,7 @@ int datasets_find(struct datasets *d, const char *name_or_id, struct dataset *re
  * NAME, ID, with or without ":" latest, VERSION or TAG; no point means latest.  Open versions are
  * found by their id only.  4 or more characters that one version's id alone begins with stand for
  * it, unless a tag is called so; SLUICE_INVALID names the versions if several do.  SLUICE_NOT_FOUND
- * if there is none, with the nearest names.
+ * if there is none, with the nearest names.  A public dataset is fetched: see public.h.
  */
 int datasets_resolve(struct datasets *d, const char *ref, struct dataset_version *ret_version,
                      struct error *err) MUST_USE;

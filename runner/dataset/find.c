@@ -128,11 +128,12 @@ static int no_dataset(struct datasets *d, const char *text, const char *name, st
 	int rc = 0;
 
 	if (strncmp(text, public_namespace, sizeof public_namespace - 1) == 0)
-		return error_set(err, SLUICE_NOT_FOUND,
-		                 "no dataset '%s': public datasets are not fetched from Gradient; "
-		                 "make one of your own with 'sluice datasets create --name %s' and "
-		                 "put the files into it",
-		                 shown, shown);
+		return error_set(
+			err, SLUICE_NOT_FOUND,
+			"no dataset '%s' here: a public dataset is fetched when its files "
+			"are looked at, as by 'sluice datasets files list %s%s'; one of your "
+			"own is made by 'sluice datasets create --name %s'",
+			shown, public_namespace, shown, shown);
 	if (!id_is_dataset(name))
 		rc = catalog_each_dataset(d->catalog, NULL, consider_dataset, &near, err);
 	if (rc < 0)
@@ -373,6 +374,15 @@ static int find_tagged(struct datasets *d, const struct dataset *dataset, const 
 	return rc == SLUICE_NOT_FOUND ? no_point(d, dataset, tag, err) : rc;
 }
 
+static int find_or_fetch(struct datasets *d, const char *name, struct dataset *ret_dataset,
+                         struct error *err)
+{
+	int wanted = d->public.catalog ? public_is_wanted(d, name, err) : 0;
+	int rc = wanted == 1 ? public_fetch(d, name, err) : wanted;
+
+	return rc < 0 ? rc : datasets_find(d, name, ret_dataset, err);
+}
+
 int datasets_resolve(struct datasets *d, const char *ref, struct dataset_version *ret_version,
                      struct error *err)
 {
@@ -380,7 +390,7 @@ int datasets_resolve(struct datasets *d, const char *ref, struct dataset_version
 	AUTO_FREE char *name = colon ? xstrndup(ref, (size_t)(colon - ref)) : xstrdup(ref);
 	const char *point = colon ? colon + 1 : "latest";
 	struct dataset dataset;
-	int rc = datasets_find(d, name, &dataset, err);
+	int rc = find_or_fetch(d, name, &dataset, err);
 
 	if (rc < 0)
 		return rc;

@@ -6,12 +6,13 @@
 #include <stddef.h>
 
 #include "base/lock.h"
-#include "dataset/dataset.h"
+#include "dataset/public.h"
 
 struct datasets {
 	char *home;
 	struct store *store;
 	struct catalog *catalog;
+	struct datasets_public public;
 	bool behind; /* a record changed and its row could not: heal before the next look */
 };
 
@@ -134,6 +135,16 @@ int tags_each_of(struct datasets *d, const char *ds, const char *ver, tag_of_fn 
                  struct error *err) MUST_USE;
 /* Deletes the tags of a version; the dataset's lock is held. */
 int tags_delete_of(struct datasets *d, const char *ds, const char *ver, struct error *err) MUST_USE;
+
+/* --- public.c --------------------------------------------------------------------------------- */
+
+enum { PUBLIC_NONE = 1 };
+
+/* 1: it is called NAMESPACE/NAME, and there is no committed version of a dataset NAME here. */
+int public_is_wanted(struct datasets *d, const char *name, struct error *err) MUST_USE;
+
+/* Fetches what is wanted; PUBLIC_NONE if the namespace is not that of public datasets. */
+int public_fetch(struct datasets *d, const char *name, struct error *err) MUST_USE;
 
 /* --- version.c -------------------------------------------------------------------------------- */
 

@@ -1,7 +1,8 @@
 /*
  * One execution of a workflow: from the checked spec to committed versions.  Loop thread.
  *
- *	run_new(...)      resolves inputs, images and secrets; nothing is written
+ *	run_new(...)      resolves inputs, images and secrets; nothing is written but a
+ *	                  public dataset that has to be fetched
  *	run_order(...)    what would happen (--dry-run)
  *	run_start(...)    commits directories that were given as inputs, records the run and
  *	                  starts its first jobs; hooks come from the loop

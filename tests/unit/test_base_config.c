@@ -55,7 +55,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 		{ "cache:\n  sise: 1G\n",
 		  "f:2: there is no key 'cache.sise': did you mean 'cache.size'?" },
 		{ "unheard: {of: 1}\n", "f:1: there is no key 'unheard.of'; the keys are "
-		                        "cache.size, inputs.verify, storage.path" },
+		                        "cache.size, inputs.verify, public.catalog, storage.path" },
 		{ "cache:\n  size: much\n",
 		  "f:2: 'cache.size' must be a size such as 20GiB or 500MB" },
 		{ "\ninputs:\n  verify: 1\n", "f:3: 'inputs.verify' must be true or false" },
@@ -65,7 +65,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 		{ "cache:\n  size: {a: 1}\n", "f:2: a plain value is expected here" },
 		{ "text\n", "f:1: keys are expected here" },
 		{ "verify: true\n", "f:1: there is no key 'verify'; the keys are cache.size, "
-		                    "inputs.verify, storage.path" },
+		                    "inputs.verify, public.catalog, storage.path" },
 	};
 
 	(void)state;

@@ -126,7 +126,8 @@ static void what_is_not_there_gets_its_nearest_names(void **state)
 	assert_string_equal(f->err.msg, "no dataset 'other'; create it with 'sluice datasets "
 	                                "create --name other'");
 	assert_int_equal(datasets_find(f->d, "gradient/mnist", &found, &f->err), SLUICE_NOT_FOUND);
-	assert_non_null(strstr(f->err.msg, "public datasets are not fetched"));
+	assert_non_null(
+		strstr(f->err.msg, "a public dataset is fetched when its files are looked at"));
 	assert_non_null(strstr(f->err.msg, "sluice datasets create --name mnist"));
 	assert_int_equal(datasets_resolve(f->d, "raw-text", &v, &f->err), SLUICE_NOT_FOUND);
 	assert_non_null(strstr(f->err.msg, "no committed version yet"));

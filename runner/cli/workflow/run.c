@@ -483,6 +483,8 @@ static int run_it(struct session *s, struct datasets *datasets)
 {
 	struct run_hooks hooks = view_hooks(s->view);
 
+	if (args_has(s->args, "dry-run"))
+		cli_fetch_public(s->cli, false);
 	if (run_new(&s->loop, datasets, s->executor, &s->options, &hooks, &s->run, &s->err) < 0)
 		return fail(s);
 	if (args_has(s->args, "dry-run")) {
