@@ -38,7 +38,7 @@ static int load_name(struct datasets *d, const char *ds, char **ret_name, struct
 static int load_version(struct datasets *d, const char *ds, struct lineage_version *v,
                         struct error *err)
 {
-	struct dataset_version found;
+	struct dataset_version found = { .files = 0 };
 	int rc = load_name(d, ds, &v->dataset_name, err);
 
 	if (rc == 0)

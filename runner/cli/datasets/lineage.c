@@ -263,14 +263,24 @@ static cJSON *json_chart(const struct chart *c)
 static int load_chart(struct cli *cli, const struct cli_args *args, struct chart *c,
                       struct error *err)
 {
-	struct datasets *datasets;
-	struct dataset_version version;
+	struct datasets *datasets = NULL;
+	struct dataset_version version = { .committed = false };
+	int rc = cli_open_datasets(cli, &datasets, err);
 
-	if (cli_open_datasets(cli, &datasets, err) < 0 ||
-	    show_find_version(datasets, args, false, &version, err) < 0 ||
-	    datasets_lineage(datasets, &version, &c->lineage, err) < 0)
-		return err->class;
-	return add_makers(c, datasets_catalog(datasets), err);
+	if (rc == 0)
+		rc = show_find_version(datasets, args, false, &version, err);
+	if (rc == 0)
+		rc = datasets_lineage(datasets, &version, &c->lineage, err);
+	return rc == 0 ? add_makers(c, datasets_catalog(datasets), err) : rc;
+}
+
+static void put_graph(const struct cli *cli, const struct chart *chart, graph_draw_fn *draw)
+{
+	AUTO_GRAPH struct graph graph = graph_of_chart(chart);
+
+	if (draw == graph_add_tree)
+		put_head(chart);
+	graph_print(cli, &graph, draw);
 }
 
 static int run_lineage(struct cli *cli, const struct cli_args *args)
@@ -279,7 +289,6 @@ static int run_lineage(struct cli *cli, const struct cli_args *args)
 	bool json = format ? strcmp(format, "json") == 0 : cli->json;
 	graph_draw_fn *draw = graph_find_format(format ? format : "tree");
 	AUTO_CHART struct chart chart = { .n = 0 };
-	AUTO_GRAPH struct graph graph = { .n = 0 };
 	struct error err;
 
 	if (!json && !draw)
@@ -287,14 +296,10 @@ static int run_lineage(struct cli *cli, const struct cli_args *args)
 		                 format);
 	if (load_chart(cli, args, &chart, &err) < 0)
 		return cli_fail(&err);
-	if (json) {
+	if (json)
 		cli_print_json(json_chart(&chart));
-		return CLI_OK;
-	}
-	if (draw == graph_add_tree)
-		put_head(&chart);
-	graph = graph_of_chart(&chart);
-	graph_print(cli, &graph, draw);
+	else
+		put_graph(cli, &chart, draw);
 	return CLI_OK;
 }
 

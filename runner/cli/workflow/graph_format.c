@@ -219,7 +219,7 @@ static void draw_job(struct tree *t, const struct frame *f)
 	AUTO_STRBUF struct strbuf indent = STRBUF_INIT(STRBUF_BIG);
 	const char *before = t->lines->before[f->hang];
 	const struct graph_job *job = &t->graph->job[f->job];
-	const size_t *later = &t->followers.list[t->followers.start[f->job]];
+	const size_t *later = t->followers.list + t->followers.start[f->job];
 	struct line l = { .out = t->out, .columns = t->columns };
 	size_t base = t->n_stack;
 	size_t n_later;
