@@ -266,6 +266,7 @@ static void test_damaged_records(void **state)
 	reopen_without_catalog(f);
 	look(f, &v);
 	assert_int_equal(f->lineage.n, 1);
+	lineage_release(&f->lineage);
 	put_record(f, pattern, v.id, "../../etc/passwd");
 	assert_int_equal(datasets_lineage(f->d, &v, &f->lineage, &f->err), SLUICE_CORRUPT);
 	assert_non_null(strstr(f->err.msg, "'../../etc/passwd'"));

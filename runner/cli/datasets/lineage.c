@@ -1,4 +1,5 @@
 /* sluice datasets lineage: the jobs that a version came through, and those that read it. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,6 +132,12 @@ static char *name_of_maker(const struct maker *m)
 	return xasprintf("%.*s/%s", SHORT_UUID, m->run, m->job);
 }
 
+static const struct lineage_version *self_of(const struct chart *c)
+{
+	assert(c->lineage.version); /* it is the first */
+	return c->lineage.version;
+}
+
 static void add_names(struct graph_names *to, const struct chart *c,
                       const struct graph_places *from)
 {
@@ -161,7 +168,7 @@ static void add_needs(struct graph *g, size_t job, const struct chart *c)
 
 static struct graph graph_of_chart(const struct chart *c)
 {
-	struct graph g = { .title = "lineage", .focus = name_of(&c->lineage.version[0]) };
+	struct graph g = { .title = "lineage", .focus = name_of(self_of(c)) };
 
 	for (size_t i = 0; i < c->n; i++) {
 		AUTO_FREE char *name = name_of_maker(&c->maker[i]);
@@ -186,7 +193,7 @@ static size_t count(const struct chart *c, enum lineage_relation relation)
 /* What a tree of jobs leaves open: which version it is about. */
 static void put_head(const struct chart *c)
 {
-	AUTO_FREE char *name = name_of(&c->lineage.version[0]);
+	AUTO_FREE char *name = name_of(self_of(c));
 	size_t before = count(c, LINEAGE_BEFORE), after = count(c, LINEAGE_AFTER);
 
 	(void)printf("%s came from %zu version%s; %zu %s made from it\n", name, before,
@@ -252,7 +259,7 @@ static cJSON *json_chart(const struct chart *c)
 		json_push(versions, json_version(&c->lineage.version[i]));
 	for (size_t i = 0; i < c->n; i++)
 		json_push(jobs, json_maker(c, &c->maker[i]));
-	json_add_str(out, "id", c->lineage.version[0].ref);
+	json_add_str(out, "id", self_of(c)->ref);
 	json_add(out, "versions", versions);
 	json_add(out, "jobs", jobs);
 	return out;
