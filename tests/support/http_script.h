@@ -64,6 +64,11 @@ static inline void script_end(const struct http_script *s, int fd)
 
 	if (s->end == SCRIPT_HOLD)
 		(void)!read(fd, &byte, 1);
+	/* Closed with a request unread, which a client may have sent on a connection that it takes
+	 * for alive, it would be reset, and the answer be lost with it. */
+	if (s->end == SCRIPT_CLOSE && shutdown(fd, SHUT_WR) == 0)
+		while (read(fd, &byte, 1) > 0)
+			;
 	if (s->end == SCRIPT_RESET)
 		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 	(void)close(fd);

@@ -154,7 +154,8 @@ static void bad_answers_are_errors(void **state)
 		  .reason = "another range",
 		  .class = SLUICE_REMOTE,
 		  .request = { .offset = 4 } },
-		{ .answer = "HTTP/1.1 302 F\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n",
+		{ .answer = "HTTP/1.1 302 F\r\nLocation: /x\r\nContent-Length: 0\r\n"
+		            "Connection: close\r\n\r\n",
 		  .reason = "redirects",
 		  .class = SLUICE_INVALID },
 		{ .answer = "HTTP/1.1 302 F\r\nLocation: file:///etc/passwd\r\n"
