@@ -244,3 +244,29 @@ END
 	[ $status -ne 77 ] || exit 77
 	same $status 0
 }
+
+# One of the two is first: either there is no version to mount any more, or it stays while it is.
+test_beside_delete() { apart beside_delete; }
+beside_delete() {
+	local i mounting at
+	commit_data
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+		echo "$i" >files/a
+		ok datasets versions create --id data --source-path ./files/
+		version=$(sed -nE 's/^Committed dataset version: //p' out)
+		"$SLUICE" datasets mount "$version" empty -- cat empty/a >said 2>said.err &
+		mounting=$!
+		at=0
+		wait_for 30 "$SLUICE" datasets versions delete --id "$version" # refused while it is mounted
+		wait "$mounting" || at=$?
+		if [ $at -eq 0 ]; then
+			same "$(cat said)" "$i"
+		else
+			same "$(cat said)" ''
+			matches said.err "no version|there is no version .* any more"
+		fi
+	done
+	ok store gc
+	same "$(claims)" 0
+	ok store verify --all
+}
