@@ -267,7 +267,7 @@ static int fill(const struct fetching *f, const struct dataset_version *v)
 }
 
 struct left {
-	const char *message;
+	const struct dataset_version *ours;
 	struct dataset_version version;
 };
 
@@ -275,16 +275,17 @@ static int take_left(void *arg, const struct dataset_version *v)
 {
 	struct left *l = arg;
 
-	if (strcmp(v->message, l->message) != 0)
+	if (strcmp(v->message, l->ours->message) != 0 || strcmp(v->id, l->ours->id) == 0)
 		return 0;
 	l->version = *v;
 	return 1;
 }
 
-/* Nobody else is about it: what is open under our message is of one that was killed. */
-static int drop_left(const struct fetching *f, const struct dataset *dataset, const char *message)
+/* Nobody else is about it: what else is open under our message is of one that was killed. */
+static int drop_left(const struct fetching *f, const struct dataset *dataset,
+                     const struct dataset_version *ours)
 {
-	struct left left = { .message = message };
+	struct left left = { .ours = ours };
 	int rc;
 
 	while ((rc = datasets_each_version(f->d, dataset, false, take_left, &left, f->err)) == 1) {
@@ -307,12 +308,12 @@ static int commit(const struct fetching *f)
 	int rc = find_or_create(f, &dataset);
 
 	if (rc == 0)
-		rc = drop_left(f, &dataset, message);
-	if (rc == 0)
 		rc = datasets_open_version(f->d, &dataset, message, NULL, &v, f->err);
 	if (rc < 0)
 		return rc;
-	rc = fill(f, &v);
+	rc = drop_left(f, &dataset, &v);
+	if (rc == 0)
+		rc = fill(f, &v);
 	if (rc == 0)
 		rc = datasets_commit(f->d, &v, NULL, NULL, NULL, f->err);
 	if (rc < 0)
@@ -381,7 +382,9 @@ static int fetch_dataset(struct fetching *f)
 	own[strcspn(own, "/")] = '.';
 	path = xasprintf("%s/%s", all, own);
 	lock = lock_place(f, all, path);
-	rc = lock < 0 ? lock : public_is_wanted(f->d, f->name, f->err); /* still */
+	rc = lock < 0 ? lock : index_heal(f->d, f->err); /* who had the lock may have been killed */
+	if (rc == 0)
+		rc = public_is_wanted(f->d, f->name, f->err); /* still */
 	if (rc <= 0)
 		return rc;
 	rc = open_place(f, path);

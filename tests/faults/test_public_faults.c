@@ -1,0 +1,216 @@
+/*
+ * The fetch of a public dataset that is killed, or meets a full or failing disk, at each call that
+ * changes the file system: the next one has it whole, as one version, and nothing is left of both.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/xalloc.h"
+#include "dataset/public.h"
+
+enum { FILES = 3, PATH_SIZE = 128 };
+
+struct fixture {
+	char root[64];
+	char home[PATH_SIZE];
+	char catalog[PATH_SIZE];
+	struct datasets *d;
+	struct error err;
+	int killed, failed;
+};
+
+static int ok_(struct fixture *f, int rc, int line)
+{
+	if (rc != 0)
+		(void)fprintf(stderr, "line %d: %s\n", line, f->err.msg);
+	return rc;
+}
+#define OK(f, call) assert_int_equal(ok_(f, call, __LINE__), 0)
+
+static int catalog_path(void *arg, const char **ret_path, struct error *err)
+{
+	const struct fixture *f = arg;
+
+	(void)err;
+	*ret_path = f->catalog;
+	return 0;
+}
+
+static void put_sources(const struct fixture *f)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(STRBUF_BIG);
+
+	strbuf_addf(&text, "namespace: gradient\ndatasets:\n  d:\n    files:\n");
+	for (int i = 0; i < FILES; i++) {
+		AUTO_FREE char *path = xasprintf("%s/%d", f->root, i);
+		struct digest digest = digest_of(path, strlen(path));
+		char hex[DIGEST_HEX_LEN + 1];
+
+		assert_int_equal(io_put_file_fast(AT_FDCWD, path, path, strlen(path), 0644), 0);
+		strbuf_addf(&text, "    - {url: 'file://%s', path: sub/%d, sha256: %s}\n", path, i,
+		            digest_hex(&digest, hex));
+	}
+	assert_int_equal(io_put_file_fast(AT_FDCWD, f->catalog, text.buf, text.len, 0644), 0);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	struct datasets_public how = { .catalog = catalog_path, .arg = f, .fetch = true };
+
+	assert_non_null(f);
+	strcpy(f->root, "/tmp/sluice-test-faults-XXXXXX");
+	assert_non_null(mkdtemp(f->root));
+	(void)snprintf(f->home, sizeof f->home, "%s/home", f->root);
+	(void)snprintf(f->catalog, sizeof f->catalog, "%s/catalog.yaml", f->root);
+	put_sources(f);
+	OK(f, datasets_open(f->home, &f->d, &f->err));
+	datasets_use_public(f->d, &how);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	datasets_close(f->d);
+	assert_int_equal(io_remove_tree(AT_FDCWD, f->root), 0);
+	free(f);
+	return 0;
+}
+
+static void exec_helper(struct fixture *f, const char *variable, const char *value)
+{
+	AUTO_FD int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, STDERR_FILENO) < 0 || setenv("LD_PRELOAD", LIBFAULT, 1) != 0 ||
+	    setenv(variable, value, 1) != 0)
+		_exit(101);
+	(void)execl(FETCH_PUBLIC, "fetch_public", f->home, f->catalog, "gradient/d", (char *)NULL);
+	_exit(102);
+}
+
+static int run_helper(struct fixture *f, const char *variable, const char *value)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		exec_helper(f, variable, value);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static int count(void *arg, const struct dataset_version *v)
+{
+	(void)v;
+	++*(int *)arg;
+	return 0;
+}
+
+static int count_entry(void *arg, const struct store_entry *entry)
+{
+	(void)entry;
+	++*(int *)arg;
+	return 0;
+}
+
+static bool nobody_is_dead(void *arg, const char *run)
+{
+	(void)arg, (void)run;
+	return false;
+}
+
+/* Asks again, looks at what came, and removes it for the next round. */
+static void expect_whole(struct fixture *f, const char *fault)
+{
+	const struct datasets_gc_how gc = { .is_dead = nobody_is_dead };
+	AUTO_FREE char *left = xasprintf("%s/public/gradient.d", f->home);
+	struct datasets_gc_result result;
+	struct dataset_version v;
+	struct dataset dataset;
+	int committed = 0, open = 0, files = 0;
+
+	OK(f, datasets_resolve(f->d, "gradient/d", &v, &f->err));
+	OK(f, store_verify(datasets_store(f->d), &v.manifest, &f->err));
+	OK(f, datasets_each_file(f->d, &v, "sub", count_entry, &files, &f->err));
+	OK(f, datasets_find(f->d, "d", &dataset, &f->err));
+	OK(f, datasets_each_version(f->d, &dataset, true, count, &committed, &f->err));
+	OK(f, datasets_each_version(f->d, &dataset, false, count, &open, &f->err));
+	if (files != FILES || committed != 1)
+		fail_msg("%s: %d files, %d versions", fault, files, committed);
+	/* One that was killed when all was done may leave its directory to the next fetch. */
+	if (open > 0)
+		fail_msg("%s: %d open versions", fault, open);
+	OK(f, datasets_delete(f->d, &dataset, 0, &f->err));
+	assert_int_equal(io_remove_tree(AT_FDCWD, left), 0);
+	OK(f, datasets_gc(f->d, &gc, &result, &f->err));
+}
+
+static unsigned long count_calls(struct fixture *f)
+{
+	AUTO_FREE char *path = xasprintf("%s/count", f->root);
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(64);
+
+	assert_int_equal(run_helper(f, "FAULT_COUNT", path), 0);
+	assert_int_equal(io_read_file(AT_FDCWD, path, &text), 0);
+	expect_whole(f, "none");
+	return strtoul(strbuf_str(&text), NULL, 10);
+}
+
+static void suffer(struct fixture *f, const char *how, unsigned long k)
+{
+	char fault[32];
+	int status;
+
+	(void)snprintf(fault, sizeof fault, "%s:%lu", how, k);
+	status = run_helper(f, "FAULT", fault);
+	if (WIFSIGNALED(status)) {
+		assert_int_equal(WTERMSIG(status), SIGKILL);
+		f->killed++;
+	} else {
+		assert_true(WEXITSTATUS(status) <= 1);
+		f->failed += WEXITSTATUS(status);
+	}
+	expect_whole(f, fault);
+}
+
+static void the_next_has_it_whole(void **state)
+{
+	static const char *const faults[] = { "kill", "ENOSPC", "EIO" };
+	struct fixture *f = *state;
+	unsigned long calls = count_calls(f);
+
+	assert_true(calls > FILES * 3);
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+		for (unsigned long k = 1; k <= calls; k++)
+			suffer(f, faults[i], k);
+	print_message("%lu calls, killed %d times, failed %d times\n", calls, f->killed, f->failed);
+	assert_true((unsigned long)f->killed > calls * 3 / 4);
+	assert_true(f->failed > FILES);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_next_has_it_whole, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
