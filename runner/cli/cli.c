@@ -21,7 +21,7 @@
 #include "cli/help/complete.h"
 #include "cli/help/help.h"
 #include "cli/text.h"
-#include "dataset/public.h"
+#include "dataset/dataset.h"
 #include "image/image.h"
 
 enum { HELP_LEAST = 30, HELP_MOST = 100, HELP_PIPE = 80 };
@@ -145,30 +145,6 @@ int cli_config(struct cli *cli, const struct config **ret_config, struct error *
 	return rc;
 }
 
-static int public_catalog(void *arg, const char **ret_path, struct error *err)
-{
-	const struct config *config;
-	int rc = cli_config(arg, &config, err);
-
-	if (rc == 0)
-		*ret_path = config->public_catalog;
-	return rc;
-}
-
-static void public_note(void *arg, const char *text)
-{
-	cli_note(arg, "%s", text);
-}
-
-void cli_fetch_public(struct cli *cli, bool fetch)
-{
-	const struct datasets_public how = {
-		.catalog = public_catalog, .note = public_note, .arg = cli, .fetch = fetch
-	};
-
-	datasets_use_public(cli->datasets, &how);
-}
-
 int cli_open_datasets(struct cli *cli, struct datasets **ret_datasets, struct error *err)
 {
 	const char *home;
@@ -223,6 +199,7 @@ static void cli_release(struct cli *cli)
 	if (cli->config)
 		config_release(cli->config);
 	free(cli->config);
+	free(cli->meter);
 	free(cli->home);
 }
 

@@ -28,6 +28,7 @@
 
 struct datasets;
 struct images;
+struct meter;
 
 enum cli_status {
 	CLI_OK = 0,
@@ -107,6 +108,7 @@ struct cli {
 	struct config *config;       /* use cli_config() */
 	struct datasets *datasets;   /* use cli_open_datasets() */
 	struct images *images;       /* use cli_open_images() */
+	struct meter *meter;         /* of public.c */
 };
 
 /* Everything: parses, runs, flushes; returns the exit status. */

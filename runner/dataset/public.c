@@ -143,10 +143,27 @@ static bool is_whole(const struct fetching *f, const struct public_file *file, i
 	return check(&quiet, file, fd) == 0;
 }
 
+struct coming {
+	const struct datasets_public *how;
+	const struct public_file *file;
+};
+
+static void on_progress(void *arg, uint64_t have, int64_t total)
+{
+	const struct coming *c = arg;
+
+	if (c->how->progress)
+		c->how->progress(c->how->arg, c->file->path, have,
+		                 total > 0 ? (uint64_t)total : c->file->size);
+}
+
 /* What comes is hashed on its way. */
 static int download(const struct fetching *f, const struct public_file *file, int to)
 {
+	struct coming coming = { .how = &f->d->public, .file = file };
 	struct fetch how = {
+		.on_progress = on_progress,
+		.arg = &coming,
 		.request = { .url = file->url, .max_body = file->size },
 		.digest = file->has_digest ? &file->digest : NULL,
 	};
@@ -155,6 +172,8 @@ static int download(const struct fetching *f, const struct public_file *file, in
 	if (file->has_digest && is_whole(f, file, to))
 		return 0;
 	rc = fetch_file(&how, to, f->err);
+	if (coming.how->progress)
+		coming.how->progress(coming.how->arg, NULL, 0, 0);
 	return rc < 0 ? rc : check_size(f, file, to);
 }
 

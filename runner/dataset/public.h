@@ -18,6 +18,9 @@ struct datasets_public {
 	 * name is looked for in it. */
 	int (*catalog)(void *arg, const char **ret_path, struct error *err);
 	void (*note)(void *arg, const char *text); /* what goes on */
+	/* How much of a file is there of how much (0: not known); after the last, `path` is NULL.
+	 * May be NULL. */
+	void (*progress)(void *arg, const char *path, uint64_t have, uint64_t total);
 	void *arg;
 	bool fetch; /* else what would be fetched is SLUICE_NOT_FOUND */
 };

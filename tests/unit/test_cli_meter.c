@@ -1,0 +1,73 @@
+/* The line that says how far something has come. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "cli/meter.h"
+#include "cli/text.h"
+
+static void check(unsigned columns, uint64_t from, uint64_t done, uint64_t total, int64_t ms,
+                  const char *want)
+{
+	char name[] = "train.zip";
+	const struct meter m = { .name = name, .columns = columns, .from = from };
+	struct strbuf sb = STRBUF_INIT(STRBUF_BIG);
+
+	meter_line(&sb, &m, done, total, ms);
+	assert_string_equal(strbuf_str(&sb), want);
+	assert_true(text_width(strbuf_str(&sb)) < columns);
+	strbuf_release(&sb);
+}
+
+static void test_line(void **state)
+{
+	(void)state;
+	check(80, 0, 1 << 20, 4 << 20, 1000,
+	      "train.zip   25 %  1.0 MiB of 4.0 MiB, 1.0 MiB/s, 3.0s left");
+	check(80, 0, 4 << 20, 4 << 20, 2000, "train.zip  100 %  4.0 MiB of 4.0 MiB, 2.0 MiB/s");
+	check(80, 0, 2048, 0, 1000, "train.zip  2.0 KiB, 2.0 KiB/s");
+	/* What was there before says nothing of the rate; nor does no time. */
+	check(80, 3 << 20, 3 << 20, 4 << 20, 500, "train.zip   75 %  3.0 MiB of 4.0 MiB, 0 B/s");
+	check(80, 0, 0, 10, 0, "train.zip    0 %  0 B of 10 B, 0 B/s");
+	/* A source that has more than it said. */
+	check(80, 0, 20, 10, 1000, "train.zip  100 %  20 B of 10 B, 20 B/s");
+}
+
+static void test_narrow(void **state)
+{
+	(void)state;
+	check(56, 0, 1 << 20, 4 << 20, 1000,
+	      "tra...   25 %  1.0 MiB of 4.0 MiB, 1.0 MiB/s, 3.0s left");
+	check(20, 0, 1 << 20, 4 << 20, 1000, "   25 %  1.0 MiB...");
+	check(1, 0, 1, 2, 1000, "");
+}
+
+static void test_no_terminal(void **state)
+{
+	const struct cli cli = { .err_tty = false };
+	struct meter m = { .on = false };
+
+	(void)state;
+	meter_end(&m);
+	meter_begin(&m, &cli, "x");
+	assert_false(m.on);
+	meter_show(&m, 1, 2);
+	assert_int_equal(m.began_ms, 0);
+	meter_end(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_line),
+		cmocka_unit_test(test_narrow),
+		cmocka_unit_test(test_no_terminal),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
