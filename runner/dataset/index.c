@@ -50,20 +50,9 @@ static int index_dataset(struct datasets *d, const char *ds, bool *ret_exists, s
 	return catalog_put_dataset(d->catalog, &row, err);
 }
 
-struct inputs {
-	struct datasets *d;
-	const struct catalog_version *row;
-	struct error *err;
-};
-
-static int put_input(void *arg, const char *ref)
-{
-	const struct inputs *in = arg;
-
-	return catalog_put_input(in->d->catalog, in->row, ref, in->err);
-}
-
-static int put_version_row(struct datasets *d, const struct dataset_version *v, struct error *err)
+/* `inputs`: what its maker read, each text with its NUL. */
+static int put_version_row(struct datasets *d, const struct dataset_version *v,
+                           const struct strbuf *inputs, struct error *err)
 {
 	char hex[DIGEST_HEX_LEN + 1];
 	struct catalog_version row = {
@@ -79,31 +68,36 @@ static int put_version_row(struct datasets *d, const struct dataset_version *v, 
 		.job = v->job[0] ? v->job : NULL,
 		.attempt = v->attempt,
 	};
-
-	struct inputs inputs = { .d = d, .row = &row, .err = err };
 	int rc;
 
 	text_copy(row.dataset, sizeof row.dataset, v->dataset);
 	text_copy(row.id, sizeof row.id, v->id);
 	rc = catalog_put_version(d->catalog, &row, err);
-	if (rc < 0 || !v->committed || !row.run) /* a person reads nothing */
-		return rc;
-	return record_each_input(d->store, v->dataset, v->id, put_input, &inputs, err);
+	for (size_t at = 0; rc == 0 && at < inputs->len; at += strlen(inputs->buf + at) + 1)
+		rc = catalog_put_input(d->catalog, &row, inputs->buf + at, err);
+	return rc;
+}
+
+static int add_input(void *arg, const char *ref)
+{
+	strbuf_add(arg, ref, strlen(ref) + 1);
+	return 0;
 }
 
 /* A committed version may still have the record of the open one beside it. */
 static int index_version(struct datasets *d, const char *ds, const char *ver, struct error *err)
 {
+	AUTO_STRBUF struct strbuf inputs = STRBUF_INIT(STRBUF_BIG);
 	struct dataset_version v;
 	struct open_record open = { 0 };
-	int rc = record_get_version(d->store, ds, ver, &v, err);
+	int rc = record_read_version(d->store, ds, ver, add_input, &inputs, &v, err);
 
 	if (rc == 0)
-		return put_version_row(d, &v, err);
+		return put_version_row(d, &v, &inputs, err);
 	if (rc == SLUICE_NOT_FOUND)
 		rc = record_read_open(d->store, ds, ver, &open, err);
 	if (rc == 0)
-		return put_version_row(d, &open.v, err);
+		return put_version_row(d, &open.v, &inputs, err);
 	if (rc == SLUICE_NOT_FOUND)
 		return catalog_delete_version(d->catalog, ds, ver, err);
 	return rc;

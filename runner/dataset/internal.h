@@ -55,6 +55,9 @@ int record_get_version(struct store *store, const char *ds, const char *ver,
 
 /* DS:VER of each version that the maker of this one read. */
 typedef int record_text_fn(void *arg, const char *text);
+/* Both at once: fn comes before it returns. */
+int record_read_version(struct store *store, const char *ds, const char *ver, record_text_fn *fn,
+                        void *arg, struct dataset_version *ret_version, struct error *err) MUST_USE;
 int record_each_input(struct store *store, const char *ds, const char *ver, record_text_fn *fn,
                       void *arg, struct error *err) MUST_USE;
 

@@ -221,8 +221,28 @@ int record_put_version(struct store *store, const struct dataset_version *v,
 	return put(store, record_version_path(v->dataset, v->id, path), doc, false, err);
 }
 
-int record_get_version(struct store *store, const char *ds, const char *ver,
-                       struct dataset_version *ret_version, struct error *err)
+/* `fn` may be NULL: then it is only seen that they are whole. */
+static int read_inputs(struct store *store, const char *path, const cJSON *doc, record_text_fn *fn,
+                       void *arg, struct error *err)
+{
+	const cJSON *input;
+
+	cJSON_ArrayForEach(input, json_arr(json_obj(doc, "maker"), "inputs"))
+	{
+		int rc = 0;
+
+		if (!cJSON_IsString(input))
+			return damaged(store, path, "one of its inputs is no text", err);
+		if (fn)
+			rc = fn(arg, input->valuestring);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+int record_read_version(struct store *store, const char *ds, const char *ver, record_text_fn *fn,
+                        void *arg, struct dataset_version *ret_version, struct error *err)
 {
 	AUTO_JSON cJSON *doc = NULL;
 	char path[RECORD_PATH_SIZE];
@@ -238,28 +258,21 @@ int record_get_version(struct store *store, const char *ds, const char *ver,
 	if (v.seq < 1 || !read_manifest(doc, &v))
 		return damaged(store, path, "it lacks its number or its manifest", err);
 	*ret_version = v;
-	return 0;
+	return read_inputs(store, path, doc, fn, arg, err);
+}
+
+int record_get_version(struct store *store, const char *ds, const char *ver,
+                       struct dataset_version *ret_version, struct error *err)
+{
+	return record_read_version(store, ds, ver, NULL, NULL, ret_version, err);
 }
 
 int record_each_input(struct store *store, const char *ds, const char *ver, record_text_fn *fn,
                       void *arg, struct error *err)
 {
-	AUTO_JSON cJSON *doc = NULL;
-	char path[RECORD_PATH_SIZE];
-	const cJSON *input;
-	int rc = get(store, record_version_path(ds, ver, path), &doc, err);
+	struct dataset_version ignored;
 
-	if (rc < 0)
-		return rc;
-	cJSON_ArrayForEach(input, json_arr(json_obj(doc, "maker"), "inputs"))
-	{
-		if (!cJSON_IsString(input))
-			return damaged(store, path, "one of its inputs is no text", err);
-		rc = fn(arg, input->valuestring);
-		if (rc != 0)
-			return rc;
-	}
-	return 0;
+	return record_read_version(store, ds, ver, fn, arg, &ignored, err);
 }
 
 int record_put_open(struct store *store, const struct open_record *open, bool replace,

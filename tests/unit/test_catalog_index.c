@@ -357,6 +357,53 @@ static void a_foreign_database_is_refused_and_left_alone(void **state)
 	sql(f, "SELECT a FROM theirs");
 }
 
+/* As the sluice before wrote it, which did not index what versions were made from. */
+static void an_older_index_is_stale(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(catalog_mark_fresh(f->c, &f->err), 0);
+	assert_int_equal(reopen(f), 0);
+	assert_false(f->stale);
+	catalog_close(f->c);
+	f->c = NULL;
+	sql(f, "DROP TABLE input; PRAGMA user_version = 2");
+	assert_int_equal(reopen(f), 0);
+	assert_true(f->stale);
+}
+
+static void what_was_made_from_a_version_is_found(void **state)
+{
+	struct fixture *f = *state;
+	struct catalog_version v = { .seq = 0 };
+	char text[256] = "";
+
+	strcpy(v.dataset, ds1);
+	assert_int_equal(put_dataset(f, ds1, "one"), 0);
+	assert_int_equal(put_version(f, "aaaaaaa", 1, 1), 0);
+	assert_int_equal(put_version(f, "bbbbbbb", 2, 2), 0);
+	strcpy(v.id, "bbbbbbb");
+	assert_int_equal(catalog_put_input(f->c, &v, "dsbbbbbbbbbbbbb:xxxxxxx", &f->err), 0);
+	assert_int_equal(catalog_put_input(f->c, &v, "dsbbbbbbbbbbbbb:xxxxxxx", &f->err), 0);
+	strcpy(v.id, "aaaaaaa");
+	assert_int_equal(catalog_put_input(f->c, &v, "dsbbbbbbbbbbbbb:xxxxxxx", &f->err), 0);
+	assert_int_equal(catalog_put_input(f->c, &v, "dsbbbbbbbbbbbbb:yyyyyyy", &f->err), 0);
+	assert_int_equal(
+		catalog_each_made_from(f->c, "dsbbbbbbbbbbbbb:xxxxxxx", see_version, text, &f->err),
+		0);
+	assert_string_equal(text, "aaaaaaa/100ff;bbbbbbb/200ff;");
+	/* It goes with the version. */
+	assert_int_equal(catalog_delete_version(f->c, ds1, "aaaaaaa", &f->err), 0);
+	text[0] = '\0';
+	assert_int_equal(
+		catalog_each_made_from(f->c, "dsbbbbbbbbbbbbb:yyyyyyy", see_version, text, &f->err),
+		0);
+	assert_string_equal(text, "");
+	/* Of a version that is not in the index there is nothing to keep. */
+	assert_int_equal(catalog_put_input(f->c, &v, "dsbbbbbbbbbbbbb:yyyyyyy", &f->err),
+	                 SLUICE_NOT_FOUND);
+}
+
 static void a_newer_schema_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -407,6 +454,8 @@ int main(void)
 		T(a_damaged_file_is_an_error_with_a_way_out),
 		T(damage_inside_is_an_error_too),
 		T(a_foreign_database_is_refused_and_left_alone),
+		T(an_older_index_is_stale),
+		T(what_was_made_from_a_version_is_found),
 		T(a_newer_schema_is_refused),
 		T(a_missing_home_is_named),
 	};
