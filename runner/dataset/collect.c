@@ -239,6 +239,8 @@ int datasets_gc(struct datasets *d, const struct datasets_gc_how *how,
 	int rc = store_sweep_deleted(d->store, how->dry_run, &leftovers, err);
 
 	if (rc == 0)
+		rc = public_tidy(d, how->dry_run, &leftovers, err);
+	if (rc == 0)
 		rc = store_list_records(d->store, "", tidy_dataset, &c, err);
 	leftovers += result.store.leftovers;
 	if (rc == 0)

@@ -146,6 +146,10 @@ enum { PUBLIC_NONE = 1 };
 /* 1: it is called NAMESPACE/NAME, and there is no committed version of a dataset NAME here. */
 int public_is_wanted(struct datasets *d, const char *name, struct error *err) MUST_USE;
 
+/* Removes what fetches left that were killed or failed, so that they begin anew.  Adds to *count.
+ */
+int public_tidy(struct datasets *d, bool dry_run, uint64_t *count, struct error *err) MUST_USE;
+
 /* Fetches what is wanted; PUBLIC_NONE if the namespace is not that of public datasets. */
 int public_fetch(struct datasets *d, const char *name, struct error *err) MUST_USE;
 

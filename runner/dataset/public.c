@@ -451,3 +451,41 @@ int public_fetch(struct datasets *d, const char *name, struct error *err)
 	cleanup_fd(&f.files);
 	return rc < 0 ? error_wrap(err, "cannot fetch '%s'", name) : 0;
 }
+
+/* --- what is left of fetches ------------------------------------------------------------------ */
+
+struct tidying {
+	int all; /* HOME/public */
+	bool dry_run;
+	uint64_t count;
+};
+
+/* The locks stay: somebody may be waiting for one. */
+static int remove_left(void *arg, const char *name)
+{
+	struct tidying *t = arg;
+	AUTO_FREE char *lock = xasprintf("%s.lock", name);
+	AUTO_FD int fd = -1;
+	struct stat st;
+
+	if (fstatat(t->all, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode))
+		return 0;
+	fd = lock_take(t->all, lock, LOCK_EXCLUSIVE, false);
+	if (fd < 0)
+		return fd == -EWOULDBLOCK ? 0 : fd;
+	t->count++;
+	return t->dry_run ? 0 : io_remove_tree(t->all, name);
+}
+
+int public_tidy(struct datasets *d, bool dry_run, uint64_t *count, struct error *err)
+{
+	AUTO_FREE char *path = xasprintf("%s/public", d->home);
+	AUTO_FD int all = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct tidying t = { .all = all, .dry_run = dry_run };
+	int rc = all < 0 ? -errno : copy_each_name(all, ".", remove_left, &t);
+
+	*count += t.count;
+	return rc < 0 && rc != -ENOENT
+	               ? error_sys(err, rc, "cannot remove what is left in '%s'", path)
+	               : 0;
+}

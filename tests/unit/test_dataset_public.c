@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/lock.h"
 #include "base/xalloc.h"
 #include "dataset/public.h"
 #include "tests/support/http_script.h"
@@ -425,6 +426,44 @@ static void test_after_a_kill(void **state)
 	assert_int_equal(n_datasets(f), 1);
 }
 
+static bool nobody_is_dead(void *arg, const char *run)
+{
+	(void)arg, (void)run;
+	return false;
+}
+
+static uint64_t collect(struct fixture *f, bool dry_run)
+{
+	const struct datasets_gc_how how = { .is_dead = nobody_is_dead, .dry_run = dry_run };
+	struct datasets_gc_result result;
+
+	OK(f, datasets_gc(f->d, &how, &result, &f->err));
+	return result.store.leftovers;
+}
+
+/* A fetch that is not gone on with is garbage, one that goes on is not. */
+static void test_gc(void **state)
+{
+	struct fixture *f = *state;
+	AUTO_FREE char *all = xasprintf("%s/public/gradient.two", f->home);
+	AUTO_FREE char *lock = xasprintf("%s/public/gradient.two.lock", f->home);
+	AUTO_FREE char *files = xasprintf("%s/files", all);
+	int fd;
+
+	assert_int_equal(collect(f, false), 0);
+	assert_int_equal(io_mkdirs(files, 0755), 0);
+	put(f, "home/public/gradient.two/part-", "o");
+	fd = lock_take(AT_FDCWD, lock, LOCK_EXCLUSIVE, false);
+	assert_true(fd >= 0);
+	assert_int_equal(collect(f, false), 0);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(collect(f, true), 1);
+	assert_int_equal(access(files, F_OK), 0);
+	assert_int_equal(collect(f, false), 1);
+	assert_int_equal(access(all, F_OK), -1);
+	expect_files(f, "gradient/two", "one sub/other ");
+}
+
 /* --- from a server ---------------------------------------------------------------------------- */
 
 static void put_http_catalog(const struct fixture *f, const struct http_script *s)
@@ -499,6 +538,7 @@ int main(void)
 		TEST(test_wrong_size),
 		TEST(test_no_room),
 		TEST(test_after_a_kill),
+		TEST(test_gc),
 		TEST(test_download),
 		TEST(test_download_fails),
 	};
