@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/xalloc.h"
+#include "dataset/archive.h"
 #include "dataset/internal.h"
 #include "loop/fetch.h"
 #include "public_shipped.h"
@@ -93,6 +94,14 @@ static char *shown_url(const struct public_file *file)
 	return is_local(file) ? xstrdup(file->url) : http_url_for_message(file->url);
 }
 
+/* What it is called while it comes. */
+static char *shown_name(const struct public_file *file)
+{
+	const char *end = strrchr(file->url, '/') + 1;
+
+	return file->unpack ? xstrndup(end, strcspn(end, "?#")) : xstrdup(file->path);
+}
+
 static int check_size(const struct fetching *f, const struct public_file *file, int fd)
 {
 	AUTO_FREE char *url = shown_url(file);
@@ -145,7 +154,8 @@ static bool is_whole(const struct fetching *f, const struct public_file *file, i
 
 struct coming {
 	const struct datasets_public *how;
-	const struct public_file *file;
+	const char *name;
+	uint64_t size; /* as the catalog says */
 };
 
 static void on_progress(void *arg, uint64_t have, int64_t total)
@@ -153,14 +163,14 @@ static void on_progress(void *arg, uint64_t have, int64_t total)
 	const struct coming *c = arg;
 
 	if (c->how->progress)
-		c->how->progress(c->how->arg, c->file->path, have,
-		                 total > 0 ? (uint64_t)total : c->file->size);
+		c->how->progress(c->how->arg, c->name, have, total > 0 ? (uint64_t)total : c->size);
 }
 
 /* What comes is hashed on its way. */
 static int download(const struct fetching *f, const struct public_file *file, int to)
 {
-	struct coming coming = { .how = &f->d->public, .file = file };
+	AUTO_FREE char *name = shown_name(file);
+	struct coming coming = { .how = &f->d->public, .name = name, .size = file->size };
 	struct fetch how = {
 		.on_progress = on_progress,
 		.arg = &coming,
@@ -198,6 +208,22 @@ static int finish_file(const struct fetching *f, const struct public_file *file,
 	return rc < 0 ? error_sys(f->err, rc, "cannot keep '%s'", file->path) : 0;
 }
 
+static int unpack(const struct fetching *f, const struct public_file *file, int fd)
+{
+	AUTO_FREE char *name = shown_name(file);
+	AUTO_FREE char *text = xasprintf("unpacking %s", name);
+	AUTO_FD int to = -1;
+	int rc = file->path[0] ? io_mkdirs_beneath(f->files, file->path, FILES_MODE) : 0;
+
+	to = rc < 0 ? rc
+	            : io_open_beneath(f->files, file->path[0] ? file->path : ".",
+	                              O_RDONLY | O_DIRECTORY, 0);
+	if (to < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return error_sys(f->err, to < 0 ? to : -errno, "cannot unpack '%s'", name);
+	note(f, text);
+	return archive_unpack(fd, to, name, f->err);
+}
+
 static bool is_there(const struct fetching *f, const struct public_file *file)
 {
 	AUTO_FD int fd = io_open_beneath(f->files, file->path, O_RDONLY, 0);
@@ -207,14 +233,15 @@ static bool is_there(const struct fetching *f, const struct public_file *file)
 
 static int fetch_one(const struct fetching *f, const struct public_file *file)
 {
+	AUTO_FREE char *name = shown_name(file);
 	AUTO_FREE char *text =
-		xasprintf("fetching %s: %s%s", f->name, file->path,
+		xasprintf("fetching %s: %s%s", f->name, name,
 	                  file->has_digest ? "" : " (there is no digest to verify it by)");
 	char part[PART_SIZE];
 	AUTO_FD int fd = -1;
 	int rc;
 
-	if (is_there(f, file))
+	if (!file->unpack && is_there(f, file))
 		return 0;
 	note(f, text);
 	part_name(file, part);
@@ -222,18 +249,25 @@ static int fetch_one(const struct fetching *f, const struct public_file *file)
 	if (fd < 0)
 		return error_sys(f->err, errno, "cannot write below '%s/public'", f->d->home);
 	rc = is_local(file) ? copy_local(f, file, fd) : download(f, file, fd);
-	return rc < 0 ? rc : finish_file(f, file, part);
+	if (rc < 0)
+		return rc;
+	return file->unpack ? unpack(f, file, fd) : finish_file(f, file, part);
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
-/* Said before hours have gone by.  What came before counts as if it had still to come. */
+/* Said before hours have gone by.  What came before counts as if it had still to come, and what an
+ * archive holds as if it was no larger. */
 static int check_room(const struct fetching *f)
 {
 	enum { MEGA = 1000000 };
 	uint64_t need = public_dataset_size(f->public);
 	struct statvfs fs;
 
+	for (size_t i = 0; need > 0 && i < f->public->n; i++)
+		if (f->public->file[i].unpack &&
+		    __builtin_add_overflow(need, f->public->file[i].size, &need))
+			need = UINT64_MAX;
 	if (fstatvfs(f->dir, &fs) != 0 || need / fs.f_frsize <= fs.f_bavail)
 		return 0;
 	return error_set(
@@ -340,12 +374,23 @@ static int commit(const struct fetching *f)
 	return rc;
 }
 
-/* HOME/public/NAMESPACE.NAME, and the directory for whole files in it. */
+static bool has_archives(const struct public_dataset *d)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (d->file[i].unpack)
+			return true;
+	return false;
+}
+
+/* HOME/public/NAMESPACE.NAME, and the directory for whole files in it.  Of an archive that was
+ * half unpacked nobody can tell which ones are whole. */
 static int open_place(struct fetching *f, const char *path)
 {
 	AUTO_FREE char *files = xasprintf("%s/" FILES_DIR, path);
-	int rc = io_mkdirs(files, FILES_MODE);
+	int rc = has_archives(f->public) ? io_remove_tree(AT_FDCWD, files) : 0;
 
+	if (rc == 0)
+		rc = io_mkdirs(files, FILES_MODE);
 	f->dir = rc < 0 ? rc : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	f->files = f->dir < 0 ? -1 : open(files, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->files < 0)

@@ -140,6 +140,16 @@ static int set_digest(struct reading *r, const yaml_node_t *node)
 	                           : invalid(r, node, "64 digits 0-9 and a-f are expected here");
 }
 
+static int set_unpack(struct reading *r, const yaml_node_t *node)
+{
+	const char *text = text_of(node);
+
+	r->file->unpack = text && strcmp(text, "true") == 0;
+	return r->file->unpack || (text && strcmp(text, "false") == 0)
+	               ? 0
+	               : invalid(r, node, "true or false is expected here");
+}
+
 static int set_size(struct reading *r, const yaml_node_t *node)
 {
 	const char *text = text_of(node);
@@ -162,6 +172,12 @@ static int check_file(struct reading *r, const yaml_node_t *at)
 
 	if (!f->url)
 		return invalid(r, at, "a file needs a 'url'");
+	if (f->unpack && !f->has_digest)
+		return invalid(r, at, "what is unpacked needs a 'sha256'");
+	if (!f->path && f->unpack) {
+		f->path = xstrdup("");
+		return 0;
+	}
 	if (!f->path) {
 		const char *end = strrchr(f->url, '/') + 1;
 
@@ -170,7 +186,7 @@ static int check_file(struct reading *r, const yaml_node_t *at)
 	if (!is_plain(f->path))
 		return invalid(r, at, "'%.256s' cannot be the path of a file", f->path);
 	for (const struct public_file *other = r->dataset->file; other < f; other++)
-		if (strcmp(other->path, f->path) == 0)
+		if (!f->unpack && !other->unpack && strcmp(other->path, f->path) == 0)
 			return invalid(r, at, "there is a file '%.256s' already", f->path);
 	return 0;
 }
@@ -178,8 +194,8 @@ static int check_file(struct reading *r, const yaml_node_t *at)
 static int add_file(struct reading *r, const yaml_node_t *node)
 {
 	static const struct key keys[] = {
-		{ "path", set_path }, { "url", set_url }, { "sha256", set_digest },
-		{ "size", set_size }, { .name = NULL },
+		{ "path", set_path },     { "url", set_url },   { "sha256", set_digest },
+		{ "unpack", set_unpack }, { "size", set_size }, { .name = NULL },
 	};
 	struct public_dataset *d = r->dataset;
 	int rc;

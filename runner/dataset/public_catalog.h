@@ -10,6 +10,10 @@
  *	      url: https://HOST/mnist/train-images.gz      or http:, or file:///DIR/FILE
  *	      sha256: 440fcabf...            of the file; without it nothing is verified
  *	      size: 9912422                  in bytes; may be left out
+ *	    - url: https://HOST/labels.zip
+ *	      unpack: true                   a tar or zip: what is in it goes to the directory
+ *	      path: labels                   `path`; without it, to the root.  It needs a sha256
+ *	      sha256: 3552534a...
  *	  texts:
  *	    directory: /srv/texts            instead of files, a copy of all that is in it; where it
  *	                                     is relative, from the directory of the catalog
@@ -27,8 +31,9 @@
 enum { PUBLIC_CATALOG_MAX = 4 << 20 };
 
 struct public_file {
-	char *path; /* plain components */
+	char *path; /* plain components; of what is unpacked, the directory: "" is the root */
 	char *url;
+	bool unpack; /* a tar or zip, of which the version has what is in it; has a digest */
 	bool has_digest;
 	struct digest digest;
 	uint64_t size; /* 0: not known */

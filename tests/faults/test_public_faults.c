@@ -21,8 +21,9 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "dataset/public.h"
+#include "tests/support/tar_maker.h"
 
-enum { FILES = 3, PATH_SIZE = 128 };
+enum { FILES = 3, IN_TAR = 2, PATH_SIZE = 128 };
 
 struct fixture {
 	char root[64];
@@ -30,6 +31,7 @@ struct fixture {
 	char catalog[PATH_SIZE];
 	struct datasets *d;
 	struct error err;
+	int files; /* that there must be */
 	int killed, failed;
 };
 
@@ -50,7 +52,26 @@ static int catalog_path(void *arg, const char **ret_path, struct error *err)
 	return 0;
 }
 
-static void put_sources(const struct fixture *f)
+/* With two more files, in an archive. */
+static void put_tar(const struct fixture *f, struct strbuf *catalog)
+{
+	static const struct tar_entry entries[] = {
+		{ .path = "sub/x", .data = "x" },
+		{ .path = "sub/deep/y", .data = "y" },
+		{ .path = NULL },
+	};
+	AUTO_FREE char *path = xasprintf("%s/tar", f->root);
+	struct bytes tar = tar_make(entries);
+	struct digest digest = bytes_digest(tar);
+	char hex[DIGEST_HEX_LEN + 1];
+
+	assert_int_equal(io_put_file_fast(AT_FDCWD, path, tar.at, tar.len, 0644), 0);
+	strbuf_addf(catalog, "    - {url: 'file://%s', sha256: %s, unpack: true}\n", path,
+	            digest_hex(&digest, hex));
+	free(tar.at);
+}
+
+static void put_sources(const struct fixture *f, bool with_tar)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(STRBUF_BIG);
 
@@ -64,6 +85,8 @@ static void put_sources(const struct fixture *f)
 		strbuf_addf(&text, "    - {url: 'file://%s', path: sub/%d, sha256: %s}\n", path, i,
 		            digest_hex(&digest, hex));
 	}
+	if (with_tar)
+		put_tar(f, &text);
 	assert_int_equal(io_put_file_fast(AT_FDCWD, f->catalog, text.buf, text.len, 0644), 0);
 }
 
@@ -77,7 +100,7 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(f->root));
 	(void)snprintf(f->home, sizeof f->home, "%s/home", f->root);
 	(void)snprintf(f->catalog, sizeof f->catalog, "%s/catalog.yaml", f->root);
-	put_sources(f);
+	put_sources(f, false);
 	OK(f, datasets_open(f->home, &f->d, &f->err));
 	datasets_use_public(f->d, &how);
 	*state = f;
@@ -153,7 +176,7 @@ static void expect_whole(struct fixture *f, const char *fault)
 	OK(f, datasets_find(f->d, "d", &dataset, &f->err));
 	OK(f, datasets_each_version(f->d, &dataset, true, count, &committed, &f->err));
 	OK(f, datasets_each_version(f->d, &dataset, false, count, &open, &f->err));
-	if (files != FILES || committed != 1)
+	if (files != f->files || committed != 1)
 		fail_msg("%s: %d files, %d versions", fault, files, committed);
 	/* One that was killed when all was done may leave its directory to the next fetch. */
 	if (open > 0)
@@ -191,10 +214,9 @@ static void suffer(struct fixture *f, const char *how, unsigned long k)
 	expect_whole(f, fault);
 }
 
-static void the_next_has_it_whole(void **state)
+static void suffer_all(struct fixture *f)
 {
 	static const char *const faults[] = { "kill", "ENOSPC", "EIO" };
-	struct fixture *f = *state;
 	unsigned long calls = count_calls(f);
 
 	assert_true(calls > FILES * 3);
@@ -206,10 +228,28 @@ static void the_next_has_it_whole(void **state)
 	assert_true(f->failed > FILES);
 }
 
+static void the_next_has_it_whole(void **state)
+{
+	struct fixture *f = *state;
+
+	f->files = FILES;
+	suffer_all(f);
+}
+
+static void also_what_is_unpacked(void **state)
+{
+	struct fixture *f = *state;
+
+	put_sources(f, true);
+	f->files = FILES + IN_TAR;
+	suffer_all(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_next_has_it_whole, setup, teardown),
+		cmocka_unit_test_setup_teardown(also_what_is_unpacked, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

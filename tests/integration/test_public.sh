@@ -116,3 +116,24 @@ test_killed() {
 	same "$(cat out)" zero
 	same "$(versions digits)" 1
 }
+
+test_archives() {
+	make_catalog
+	mkdir -p pack/top
+	echo in >pack/top/file
+	ln -s file pack/top/link
+	tar -C pack -czf src/pack.tgz top
+	python3 -c 'import zipfile
+with zipfile.ZipFile("src/pack.zip", "w", zipfile.ZIP_DEFLATED) as z:
+    z.write("pack/top/file", "top/file")'
+	cat >>catalog.yaml <<END
+  packed:
+    files:
+    - {url: "file://$PWD/src/pack.tgz", unpack: true, sha256: $(sha256sum <src/pack.tgz | cut -d ' ' -f 1)}
+    - {url: "file://$PWD/src/pack.zip", unpack: true, path: zip, sha256: $(sha256sum <src/pack.zip | cut -d ' ' -f 1)}
+END
+	ok datasets files list gradient/packed --recursive --json
+	same "$(jq -r '.[].name' out | sort | paste -sd ' ')" 'top/file top/link zip/top/file'
+	says err 'unpacking pack.zip'
+	same "$(contents packed zip/top/file)" in
+}

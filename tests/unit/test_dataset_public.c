@@ -19,6 +19,7 @@
 #include "base/xalloc.h"
 #include "dataset/public.h"
 #include "tests/support/http_script.h"
+#include "tests/support/tar_maker.h"
 
 #define HASH_OF_ONE                                                                   \
 	"2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806" /* "one\n" \
@@ -237,6 +238,9 @@ static void test_wrong_catalogs(void **state)
 		{ "datasets: {x: {files: [{url: 'http://h/f', size: 1M}]}}\n", "number of bytes" },
 		{ "datasets: {x: {files: [{url: 'http://h/f', md5: 1}]}}\n",
 		  "there is no key 'md5'" },
+		{ "datasets: {x: {files: [{url: 'http://h/f', unpack: true}]}}\n",
+		  "f:1: what is unpacked needs a 'sha256'" },
+		{ "datasets: {x: {files: [{url: 'http://h/f', unpack: zip}]}}\n", "true or false" },
 		{ "datasets: {x: {description: [1]}}\n", "f:1: text is expected here" },
 		{ "datasets: &a {x: *a}\n", "f:1: " },
 	};
@@ -426,6 +430,73 @@ static void test_after_a_kill(void **state)
 	assert_int_equal(n_datasets(f), 1);
 }
 
+/* A tar with the files `a` and `d/b` beside the catalog; its digest in hex. */
+static void put_tar(const struct fixture *f, const char *second, char hex[DIGEST_HEX_LEN + 1])
+{
+	const struct tar_entry entries[] = {
+		{ .path = "a", .data = "one" },
+		{ .path = second, .data = "two" },
+		{ .path = NULL },
+	};
+	struct bytes tar = tar_make(entries);
+	AUTO_FREE char *path = xasprintf("%s/some.tar", f->dir);
+	struct digest digest = bytes_digest(tar);
+
+	digest_hex(&digest, hex);
+	assert_int_equal(io_put_file_fast(AT_FDCWD, path, tar.at, tar.len, 0644), 0);
+	free(tar.at);
+}
+
+static void put_tar_catalog(const struct fixture *f, const char *hex)
+{
+	AUTO_FREE char *text =
+		xasprintf("namespace: gradient\n"
+	                  "datasets:\n"
+	                  "  two:\n"
+	                  "    files:\n"
+	                  "    - {url: 'file://%s/one'}\n"
+	                  "    - {url: 'file://%s/some.tar', sha256: %s, unpack: true}\n"
+	                  "    - url: file://%s/some.tar\n"
+	                  "      path: x/y\n"
+	                  "      sha256: %s\n"
+	                  "      unpack: true\n",
+	                  f->dir, f->dir, hex, f->dir, hex);
+
+	put(f, "catalog.yaml", text);
+}
+
+static void test_unpacked(void **state)
+{
+	struct fixture *f = *state;
+	AUTO_FREE char *half = xasprintf("%s/public/gradient.two/files", f->home);
+	char hex[DIGEST_HEX_LEN + 1];
+
+	put_tar(f, "d/b", hex);
+	put_tar_catalog(f, hex);
+	assert_int_equal(io_mkdirs(half, 0755), 0);
+	put(f, "home/public/gradient.two/files/left-of-another", "");
+	expect_files(f, "gradient/two", "a d/b one x/y/a x/y/d/b ");
+	assert_non_null(strstr(strbuf_str(&f->notes), "fetching gradient/two: some.tar\n"
+	                                              "unpacking some.tar\n"));
+}
+
+static void test_not_to_be_unpacked(void **state)
+{
+	struct fixture *f = *state;
+	struct dataset_version v;
+	char hex[DIGEST_HEX_LEN + 1];
+
+	put_tar(f, "../b", hex);
+	put_tar_catalog(f, hex);
+	assert_int_equal(datasets_resolve(f->d, "gradient/two", &v, &f->err), SLUICE_INVALID);
+	expect_said(f, "cannot unpack 'some.tar': its entry '../b' leads out of the archive");
+	assert_int_equal(n_datasets(f), 0);
+	put_tar(f, "b", hex);
+	assert_int_equal(datasets_resolve(f->d, "gradient/two", &v, &f->err), SLUICE_CORRUPT);
+	put_tar_catalog(f, hex);
+	expect_files(f, "gradient/two", "a b one x/y/a x/y/b ");
+}
+
 static bool nobody_is_dead(void *arg, const char *run)
 {
 	(void)arg, (void)run;
@@ -538,6 +609,8 @@ int main(void)
 		TEST(test_wrong_size),
 		TEST(test_no_room),
 		TEST(test_after_a_kill),
+		TEST(test_unpacked),
+		TEST(test_not_to_be_unpacked),
 		TEST(test_gc),
 		TEST(test_download),
 		TEST(test_download_fails),
