@@ -230,7 +230,7 @@ static int put_entry(const struct unpacking *u, struct archive_entry *e)
 }
 
 /* Not all that libarchive knows: some of its filters run programs. */
-static bool begin(struct archive *a, int fd)
+static bool open_archive(struct archive *a, int fd)
 {
 	return archive_read_support_filter_gzip(a) == ARCHIVE_OK &&
 	       archive_read_support_filter_bzip2(a) == ARCHIVE_OK &&
@@ -246,7 +246,7 @@ static bool begin(struct archive *a, int fd)
 static int put_entries(const struct unpacking *u, int fd)
 {
 	struct archive_entry *e;
-	int rc = begin(u->archive, fd) ? 0 : bad_archive(u);
+	int rc = open_archive(u->archive, fd) ? 0 : bad_archive(u);
 
 	while (rc == 0) {
 		int got = archive_read_next_header(u->archive, &e);
