@@ -174,7 +174,7 @@ killed() {
 	local i
 	commit_data
 	for i in 0 1 2 3 4 5 6 7 8 9; do
-		timeout -s KILL "0.00$i" "$SLUICE" datasets mount data empty || true
+		timeout --foreground -s KILL "0.00$i" "$SLUICE" datasets mount data empty || true
 		if [ "$(mounted empty)" = 1 ]; then
 			same "$(cat empty/a)" one
 			expect 2 sluice datasets versions delete --id "$version"

@@ -104,7 +104,7 @@ test_killed() {
 	make_catalog
 	local i
 	for i in 0 1 2 3 4 5 6 7 8 9; do
-		timeout -s KILL "0.00$i" "$SLUICE" datasets cat gradient/digits more/1 >/dev/null 2>&1 || true
+		timeout --foreground -s KILL "0.00$i" "$SLUICE" datasets cat gradient/digits more/1 >/dev/null 2>&1 || true
 		if [ "$i" = 4 ] || [ "$i" = 9 ]; then
 			ok datasets cat gradient/digits more/1
 			same "$(cat out)" one
