@@ -145,7 +145,7 @@ static void try_once(struct fetching *f, struct http *http, uv_loop_t *loop)
 	q.offset = f->have;
 	q.if_range = f->fetch->validator[0] ? f->fetch->validator : NULL;
 	q.max_body = 0; /* on_body() counts what there was, too */
-	(void)http_get(http, &q, &hooks);
+	(void)http_start(http, &q, &hooks);
 	(void)uv_run(loop, UV_RUN_DEFAULT);
 }
 

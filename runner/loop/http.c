@@ -454,6 +454,18 @@ static void set_limits(CURL *e, const struct http_request *q)
 	(void)curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 }
 
+static void set_method(CURL *e, const struct http_request *q)
+{
+	if (q->body) { /* the size first: the body is copied at once */
+		(void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body_len);
+		(void)curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, q->body);
+	}
+	if (q->method && strcmp(q->method, "HEAD") == 0)
+		(void)curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+	else if (q->method)
+		(void)curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, q->method);
+}
+
 /* As a header and not by CURLOPT_RESUME_FROM, which makes an error of a whole answer. */
 static void set_range(struct http_transfer *t, const struct http_request *q)
 {
@@ -469,8 +481,8 @@ static void set_range(struct http_transfer *t, const struct http_request *q)
 	add_header(t, condition);
 }
 
-struct http_transfer *http_get(struct http *http, const struct http_request *request,
-                               const struct http_hooks *hooks)
+struct http_transfer *http_start(struct http *http, const struct http_request *request,
+                                 const struct http_hooks *hooks)
 {
 	struct http_transfer *t = xcalloc(1, sizeof *t);
 	CURL *e = curl_easy_init();
@@ -486,6 +498,7 @@ struct http_transfer *http_get(struct http *http, const struct http_request *req
 	set_range(t, request);
 	set_credentials(e, request);
 	set_limits(e, request);
+	set_method(e, request);
 	(void)curl_easy_setopt(e, CURLOPT_URL, request->url);
 	(void)curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
 	if (request->ca_file)

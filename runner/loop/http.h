@@ -3,8 +3,8 @@
  * is kept of them.  Loop thread.
  *
  *	struct http *http = http_new(loop, 4);
- *	struct http_transfer *t = http_get(http, &request, &hooks);
- *	  ... on_head once, on_body many times, on_done exactly once, none from inside http_get()
+ *	struct http_transfer *t = http_start(http, &request, &hooks);
+ *	  ... on_head once, on_body many times, on_done exactly once, none from inside http_start()
  *	http_free(http);                after the last on_done; then run the loop once more
  *
  * Redirects are followed (never from https to http); another host is not told the credentials.
@@ -27,6 +27,9 @@ struct http_transfer;
 /* All strings are copied; what is NULL or 0 is not asked for, or has the default named. */
 struct http_request {
 	const char *url;
+	const char *method; /* NULL: GET, or POST if there is a body; HEAD brings none back */
+	const char *body;   /* sent along, body_len bytes */
+	size_t body_len;
 	const char *const *headers; /* "Accept: text/plain", ...; NULL ends them */
 	const char *bearer;         /* a token, or ... */
 	const char *user, *password;
@@ -70,8 +73,8 @@ struct http_hooks {
 struct http *http_new(uv_loop_t *loop, unsigned per_host);
 void http_free(struct http *http);
 
-struct http_transfer *http_get(struct http *http, const struct http_request *request,
-                               const struct http_hooks *hooks);
+struct http_transfer *http_start(struct http *http, const struct http_request *request,
+                                 const struct http_hooks *hooks);
 void http_transfer_resume(struct http_transfer *transfer);
 
 /* on_done follows, with SLUICE_CANCELED. */

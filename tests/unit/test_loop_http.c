@@ -65,7 +65,7 @@ static void get(struct got *g, const struct http_request *q)
 
 	assert_int_equal(uv_loop_init(&loop), 0);
 	http = http_new(&loop, 2);
-	g->transfer = http_get(http, q, &hooks);
+	g->transfer = http_start(http, q, &hooks);
 	assert_int_equal(g->n_done, 0);
 	(void)uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(g->n_done, 1);
@@ -103,6 +103,25 @@ static void a_body_status_and_headers_arrive(void **state)
 	assert_string_equal(g.body, "hello");
 	assert_string_equal(g.type, "text/odd");
 	assert_non_null(strstr(s.requests[0], "\r\nAccept: text/plain\r\n"));
+}
+
+static void a_body_is_sent_and_HEAD_brings_none(void **state)
+{
+	struct http_script posted = { .answers = { OK5 } };
+	struct http_script asked = { .answers = { TAGGED10 } };
+	struct got g = { .n_done = 0 };
+
+	(void)state;
+	get_from(&posted, &g, (struct http_request){ .body = "a=b", .body_len = 3 });
+	assert_string_equal(g.body, "hello");
+	assert_int_equal(strncmp(posted.requests[0], "POST /x", 7), 0);
+	assert_non_null(strstr(posted.requests[0], "\r\nContent-Length: 3\r\n"));
+	g = (struct got){ .n_done = 0 };
+	get_from(&asked, &g, (struct http_request){ .method = "HEAD" });
+	assert_int_equal(g.err.class, 0);
+	assert_int_equal(g.status, 200);
+	assert_int_equal(g.n_pieces, 0);
+	assert_int_equal(strncmp(asked.requests[0], "HEAD /x", 7), 0);
 }
 
 static void a_paused_piece_comes_again(void **state)
@@ -322,6 +341,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_body_status_and_headers_arrive),
+		cmocka_unit_test(a_body_is_sent_and_HEAD_brings_none),
 		cmocka_unit_test(a_paused_piece_comes_again),
 		cmocka_unit_test(a_canceled_transfer_says_so_once),
 		cmocka_unit_test(bad_answers_are_errors),
