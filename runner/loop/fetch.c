@@ -136,7 +136,9 @@ static void on_done(void *arg, const struct http_response *r, const struct error
 
 static void try_once(struct fetching *f, struct http *http, uv_loop_t *loop)
 {
-	const struct http_hooks hooks = { on_head, on_body, on_done, f };
+	const struct http_hooks hooks = {
+		.on_head = on_head, .on_body = on_body, .on_done = on_done, .arg = f
+	};
 	struct http_request q = f->fetch->request;
 
 	f->err = (struct error){ .class = 0 };

@@ -44,12 +44,12 @@ struct http_transfer {
 	CURL *easy;
 	struct curl_slist *headers;
 	struct http_hooks hooks;
-	char *url;
+	char *url, *socket;
 	uint64_t offset, max_body, n_body;
 	struct strbuf text;
 	struct error err; /* of a hook, or of ours */
 	char reason[CURL_ERROR_SIZE];
-	bool is_woken, want_cancel, want_resume, had_head;
+	bool is_get, is_woken, want_cancel, want_resume, had_head;
 };
 
 /* What will be the same at the next try. */
@@ -150,6 +150,14 @@ static void keep_error_text(struct http_transfer *t, const char *data, size_t le
 	strbuf_add(&t->text, data, len < room ? len : room);
 }
 
+static size_t on_read(char *buf, size_t one, size_t room, void *arg)
+{
+	struct http_transfer *t = arg;
+	int64_t n = t->hooks.on_send(t->hooks.arg, buf, one * room, &t->err);
+
+	return n < 0 ? CURL_READFUNC_ABORT : (size_t)n;
+}
+
 static size_t on_write(char *data, size_t one, size_t len, void *arg)
 {
 	struct http_transfer *t = arg;
@@ -183,6 +191,7 @@ static void transfer_free(struct http_transfer *t)
 	curl_slist_free_all(t->headers);
 	strbuf_release(&t->text);
 	free(t->url);
+	free(t->socket);
 	free(t);
 }
 
@@ -207,11 +216,18 @@ static void unlink_woken(struct http_transfer *t)
 		*at = t->next_woken;
 }
 
+static void name_request(struct http_transfer *t)
+{
+	AUTO_FREE char *url = http_url_for_message(t->url);
+
+	(void)error_wrap(&t->err, t->is_get ? "cannot get '%s'" : "cannot send to '%s'",
+	                 t->socket ? t->socket : url);
+}
+
 /* The one way out of every transfer. */
 static void transfer_finish(struct http_transfer *t, CURLcode code)
 {
 	struct http_response r = response_of(t);
-	AUTO_FREE char *url = http_url_for_message(t->url);
 
 	/* An empty body has not come by on_write(). */
 	if (code == CURLE_OK && status_is_good(r.status) && !t->had_head)
@@ -219,7 +235,7 @@ static void transfer_finish(struct http_transfer *t, CURLcode code)
 	if (code != CURLE_OK && !t->err.class)
 		set_reason(t, code);
 	if (t->err.class)
-		(void)error_wrap(&t->err, "cannot get '%s'", url);
+		name_request(t);
 	unlink_woken(t);
 	(void)curl_multi_remove_handle(t->http->multi, t->easy);
 	t->hooks.on_done(t->hooks.arg, &r, t->err.class ? &t->err : NULL);
@@ -437,33 +453,22 @@ static void set_credentials(CURL *e, const struct http_request *q)
 	}
 }
 
-static void set_limits(CURL *e, const struct http_request *q)
+static void set_limits(CURL *e, const struct http_request *q, bool is_get)
 {
 	bool secure = strncasecmp(q->url, "https:", 6) == 0;
+	long stall_s = q->stall_s ? (long)q->stall_s : STALL_S;
 
 	(void)curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 	(void)curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
-	(void)curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 1L);
+	(void)curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, is_get ? 1L : 0L);
 	(void)curl_easy_setopt(e, CURLOPT_MAXREDIRS, (long)MAX_REDIRECTS);
 	(void)curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
 	                       (long)(q->connect_ms ? q->connect_ms : CONNECT_MS));
 	(void)curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	(void)curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME,
-	                       (long)(q->stall_s ? q->stall_s : STALL_S));
+	                       q->stall_s == HTTP_PATIENT ? 0L : stall_s);
 	(void)curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)BUFFER_SIZE);
 	(void)curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-}
-
-static void set_method(CURL *e, const struct http_request *q)
-{
-	if (q->body) { /* the size first: the body is copied at once */
-		(void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body_len);
-		(void)curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, q->body);
-	}
-	if (q->method && strcmp(q->method, "HEAD") == 0)
-		(void)curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
-	else if (q->method)
-		(void)curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, q->method);
 }
 
 /* As a header and not by CURLOPT_RESUME_FROM, which makes an error of a whole answer. */
@@ -481,6 +486,50 @@ static void set_range(struct http_transfer *t, const struct http_request *q)
 	add_header(t, condition);
 }
 
+static bool is_get(const struct http_request *q, const struct http_hooks *hooks)
+{
+	if (q->method)
+		return strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0;
+	return !q->body && !hooks->on_send;
+}
+
+/* A body makes a POST of it, a stream a PUT, unless the method says otherwise.  Who sends one and
+ * expects to be asked for it first may wait for a second. */
+static void set_method(struct http_transfer *t, const struct http_request *q)
+{
+	CURL *e = t->easy;
+	const char *body = q->body ? q->body : "";
+
+	if (t->hooks.on_send) {
+		(void)curl_easy_setopt(e, CURLOPT_UPLOAD, 1L);
+		(void)curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read);
+		(void)curl_easy_setopt(e, CURLOPT_READDATA, t);
+	} else if (!t->is_get) { /* the size first: the body is copied at once */
+		(void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body_len);
+		(void)curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, body);
+	}
+	if (!t->is_get)
+		add_header(t, "Expect:");
+	if (q->method && strcmp(q->method, "HEAD") == 0)
+		(void)curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+	else if (q->method)
+		(void)curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, q->method);
+}
+
+static void set_peer(CURL *e, const struct http_request *q)
+{
+	if (q->unix_socket) {
+		(void)curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, q->unix_socket);
+		(void)curl_easy_setopt(e, CURLOPT_PROXY, "");
+	}
+	if (q->ca_file)
+		(void)curl_easy_setopt(e, CURLOPT_CAINFO, q->ca_file);
+	if (q->cert_file)
+		(void)curl_easy_setopt(e, CURLOPT_SSLCERT, q->cert_file);
+	if (q->key_file)
+		(void)curl_easy_setopt(e, CURLOPT_SSLKEY, q->key_file);
+}
+
 struct http_transfer *http_start(struct http *http, const struct http_request *request,
                                  const struct http_hooks *hooks)
 {
@@ -490,19 +539,20 @@ struct http_transfer *http_start(struct http *http, const struct http_request *r
 	assert(e);
 	*t = (struct http_transfer){ .http = http, .easy = e, .hooks = *hooks };
 	t->text = STRBUF_INIT(MAX_ERROR_TEXT);
+	t->is_get = is_get(request, hooks);
 	t->url = xstrdup(request->url);
+	t->socket = request->unix_socket ? xasprintf("unix://%s", request->unix_socket) : NULL;
 	t->offset = request->offset;
 	t->max_body = request->max_body;
 	for (const char *const *h = request->headers; h && *h; h++)
 		add_header(t, *h);
 	set_range(t, request);
 	set_credentials(e, request);
-	set_limits(e, request);
-	set_method(e, request);
+	set_limits(e, request, t->is_get);
+	set_method(t, request);
+	set_peer(e, request);
 	(void)curl_easy_setopt(e, CURLOPT_URL, request->url);
 	(void)curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
-	if (request->ca_file)
-		(void)curl_easy_setopt(e, CURLOPT_CAINFO, request->ca_file);
 	(void)curl_easy_setopt(e, CURLOPT_USERAGENT, "sluice");
 	(void)curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
 	(void)curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_write);

@@ -7,7 +7,8 @@
  *	  ... on_head once, on_body many times, on_done exactly once, none from inside http_start()
  *	http_free(http);                after the last on_done; then run the loop once more
  *
- * Redirects are followed (never from https to http); another host is not told the credentials.
+ * The redirects of a GET or HEAD are followed (never from https to http); another host is not told
+ * the credentials.
  * Proxies come from the environment, as curl's manual has it.  Messages name the URL without its
  * credentials and its query, which can hold a signature.
  */
@@ -28,18 +29,22 @@ struct http_transfer;
 struct http_request {
 	const char *url;
 	const char *method; /* NULL: GET, or POST if there is a body; HEAD brings none back */
-	const char *body;   /* sent along, body_len bytes */
+	const char *body;   /* sent along, body_len bytes; one that is a stream comes by on_send */
 	size_t body_len;
+	const char *unix_socket;    /* a path: connect to it, whatever host the URL names */
 	const char *const *headers; /* "Accept: text/plain", ...; NULL ends them */
 	const char *bearer;         /* a token, or ... */
 	const char *user, *password;
-	const char *ca_file;  /* trusted instead of the system's certificates */
-	uint64_t offset;      /* ask for what follows the first so many bytes ... */
-	const char *if_range; /* ... if it is still this ETag or Last-Modified */
-	uint64_t max_body;    /* more is SLUICE_LIMIT; 0: no limit */
-	unsigned connect_ms;  /* 0: 30 seconds */
-	unsigned stall_s;     /* silence of so many seconds is an end; 0: 60 */
+	const char *ca_file;              /* trusted instead of the system's certificates */
+	const char *cert_file, *key_file; /* this client's own certificate, PEM */
+	uint64_t offset;                  /* ask for what follows the first so many bytes ... */
+	const char *if_range;             /* ... if it is still this ETag or Last-Modified */
+	uint64_t max_body;                /* more is SLUICE_LIMIT; 0: no limit */
+	unsigned connect_ms;              /* 0: 30 seconds */
+	unsigned stall_s; /* silence of so many seconds is an end; 0: 60; or HTTP_PATIENT */
 };
+
+enum { HTTP_PATIENT = UINT16_MAX }; /* the answer may take for ever */
 
 /* Lives as long as the call that shows it. */
 struct http_response {
@@ -64,12 +69,19 @@ struct http_hooks {
 	 */
 	int (*on_body)(void *arg, const void *data, size_t len, struct error *err);
 
+	/*
+	 * The next bytes of the request's body, written to `buf`; returns how many, 0 at the end,
+	 * or a class, which ends the transfer.  NULL: there is no such body.
+	 */
+	int64_t (*on_send)(void *arg, void *buf, size_t room, struct error *err);
+
 	/* `err` is NULL if an answer came, whatever its status.  The transfer is gone then. */
 	void (*on_done)(void *arg, const struct http_response *response, const struct error *err);
 	void *arg;
 };
 
-/* At most `per_host` connections to one host at a time; more requests wait for them. */
+/* At most `per_host` connections to one host at a time, or any number for 0; more requests wait for
+ * them. */
 struct http *http_new(uv_loop_t *loop, unsigned per_host);
 void http_free(struct http *http);
 

@@ -10,8 +10,10 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { SCRIPT_MOST = 12, SCRIPT_REQUEST = 512 };
@@ -26,6 +28,8 @@ struct http_script {
 	const char *answers[SCRIPT_MOST]; /* NULL after the last */
 	bool repeat_last;
 	enum script_end end; /* of each answer */
+	const char *path;    /* of a unix socket, or NULL for a port */
+	bool whole;          /* read the body of a request that has one, too */
 	int fd;
 	int port;
 	pthread_t thread;
@@ -33,7 +37,21 @@ struct http_script {
 	char requests[SCRIPT_MOST][SCRIPT_REQUEST];
 };
 
-static inline void script_read_request(int fd, char *at)
+/* Whether a request is whole: up to its empty line, or to the end of its body. */
+static inline bool script_has_all(const char *text, bool whole)
+{
+	static const char length_is[] = "Content-Length: ";
+	const char *body = strstr(text, "\r\n\r\n");
+	const char *length = strstr(text, length_is);
+
+	if (!body || !whole)
+		return body;
+	if (strstr(text, "chunked"))
+		return strstr(body, "\r\n0\r\n\r\n");
+	return !length || strlen(body + 4) >= strtoul(length + strlen(length_is), NULL, 10);
+}
+
+static inline void script_read_request(int fd, char *at, bool whole)
 {
 	size_t len = 0;
 	ssize_t n;
@@ -41,7 +59,7 @@ static inline void script_read_request(int fd, char *at)
 	while (len + 1 < SCRIPT_REQUEST && (n = read(fd, at + len, SCRIPT_REQUEST - 1 - len)) > 0) {
 		len += (size_t)n;
 		at[len] = '\0';
-		if (strstr(at, "\r\n\r\n"))
+		if (script_has_all(at, whole))
 			return;
 	}
 }
@@ -85,7 +103,7 @@ static inline void *script_run(void *arg)
 		if (fd < 0)
 			return NULL;
 		if (n < SCRIPT_MOST) {
-			script_read_request(fd, s->requests[n]);
+			script_read_request(fd, s->requests[n], s->whole);
 			s->n_requests++;
 			while (s->repeat_last && n > 0 && !s->answers[n])
 				n--;
@@ -95,20 +113,28 @@ static inline void *script_run(void *arg)
 	}
 }
 
+static inline int script_bind_path(const struct http_script *s)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	assert(strlen(s->path) < sizeof a.sun_path);
+	memcpy(a.sun_path, s->path, strlen(s->path) + 1);
+	return bind(s->fd, (struct sockaddr *)&a, sizeof a);
+}
+
 static inline void script_start(struct http_script *s)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	socklen_t len = sizeof a;
 	int rc;
 
-	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	rc = bind(s->fd, (struct sockaddr *)&a, sizeof a);
+	s->fd = socket(s->path ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	rc = s->path ? script_bind_path(s) : bind(s->fd, (struct sockaddr *)&a, sizeof a);
 	assert(rc == 0);
 	rc = listen(s->fd, 16);
 	assert(rc == 0);
-	rc = getsockname(s->fd, (struct sockaddr *)&a, &len);
-	assert(rc == 0);
-	s->port = ntohs(a.sin_port);
+	if (!s->path && getsockname(s->fd, (struct sockaddr *)&a, &len) == 0)
+		s->port = ntohs(a.sin_port);
 	rc = pthread_create(&s->thread, NULL, script_run, s);
 	assert(rc == 0);
 	(void)rc;

@@ -25,7 +25,22 @@ struct got {
 	int status;
 	struct error err;
 	char type[32];
+	unsigned to_send; /* pieces of a body that is a stream; none: there is no such */
 };
+
+static int64_t on_send(void *arg, void *buf, size_t room, struct error *err)
+{
+	struct got *g = arg;
+
+	if (g->to_send == 0)
+		return 0;
+	if (g->to_send == 13)
+		return error_set(err, SLUICE_INVALID, "there is no piece 13");
+	assert_true(room >= 5);
+	memcpy(buf, "piece", 5);
+	g->to_send--;
+	return 5;
+}
 
 static int on_body(void *arg, const void *data, size_t len, struct error *err)
 {
@@ -59,7 +74,10 @@ static void on_done(void *arg, const struct http_response *r, const struct error
 
 static void get(struct got *g, const struct http_request *q)
 {
-	const struct http_hooks hooks = { .on_body = on_body, .on_done = on_done, .arg = g };
+	const struct http_hooks hooks = { .on_body = on_body,
+		                          .on_send = g->to_send ? on_send : NULL,
+		                          .on_done = on_done,
+		                          .arg = g };
 	uv_loop_t loop;
 	struct http *http;
 
@@ -134,6 +152,94 @@ static void a_paused_piece_comes_again(void **state)
 	assert_int_equal(g.err.class, 0);
 	assert_string_equal(g.body, "hello");
 	assert_true(g.n_pieces >= 2);
+}
+
+static void bodies_are_sent(void **state)
+{
+	static const struct {
+		struct http_request request;
+		unsigned to_send;
+		const char *line, *parts[2];
+	} row[] = {
+		{ .request = { .method = "POST", .body = "a=b", .body_len = 3 },
+		  .line = "POST /x",
+		  .parts = { "\r\nContent-Length: 3\r\n", "\r\n\r\na=b" } },
+		{ .request = { .method = "POST" },
+		  .line = "POST /x",
+		  .parts = { "\r\nContent-Length: 0\r\n", "\r\n\r\n" } },
+		{ .request = { .method = "PUT" },
+		  .to_send = 2,
+		  .line = "PUT /x",
+		  .parts = { "\r\nTransfer-Encoding: chunked\r\n", "\r\n\r\n" } },
+		{ .request = { .method = "DELETE" }, .line = "DELETE /x", .parts = { "\r\n", "" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+		struct http_script s = { .answers = { OK5 }, .whole = true };
+		struct got g = { .to_send = row[i].to_send };
+
+		get_from(&s, &g, row[i].request);
+		assert_int_equal(g.err.class, 0);
+		assert_string_equal(g.body, "hello");
+		assert_int_equal(g.to_send, 0);
+		assert_memory_equal(s.requests[0], row[i].line, strlen(row[i].line));
+		assert_non_null(strstr(s.requests[0], row[i].parts[0]));
+		assert_non_null(strstr(s.requests[0], row[i].parts[1]));
+		assert_null(strstr(s.requests[0], "Expect"));
+	}
+}
+
+static void a_body_that_fails_ends_the_transfer(void **state)
+{
+	struct http_script s = { .answers = { OK5 }, .end = SCRIPT_HOLD };
+	struct got g = { .to_send = 13 };
+
+	(void)state;
+	get_from(&s, &g, (struct http_request){ .method = "PUT" });
+	assert_int_equal(g.err.class, SLUICE_INVALID);
+	assert_non_null(strstr(g.err.msg, "cannot send to 'http://127.0.0.1:"));
+	assert_non_null(strstr(g.err.msg, "piece 13"));
+}
+
+static void a_redirect_is_no_answer_to_a_post(void **state)
+{
+	struct http_script s = {
+		.answers = { "HTTP/1.1 302 F\r\nLocation: /y\r\nContent-Length: 0\r\n\r\n" }
+	};
+	struct got g = { .n_done = 0 };
+
+	(void)state;
+	get_from(&s, &g, (struct http_request){ .method = "POST" });
+	assert_int_equal(g.err.class, 0);
+	assert_int_equal(g.status, 302);
+	assert_int_equal(s.n_requests, 1);
+}
+
+static void a_unix_socket_stands_for_the_host(void **state)
+{
+	char dir[] = "/tmp/sluice-test-XXXXXX";
+	AUTO_FREE char *path = NULL;
+	struct http_script s = { .answers = { OK5 } };
+	struct got g = { .n_done = 0 };
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	path = xasprintf("%s/socket", dir);
+	s.path = path;
+	script_start(&s);
+	get(&g, &(struct http_request){ .url = "http://engine/x", .unix_socket = path });
+	script_stop(&s);
+	assert_int_equal(g.err.class, 0);
+	assert_string_equal(g.body, "hello");
+	assert_non_null(strstr(s.requests[0], "\r\nHost: engine\r\n"));
+	(void)unlink(path);
+
+	g = (struct got){ .n_done = 0 };
+	get(&g, &(struct http_request){ .url = "http://engine/x", .unix_socket = path });
+	assert_int_equal(g.err.class, SLUICE_REMOTE);
+	assert_non_null(strstr(g.err.msg, path));
+	(void)rmdir(dir);
 }
 
 static void a_canceled_transfer_says_so_once(void **state)
@@ -343,6 +449,10 @@ int main(void)
 		cmocka_unit_test(a_body_status_and_headers_arrive),
 		cmocka_unit_test(a_body_is_sent_and_HEAD_brings_none),
 		cmocka_unit_test(a_paused_piece_comes_again),
+		cmocka_unit_test(bodies_are_sent),
+		cmocka_unit_test(a_body_that_fails_ends_the_transfer),
+		cmocka_unit_test(a_redirect_is_no_answer_to_a_post),
+		cmocka_unit_test(a_unix_socket_stands_for_the_host),
 		cmocka_unit_test(a_canceled_transfer_says_so_once),
 		cmocka_unit_test(bad_answers_are_errors),
 		cmocka_unit_test(nobody_there_is_an_error),
