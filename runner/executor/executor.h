@@ -41,6 +41,13 @@ struct request_mount {
 
 enum request_network { NETWORK_HOST, NETWORK_NONE };
 
+/* What it may take of the machine; 0: as much as there is. */
+struct request_limits {
+	uint64_t cpu_milli;    /* thousandths of a core */
+	uint64_t memory_bytes; /* more is the kernel's reason to kill; swap adds nothing to it */
+	uint64_t shm_bytes;    /* size of /dev/shm, which counts as memory */
+};
+
 /* Complete in itself.  Everything is borrowed until executor_stage() returns. */
 struct request {
 	const char *id;  /* [a-z0-9-], at most 60: container, cgroup and host name; unique on a
@@ -56,6 +63,7 @@ struct request {
 	const struct request_mount *mounts;
 	size_t n_mounts;
 	enum request_network network;
+	struct request_limits limits;
 	const char *const *secrets; /* values that the log shows as ***; NULL-terminated or NULL */
 	uint64_t grace_ms;          /* from SIGTERM to SIGKILL when the shim is asked to stop */
 	struct progress *progress;  /* of executor_prepare(), or NULL */

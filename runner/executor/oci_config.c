@@ -1,5 +1,6 @@
 #include "executor/oci_config.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@
 /* ROOT_HOST sees the machine's files read-only; this is where it may write what it throws away. */
 #define HOST_SCRATCH "/run/sluice/tmp"
 
-enum { JOB_UMASK = 022 };
+enum { JOB_UMASK = 022, CPU_PERIOD_US = 100 * 1000 };
 
 typedef const char *const *strings;
 
@@ -190,8 +191,6 @@ static const struct mount_line usual_mounts[] = {
 	  "devpts",
 	  "devpts",
 	  { "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5" } },
-	/* No size: half of the memory, because data loaders fill it. */
-	{ "/dev/shm", "tmpfs", "shm", { "nosuid", "noexec", "nodev", "mode=1777" } },
 	{ "/dev/mqueue", "mqueue", "mqueue", { "nosuid", "noexec", "nodev" } },
 	{ "/sys", "sysfs", "sysfs", { "nosuid", "noexec", "nodev", "ro" } },
 	{ "/sys/fs/cgroup", "cgroup", "cgroup", { "nosuid", "noexec", "nodev", "relatime", "ro" } },
@@ -269,6 +268,18 @@ static int add_request_mounts(cJSON *mounts, const struct oci_config *c, struct 
 	return 0;
 }
 
+/* Without a size it is half of the machine's memory, because data loaders fill it. */
+static void add_shm(cJSON *mounts, const struct request_limits *limits)
+{
+	AUTO_FREE char *size = xasprintf("size=%" PRIu64, limits->shm_bytes);
+
+	add_mount(mounts, &(struct mount_line){ "/dev/shm",
+	                                        "tmpfs",
+	                                        "shm",
+	                                        { "nosuid", "noexec", "nodev", "mode=1777",
+	                                          limits->shm_bytes > 0 ? size : NULL } });
+}
+
 static int add_mounts(cJSON *config, const struct oci_config *c, struct error *err)
 {
 	cJSON *mounts = json_new_arr();
@@ -278,6 +289,7 @@ static int add_mounts(cJSON *config, const struct oci_config *c, struct error *e
 		add_host_mounts(mounts, c);
 	for (size_t i = 0; i < sizeof usual_mounts / sizeof usual_mounts[0]; i++)
 		add_mount(mounts, &usual_mounts[i]);
+	add_shm(mounts, &c->request->limits);
 	add_bundle_file(mounts, c, BUNDLE_RESOLV_CONF, "/etc/resolv.conf", true);
 	add_bundle_file(mounts, c, BUNDLE_HOSTS, "/etc/hosts", true);
 	if (c->request->script)
@@ -306,8 +318,27 @@ static void add_namespaces(cJSON *linux_obj, const struct request *r)
 	json_add(linux_obj, "namespaces", list);
 }
 
+/* The runtime turns these into what the machine's version of cgroups has. */
+static void add_limits(cJSON *resources, const struct request_limits *limits)
+{
+	cJSON *obj;
+
+	if (limits->cpu_milli > 0) {
+		obj = json_new_obj();
+		json_add_int(obj, "period", CPU_PERIOD_US);
+		json_add_int(obj, "quota", (int64_t)(limits->cpu_milli * CPU_PERIOD_US / 1000));
+		json_add(resources, "cpu", obj);
+	}
+	if (limits->memory_bytes > 0) {
+		obj = json_new_obj();
+		json_add_int(obj, "limit", (int64_t)limits->memory_bytes);
+		json_add_int(obj, "swap", (int64_t)limits->memory_bytes);
+		json_add(resources, "memory", obj);
+	}
+}
+
 /* Devices: none but those that the runtime makes by itself. */
-static void add_resources(cJSON *linux_obj)
+static void add_resources(cJSON *linux_obj, const struct request_limits *limits)
 {
 	cJSON *resources = json_new_obj();
 	cJSON *devices = json_new_arr();
@@ -317,6 +348,7 @@ static void add_resources(cJSON *linux_obj)
 	json_add_str(deny, "access", "rwm");
 	json_push(devices, deny);
 	json_add(resources, "devices", devices);
+	add_limits(resources, limits);
 	json_add(linux_obj, "resources", resources);
 }
 
@@ -343,7 +375,7 @@ static void add_linux(cJSON *config, const struct oci_config *c)
 	json_add(config, "linux", obj);
 	json_add_str(obj, "cgroupsPath", cgroup);
 	add_namespaces(obj, c->request);
-	add_resources(obj);
+	add_resources(obj, &c->request->limits);
 	json_add(obj, "maskedPaths", string_array(masked));
 	json_add(obj, "readonlyPaths", string_array(readonly));
 	json_add(obj, "seccomp", seccomp_profile());

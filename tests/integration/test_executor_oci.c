@@ -883,29 +883,41 @@ static void test_staged_under_a_dead_runner(void **state)
 	job_release(&job);
 }
 
-static bool write_limit(const char *path, const char *value)
-{
-	AUTO_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	return fd >= 0 && io_write_all(fd, value, strlen(value)) == 0;
-}
-
 static void test_oom(void **state)
 {
-	static const char *const limits[] = { "/sys/fs/cgroup/memory/sluice/memory.limit_in_bytes",
-		                              "/sys/fs/cgroup/sluice/memory.max" };
-	const char *limit = access(limits[0], F_OK) == 0 ? limits[0] : limits[1];
 	struct job job;
 
-	if (!write_limit(limit, "134217728"))
-		skip(); /* no memory controller for us */
 	/* The killed one is a child, so that the exit code does not tell. */
 	job_init(&job, state, "head -c 600000000 /dev/zero | tail >/dev/null; exit 0");
+	job.request.limits.memory_bytes = 64 << 20;
+	run_for(&job, 0);
+	assert_true(job.result.oom);
+	assert_true(job.result.peak_bytes <= 64 << 20);
+	job_release(&job);
+}
+
+static void test_cpu_limit(void **state)
+{
+	struct job job;
+
+	job_init(&job, state,
+	         "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu.max 2>/dev/null");
+	job.request.limits.cpu_milli = 250;
 	job_start(&job);
 	job_wait(&job);
-	(void)write_limit(limit, limit == limits[0] ? "-1" : "max");
-	expect_exit(&job, 0);
-	assert_true(job.result.oom);
+	AUTO_FREE char *text = log_of(&job, "stdout");
+	assert_true(strncmp(text, "25000", 5) == 0);
+	job_release(&job);
+}
+
+static void test_shm_size(void **state)
+{
+	struct job job;
+
+	job_init(&job, state, "df -k /dev/shm | tail -n 1 | awk '{ print $2 }'");
+	job.request.limits.shm_bytes = 5 << 20;
+	run_for(&job, 0);
+	expect_log(&job, "5120\n");
 	job_release(&job);
 }
 
@@ -1082,6 +1094,8 @@ int main(void)
 		cmocka_unit_test_prestate(test_staged_that_cannot_go, &place),
 		cmocka_unit_test_prestate(test_staged_under_a_dead_runner, &place),
 		cmocka_unit_test_prestate(test_oom, &place),
+		cmocka_unit_test_prestate(test_cpu_limit, &place),
+		cmocka_unit_test_prestate(test_shm_size, &place),
 		cmocka_unit_test_prestate(test_many_at_once, &place),
 		cmocka_unit_test_prestate(test_other_runtime, &place),
 		cmocka_unit_test_prestate(test_no_runtime, &place),

@@ -182,6 +182,31 @@ static void test_mounts(void **state)
 	cJSON_Delete(doc);
 }
 
+static void test_limits(void **state)
+{
+	struct request r = { .id = "j-1", .dir = "/d" };
+	struct image im = image();
+	cJSON *doc = config_of(&r, &im, &root);
+	const cJSON *resources = json_obj(json_obj(doc, "linux"), "resources");
+
+	(void)state;
+	assert_null(json_obj(resources, "cpu"));
+	assert_null(json_obj(resources, "memory"));
+	assert_false(has_option(mount_at(doc, "/dev/shm"), "size=0"));
+	cJSON_Delete(doc);
+	r.limits = (struct request_limits){ .cpu_milli = 1500,
+		                            .memory_bytes = UINT64_C(5) << 30,
+		                            .shm_bytes = 64 << 20 };
+	doc = config_of(&r, &im, &root);
+	resources = json_obj(json_obj(doc, "linux"), "resources");
+	assert_int_equal(json_int(json_obj(resources, "cpu"), "period", 0), 100000);
+	assert_int_equal(json_int(json_obj(resources, "cpu"), "quota", 0), 150000);
+	assert_true(json_int(json_obj(resources, "memory"), "limit", 0) == INT64_C(5) << 30);
+	assert_true(json_int(json_obj(resources, "memory"), "swap", 0) == INT64_C(5) << 30);
+	assert_true(has_option(mount_at(doc, "/dev/shm"), "size=67108864"));
+	cJSON_Delete(doc);
+}
+
 static void test_relative_paths(void **state)
 {
 	const struct request_mount mounts[] = { { MOUNT_READONLY, "/ro", "inputs" } };
@@ -327,6 +352,7 @@ int main(void)
 		cmocka_unit_test(test_relative_paths), cmocka_unit_test(test_host_root),
 		cmocka_unit_test(test_stop_signal),    cmocka_unit_test(test_host_mounts),
 		cmocka_unit_test(test_runtime_log),    cmocka_unit_test(test_orders),
+		cmocka_unit_test(test_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
