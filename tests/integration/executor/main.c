@@ -1,0 +1,82 @@
+/* suite_executor EXECUTOR [all|WORD]: see suite.h. */
+#include "suite.h"
+
+#include <stdio.h>
+
+enum { SKIPPED = 77, MANY = 256 };
+
+static struct place place;
+
+static const struct behaviour *const themes[] = {
+	ends_behaviours, command_behaviours, sees_behaviours,  files_behaviours,
+	log_behaviours,  stop_behaviours,    death_behaviours, stage_behaviours,
+};
+
+static void test_nothing_left(void **state)
+{
+	struct place *p = *state;
+
+	assert_int_equal(count_left(p), 0);
+	assert_int_equal(count_mounts(p->home), 0);
+	assert_int_equal(uv_loop_alive(&p->loop), 0);
+}
+
+static bool is_picked(const struct behaviour *b, const char *pick)
+{
+	if (strcmp(pick, "quick") == 0)
+		return b->quick;
+	return strcmp(pick, "all") == 0 || strstr(b->name, pick);
+}
+
+static const char *cannot(const struct maker *maker, const char *behaviour)
+{
+	for (const struct cannot *c = maker->cannot; c->behaviour; c++)
+		if (strcmp(c->behaviour, behaviour) == 0)
+			return c->why;
+	return NULL;
+}
+
+static size_t choose(const struct maker *maker, const char *pick, struct CMUnitTest *tests)
+{
+	size_t n = 0;
+
+	for (size_t t = 0; t < sizeof themes / sizeof *themes; t++)
+		for (const struct behaviour *b = themes[t]; b->name; b++) {
+			const char *why = cannot(maker, b->name);
+
+			if (!is_picked(b, pick))
+				continue;
+			if (why)
+				printf("left out: %s: %s\n", b->name, why);
+			else
+				tests[n++] = (struct CMUnitTest){
+					.name = b->name,
+					.test_func = b->test,
+					.initial_state = &place,
+				};
+		}
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test_prestate(test_nothing_left, &place);
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	static struct CMUnitTest tests[MANY];
+	const struct maker *maker = maker_find(argc > 1 ? argv[1] : "oci:crun");
+	const char *pick = argc > 2 ? argv[2] : getenv("SLUICE_CAMPAIGN") ? "all" : "quick";
+	const char *missing;
+	int failed = SKIPPED;
+
+	if (!maker)
+		return 2;
+	(void)setenv("SLUICE_SHIM", SHIM_PATH, 1);
+	missing = place_open(&place, maker);
+	if (missing) {
+		printf("skipped: %s: %s\n", maker->name, missing);
+	} else {
+		size_t n = choose(maker, pick, tests);
+
+		failed = _cmocka_run_group_tests(maker->name, tests, n, NULL, NULL);
+	}
+	return place_close(&place) ? failed : 1;
+}
