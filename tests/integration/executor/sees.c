@@ -167,8 +167,7 @@ static void test_descriptors(void **state)
 
 static void test_processes(void **state)
 {
-	run_expecting(state, "ls -d /proc/[0-9]* >/tmp/l; wc -l </tmp/l; cat /proc/1/comm; true",
-	              "2\nsh\n");
+	run_expecting(state, "echo /proc/[0-9]*; cat /proc/1/comm; true", "/proc/1\nsh\n");
 }
 
 static void test_names(void **state)
