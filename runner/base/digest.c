@@ -1,8 +1,15 @@
 #include "base/digest.h"
 
+#include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/xalloc.h"
+
+enum { READ_SIZE = 64 << 10 };
 
 /* libcrypto fails here only when memory is gone or it was built without SHA-256. */
 static void must(int ok)
@@ -89,4 +96,22 @@ bool digest_parse(const char *hex, struct digest *ret_digest)
 bool digest_equal(const struct digest *a, const struct digest *b)
 {
 	return memcmp(a->b, b->b, DIGEST_SIZE) == 0;
+}
+
+int digest_of_fd(int fd, struct digest *ret_digest)
+{
+	AUTO_FREE char *buf = xmalloc(READ_SIZE);
+	struct digest_ctx ctx;
+	ssize_t n;
+	off_t at = 0;
+
+	digest_init(&ctx);
+	while ((n = pread(fd, buf, READ_SIZE, at)) > 0 || (n < 0 && errno == EINTR))
+		if (n > 0) {
+			digest_update(&ctx, buf, (size_t)n);
+			at += n;
+		}
+	*ret_digest = digest_final(&ctx);
+	digest_release(&ctx);
+	return n < 0 ? -errno : 0;
 }

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
+
 enum { DIGEST_SIZE = 32, DIGEST_HEX_LEN = 64 };
 
 struct digest {
@@ -25,6 +27,8 @@ void digest_update(struct digest_ctx *ctx, const void *data, size_t len);
 struct digest digest_final(struct digest_ctx *ctx);
 void digest_release(struct digest_ctx *ctx);
 
+/* Of all bytes of a file, wherever its offset is; -errno if it cannot be read. */
+int digest_of_fd(int fd, struct digest *ret_digest) MUST_USE;
 struct digest digest_of(const void *data, size_t len);
 
 /* 64 lower-case hex digits and NUL; returns `hex`. */

@@ -7,6 +7,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_graph,
 	&cmd_schema,
 	&cmd_datasets_create,
+	&cmd_datasets_put,
 	&cmd_datasets_list,
 	&cmd_datasets_details,
 	&cmd_datasets_update,

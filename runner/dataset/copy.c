@@ -349,6 +349,16 @@ static int copy_link(const struct copy *c, int fd, const char *target, struct er
 	return rc < 0 ? fail(c, target, rc, "write", err) : 0;
 }
 
+int copy_move(const struct copy *c, const char *source, const char *target, struct error *err)
+{
+	AUTO_PLACE struct place p = { .dir = -1 };
+	int rc = open_place(c, target, &p);
+
+	if (rc == 0 && renameat(c->from, source, p.dir, p.name) != 0)
+		rc = -errno;
+	return rc < 0 ? fail(c, target, rc, "write", err) : 0;
+}
+
 /* --- the walk -------------------------------------------------------------------------------- */
 
 struct pair {
@@ -423,6 +433,8 @@ static int copy_one(const struct copy *c, struct todo *todo, const struct pair *
 		return fail(c, at->from, -errno, "read", err);
 	if (S_ISDIR(st.st_mode))
 		return copy_directory(c, todo, at, &st, err);
+	if (c->move)
+		return copy_move(c, at->from, at->to, err);
 	if (S_ISLNK(st.st_mode))
 		return copy_link(c, fd, at->to, err);
 	if (S_ISREG(st.st_mode))

@@ -134,6 +134,24 @@ int datasets_open_path(struct datasets *d, const struct dataset_version *v, char
 int datasets_put(struct datasets *d, const struct dataset_version *v, const char *source,
                  const char *target, struct error *err) MUST_USE;
 
+struct datasets_put_how {
+	const char *target;
+	bool unpack;                 /* it is an archive: what is in it goes below the target */
+	const struct digest *digest; /* that its bytes must have, or NULL */
+};
+
+/*
+ * The same for more kinds of `source`: an http or https URL lands as TARGET/NAME, what was begun of
+ * it is gone on with by the next call; "-" is standard input and lands as exactly TARGET.  Archives
+ * are tar and zip, as they are or compressed: see archive.h for what is refused.  After a failure
+ * the version has what it had.
+ */
+int datasets_put_as(struct datasets *d, const struct dataset_version *v, const char *source,
+                    const struct datasets_put_how *how, struct error *err) MUST_USE;
+
+/* Is it a source that datasets_put_as fetches? */
+bool datasets_is_url(const char *source);
+
 /*
  * Takes files and folders (with all that is in them) out of an open version: "" or "/" is all, a
  * slash at the end says that it must be a folder.  A folder that gets empty by this goes, too.

@@ -26,7 +26,7 @@ static bool ends_in_slash(const char *path)
 	return len > 0 && path[len - 1] == '/';
 }
 
-static int clean(const char *path, char **ret_clean, struct error *err)
+int files_clean(const char *path, char **ret_clean, struct error *err)
 {
 	*ret_clean = path_clean(path);
 	if (*ret_clean)
@@ -93,32 +93,46 @@ static int put(struct copy *c, const char *source, const char *target, struct er
 	                 "cannot put '%s': it is neither a file nor a directory", source);
 }
 
+void filling_end(const struct filling *f)
+{
+	cleanup_fd(&f->tmp);
+	cleanup_fd(&f->to);
+	cleanup_fd(&f->lock);
+	cleanup_fd(&f->shared);
+}
+
+int filling_begin(struct datasets *d, const struct dataset_version *v, struct filling *f,
+                  struct error *err)
+{
+	AUTO_FREE char *data = NULL;
+	AUTO_FREE char *tmp = xasprintf("%s/tmp", d->home);
+	int rc;
+
+	f->shared = store_lock(d->store, LOCK_SHARED, err);
+	f->lock = f->shared < 0 ? f->shared : open_lock(d, v, LOCK_SHARED, err);
+	rc = f->lock < 0 ? f->lock : datasets_open_path(d, v, &data, err);
+	if (rc < 0)
+		return rc;
+	f->to = open_dir(data, err);
+	f->tmp = f->to < 0 ? f->to : open_dir(tmp, err);
+	return f->tmp < 0 ? f->tmp : 0;
+}
+
 int datasets_put(struct datasets *d, const struct dataset_version *v, const char *source,
                  const char *target, struct error *err)
 {
+	AUTO_FREE char *to = NULL;
+	AUTO_FILLING struct filling f = FILLING_INIT;
 	struct copy c = { .what = source };
-	AUTO_FREE char *data = NULL;
-	AUTO_FREE char *to_path = NULL;
-	AUTO_FREE char *tmp_path = xasprintf("%s/tmp", d->home);
-	AUTO_FD int shared = store_lock(d->store, LOCK_SHARED, err);
-	AUTO_FD int lock = shared < 0 ? shared : open_lock(d, v, LOCK_SHARED, err);
-	AUTO_FD int to = -1;
-	AUTO_FD int tmp = -1;
-	int rc = lock < 0 ? lock : clean(target, &to_path, err);
+	int rc = filling_begin(d, v, &f, err);
 
 	if (rc == 0)
-		rc = datasets_open_path(d, v, &data, err);
+		rc = files_clean(target, &to, err);
 	if (rc < 0)
 		return rc;
-	to = open_dir(data, err);
-	if (to < 0)
-		return to;
-	tmp = open_dir(tmp_path, err);
-	if (tmp < 0)
-		return tmp;
-	c.to = to;
-	c.tmp = tmp;
-	rc = put(&c, source, to_path, err);
+	c.to = f.to;
+	c.tmp = f.tmp;
+	rc = put(&c, source, to, err);
 	return rc < 0 ? error_wrap(err, "cannot put files into '%s:%s'", v->dataset, v->id) : 0;
 }
 
@@ -281,7 +295,7 @@ int datasets_each_file(struct datasets *d, const struct dataset_version *v, cons
 	AUTO_FD int root = -1;
 	struct digest manifest;
 	bool open = false;
-	int rc = clean(prefix, &plain, err);
+	int rc = files_clean(prefix, &plain, err);
 
 	if (rc == 0)
 		rc = state_of(d, v, &manifest, &open, err);
@@ -386,7 +400,7 @@ int datasets_open_file(struct datasets *d, const struct dataset_version *v, cons
 	AUTO_FREE char *plain = NULL;
 	AUTO_FD int shared = store_lock(d->store, LOCK_SHARED, err);
 	struct lookup l = { 0 };
-	int rc = shared < 0 ? shared : clean(path, &plain, err);
+	int rc = shared < 0 ? shared : files_clean(path, &plain, err);
 
 	if (rc < 0)
 		return rc;
@@ -475,7 +489,7 @@ int datasets_get(struct datasets *d, const struct dataset_version *v, const char
 	struct copy c = { .tmp = -1, .what = what };
 	AUTO_FD int shared = -1;
 	AUTO_FD int from = -1;
-	int rc = clean(source, &path, err);
+	int rc = files_clean(source, &path, err);
 
 	if (rc < 0)
 		return rc;

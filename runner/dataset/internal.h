@@ -157,6 +157,8 @@ int public_fetch(struct datasets *d, const char *name, struct error *err) MUST_U
 
 /* The directory that collects an open version's files; the caller frees it. */
 char *open_data_path(const struct datasets *d, const char *ds, const char *ver);
+/* The one for bytes that are still coming for it. */
+char *open_part_path(const struct datasets *d, const char *ds, const char *ver);
 /* Removes what belonged to a version while it was open, but its record. */
 void open_remove_leftovers(struct datasets *d, const char *ds, const char *ver);
 /* Held exclusively while a commit takes the files, shared while some are put; fails as
@@ -184,6 +186,24 @@ int mounts_tidy(struct datasets *d, const char *ds, bool dry_run, uint64_t *coun
 int open_check_fence(const struct open_record *open, const struct dataset_maker *maker,
                      struct error *err) MUST_USE;
 
+/* --- files.c ---------------------------------------------------------------------------------- */
+
+/* An open version that takes files; until the end no commit takes them and nothing is collected. */
+struct filling {
+	int shared, lock, to, tmp;
+};
+#define FILLING_INIT                                          \
+	{                                                     \
+		.shared = -1, .lock = -1, .to = -1, .tmp = -1 \
+	}
+int filling_begin(struct datasets *d, const struct dataset_version *v, struct filling *f,
+                  struct error *err) MUST_USE;
+void filling_end(const struct filling *f);
+#define AUTO_FILLING __attribute__((cleanup(filling_end)))
+
+/* "a/b" of a path that a user typed; SLUICE_INVALID if it has "..".  The caller frees it. */
+int files_clean(const char *path, char **ret_clean, struct error *err) MUST_USE;
+
 /* --- copy.c: trees of files, copied without following a link ---------------------------------- */
 
 struct copy {
@@ -192,6 +212,7 @@ struct copy {
 	int tmp;          /* where files are written before they get their names; -1: nowhere, for
 	                     they have none before, and what is there already stays as it is */
 	const char *what; /* for messages: the source as the user named it */
+	bool move; /* FROM is ours, on the same file system: its files and links change place */
 };
 
 /* Copies FROM/`source` to TO/`target`; "." is the directory itself.  A directory adds to one that
@@ -200,6 +221,10 @@ int copy_tree(const struct copy *c, const char *source, const char *target,
               struct error *err) MUST_USE;
 /* Copies from an open descriptor to TO/`target`. */
 int copy_file(const struct copy *c, int fd, const char *target, struct error *err) MUST_USE;
+
+/* Moves the file FROM/`source` to TO/`target`. */
+int copy_move(const struct copy *c, const char *source, const char *target,
+              struct error *err) MUST_USE;
 
 typedef int copy_name_fn(void *arg, const char *name);
 /* Each name in the directory FROM/`path` ("." for itself), in no special order; takes nothing. */

@@ -45,7 +45,7 @@ int datasets_load_public(struct datasets *d, struct public_catalog *ret_catalog,
 
 /* --- one file --------------------------------------------------------------------------------- */
 
-enum { FILES_MODE = 0755, PART_SIZE = sizeof "part-" + DIGEST_HEX_LEN, HASH_SIZE = 1 << 16 };
+enum { FILES_MODE = 0755, PART_SIZE = sizeof "part-" + DIGEST_HEX_LEN };
 
 /* The names below HOME/public/NAMESPACE.NAME. */
 #define FILES_DIR "files"
@@ -63,24 +63,6 @@ static void note(const struct fetching *f, const char *text)
 {
 	if (f->d->public.note)
 		f->d->public.note(f->d->public.arg, text);
-}
-
-static int hash(int fd, struct digest *ret_digest)
-{
-	AUTO_FREE char *buf = xmalloc(HASH_SIZE);
-	struct digest_ctx ctx;
-	ssize_t n;
-	off_t at = 0;
-
-	digest_init(&ctx);
-	while ((n = pread(fd, buf, HASH_SIZE, at)) > 0 || (n < 0 && errno == EINTR))
-		if (n > 0) {
-			digest_update(&ctx, buf, (size_t)n);
-			at += n;
-		}
-	*ret_digest = digest_final(&ctx);
-	digest_release(&ctx);
-	return n < 0 ? -errno : 0;
 }
 
 static bool is_local(const struct public_file *file)
@@ -124,7 +106,7 @@ static int check(const struct fetching *f, const struct public_file *file, int f
 
 	if (rc < 0 || !file->has_digest)
 		return rc;
-	rc = hash(fd, &digest);
+	rc = digest_of_fd(fd, &digest);
 	if (rc < 0)
 		return error_sys(f->err, rc, "cannot read what came of '%s'", url);
 	if (digest_equal(&digest, &file->digest))

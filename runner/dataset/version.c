@@ -16,6 +16,11 @@ char *open_data_path(const struct datasets *d, const char *ds, const char *ver)
 	return xasprintf("%s/datasets/%s/open/%s.data", store_path(d->store), ds, ver);
 }
 
+char *open_part_path(const struct datasets *d, const char *ds, const char *ver)
+{
+	return xasprintf("%s/datasets/%s/open/%s.part", store_path(d->store), ds, ver);
+}
+
 static char *open_lock_path(const struct datasets *d, const char *ds, const char *ver)
 {
 	return xasprintf("%s/datasets/%s/open/.%s.lock", store_path(d->store), ds, ver);
@@ -39,9 +44,11 @@ int open_lock(const struct datasets *d, const struct dataset_version *v, enum lo
 void open_remove_leftovers(struct datasets *d, const char *ds, const char *ver)
 {
 	AUTO_FREE char *data = open_data_path(d, ds, ver);
+	AUTO_FREE char *part = open_part_path(d, ds, ver);
 	AUTO_FREE char *lock = open_lock_path(d, ds, ver);
 
 	(void)!io_remove_tree(AT_FDCWD, data);
+	(void)!io_remove_tree(AT_FDCWD, part);
 	(void)unlink(lock);
 }
 

@@ -461,15 +461,15 @@ static bool has_record(int dirfd, const char *ver)
 	return faccessat(dirfd, record, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* VER.data and .VER.lock of an open version that is no more. */
+/* VER.data, VER.part and .VER.lock of an open version that is no more. */
 static bool is_left_open(int dirfd, const char *name)
 {
 	const char *ver = name[0] == '.' ? name + 1 : name;
-	const char *end = name[0] == '.' ? ".lock" : ".data";
+	const char *end = strlen(ver) > VERSION_ID_LEN ? ver + VERSION_ID_LEN : "";
+	bool is_left = name[0] == '.' ? strcmp(end, ".lock") == 0
+	                              : strcmp(end, ".data") == 0 || strcmp(end, ".part") == 0;
 
-	return is_half_written(dirfd, name) ||
-	       (strlen(ver) == VERSION_ID_LEN + strlen(end) &&
-	        strcmp(ver + VERSION_ID_LEN, end) == 0 && !has_record(dirfd, ver));
+	return is_half_written(dirfd, name) || (is_left && !has_record(dirfd, ver));
 }
 
 int store_sweep_dataset(struct store *store, const char *dataset_id, bool dry_run, uint64_t *count,

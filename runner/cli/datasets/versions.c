@@ -1,72 +1,20 @@
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cli/commands.h"
+#include "cli/datasets/put.h"
 #include "cli/show.h"
 #include "cli/text.h"
 
 /* --- create -------------------------------------------------------------------------------- */
 
-/* Before a version is made for them. */
-static int check_sources(const char *const *source, size_t n, struct error *err)
-{
-	for (size_t i = 0; i < n; i++)
-		if (access(source[i], R_OK) != 0)
-			return errno == ENOENT
-			               ? error_set(err, SLUICE_INVALID, "Source path not found: %s",
-			                           source[i])
-			               : error_sys(err, errno, "cannot read '%s'", source[i]);
-	return 0;
-}
-
-static int put_and_commit(struct cli *cli, struct datasets *datasets,
-                          struct dataset_version *version, const struct cli_args *args,
-                          struct error *err)
-{
-	size_t n;
-	const char *const *source = args_all(args, "source-path", &n);
-
-	for (size_t i = 0; i < n; i++) {
-		int rc = datasets_put(datasets, version, source[i], "/", err);
-
-		if (rc < 0)
-			return rc;
-	}
-	return datasets_commit(datasets, version, NULL, show_warning, cli, err);
-}
-
 static int run_create(struct cli *cli, const struct cli_args *args)
 {
-	char ref[DS_REF_LEN];
-	struct datasets *datasets;
-	struct dataset dataset;
-	struct dataset_version version;
-	struct error err;
-	size_t n;
-	const char *const *source = args_all(args, "source-path", &n);
+	struct put_sources s = { .path = args_all(args, "source-path", &s.n) };
 
-	if (check_sources(source, n, &err) < 0 || cli_open_datasets(cli, &datasets, &err) < 0 ||
-	    show_find_dataset(datasets, args, &dataset, &err) < 0 ||
-	    datasets_open_version(datasets, &dataset, args_get(args, "message"), NULL, &version,
-	                          &err) < 0)
-		return cli_fail(&err);
-	(void)printf("Created dataset version: %s\n", show_ref(&version, ref));
-	if (n == 0)
-		return CLI_OK;
-	if (put_and_commit(cli, datasets, &version, args, &err) < 0) {
-		int status = cli_fail(&err);
-
-		/* If this fails too it stays open, which harms nobody, and is listed. */
-		if (datasets_drop_version(datasets, &version, &err) == 0)
-			cli_note(cli, "dropped dataset version: %s", ref);
-		return status;
-	}
-	(void)printf("Committed dataset version: %s\n", ref);
-	return CLI_OK;
+	return put_new_version(cli, args, &s);
 }
 
 static const struct cli_option create_options[] = {
@@ -80,9 +28,15 @@ static const struct cli_option create_options[] = {
 	  .other = "sourcePath",
 	  .value = "PATH",
 	  .repeatable = true,
-	  .help = "A file or directory to put into the version, which is then committed. A "
-	          "directory keeps its name, unless PATH ends in '/'.",
+	  .help = PUT_SOURCE_HELP " The version is committed then.",
 	  .complete = COMPLETE_FILE },
+	{ .name = "target-path",
+	  .other = "targetPath",
+	  .value = "PATH",
+	  .help = "The directory in the version to put it into; without it, the root.",
+	  .complete = COMPLETE_VERSION_PATH },
+	OPTION_UNPACK,
+	OPTION_SHA256,
 	{ .name = NULL },
 };
 
