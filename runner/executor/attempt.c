@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -20,7 +19,7 @@
 #include "executor/exit_record.h"
 #include "executor/rootfs.h"
 #include "executor/shim_life.h"
-#include "executor/shim_ops.h"
+#include "executor/spawn.h"
 
 enum { SHIM_DEATH_MS = 5000 };
 
@@ -42,9 +41,8 @@ struct attempt {
 	struct attempt_hooks hooks;
 	struct attempt_result result;
 	char *dir, *id;
-	bool exited; /* its pid may be someone else's now */
-	bool was_stopped;
-	bool was_withdrawn; /* ... before it could go */
+	bool exited;        /* its pid may be someone else's now */
+	bool was_withdrawn; /* stopped before it could go */
 };
 
 /* ---- sweeping ---- */
@@ -153,18 +151,14 @@ static void shim_lost(struct attempt *a, const char *how)
 
 static void child_lost(struct attempt *a, const siginfo_t *info)
 {
-	bool killed = info->si_code != CLD_EXITED;
 	AUTO_FREE char *how = xasprintf(
-		"%s %d", killed ? "was killed by signal" : "ended with status", info->si_status);
+		"%s %d", info->si_code != CLD_EXITED ? "was killed by signal" : "ended with status",
+		info->si_status);
 
 	shim_lost(a, how);
 	if (a->was_withdrawn) {
 		a->result.end = ATTEMPT_SIGNALED;
 		a->result.signal = SIGTERM;
-	} else if (killed && a->was_stopped &&
-	           (info->si_status == SIGTERM || info->si_status == SIGINT)) {
-		a->result.end = ATTEMPT_SIGNALED; /* it had not begun yet */
-		a->result.signal = info->si_status;
 	}
 }
 
@@ -278,50 +272,14 @@ static void on_at_once(uv_timer_t *timer)
 
 /* ---- the start ---- */
 
-/*
- * posix_spawn rather than uv_spawn: that forks, and copying the page tables of a runner which holds
- * a large workflow takes longer than all else here.
- */
-static int spawn(struct attempt *a, const char *shim, int orders, int told, int go)
-{
-	char *args[] = { xstrdup(shim), a->id, NULL }; /* the id: for who reads `ps` */
-	char *env[] = { NULL };
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-	pid_t pid;
-	int rc;
-
-	(void)sigemptyset(&none);
-	(void)sigfillset(&all);
-	(void)posix_spawn_file_actions_init(&files);
-	(void)posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	(void)posix_spawn_file_actions_adddup2(&files, told, SHIM_TOLD_FD);
-	(void)posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	(void)posix_spawn_file_actions_adddup2(&files, orders, SHIM_ORDERS_FD);
-	(void)posix_spawn_file_actions_adddup2(&files, go, SHIM_GO_FD);
-	/* Libraries open descriptors that would be inherited. */
-	(void)posix_spawn_file_actions_addclosefrom_np(&files, SHIM_GO_FD + 1);
-	(void)posix_spawn_file_actions_addchdir_np(&files, a->dir);
-	(void)posix_spawnattr_init(&attr);
-	(void)posix_spawnattr_setsigmask(&attr, &none);
-	(void)posix_spawnattr_setsigdefault(&attr, &all);
-	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-	                                              POSIX_SPAWN_SETSIGDEF);
-	rc = posix_spawn(&pid, args[0], &files, &attr, args, env);
-	(void)posix_spawnattr_destroy(&attr);
-	(void)posix_spawn_file_actions_destroy(&files);
-	free(args[0]);
-	return rc == 0 ? pid : -rc;
-}
-
 /* Spawns, and opens what tells of the end; frees nothing. */
 static int start(struct attempt *a, uv_loop_t *loop, const char *shim, int orders)
 {
 	AUTO_FD int told = -1;
 	AUTO_FD int wait = -1;
+	struct spawn how = { shim, a->id, a->dir, .orders = orders };
 	uv_file ends[2];
-	int pid;
+	pid_t pid;
 	int rc = uv_pipe(ends, UV_NONBLOCK_PIPE, 0);
 
 	if (rc < 0)
@@ -335,7 +293,9 @@ static int start(struct attempt *a, uv_loop_t *loop, const char *shim, int order
 		return rc;
 	wait = ends[0];
 	a->go = ends[1];
-	pid = spawn(a, shim, orders, told, wait);
+	how.told = told;
+	how.go = wait;
+	pid = spawn_shim(&how);
 	if (pid < 0)
 		return pid;
 	a->pidfd = pidfd_open(pid, 0); /* close-on-exec always */
@@ -457,7 +417,6 @@ void attempt_stop(struct attempt *a, bool now)
 
 	if (a->exited)
 		return;
-	a->was_stopped = true;
 	if (a->go >= 0) {
 		a->was_withdrawn = true;
 		forget_go(a);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,74 +75,6 @@ void cgroup_read_stats(const char *path, struct cgroup_stats *ret_stats)
 		};
 }
 
-/* Sends a signal (0: none) to all in one hierarchy but one process; tells how many it found. */
-static size_t signal_round(const char *hierarchy, const char *path, pid_t but, int sig)
-{
-	char buf[FILE_SIZE];
-	char *p = buf;
-	size_t found = 0;
-
-	if (!read_text(hierarchy, path, "cgroup.procs", buf))
-		return 0;
-	for (;;) {
-		char *end;
-		long pid = strtol(p, &end, 10);
-
-		if (end == p)
-			return found;
-		p = end;
-		if ((pid_t)pid == but)
-			continue;
-		/* 0 stands for one in a pid namespace that we do not see into: never kill(0). */
-		if (pid > 0 && sig != 0)
-			(void)kill((pid_t)pid, sig);
-		found++;
-	}
-}
-
-/* Whatever the kernel's version, one of these knows all processes of the container. */
-static const char *const v1_hierarchies[] = { "pids", "memory", "systemd", NULL };
-static const char *const v2_hierarchies[] = { "", NULL };
-
-static const char *const *hierarchies(void)
-{
-	return is_v2() ? v2_hierarchies : v1_hierarchies;
-}
-
-size_t cgroup_signal(const char *path, pid_t but, int sig)
-{
-	size_t found = 0;
-
-	/* The first that knows any: nobody gets the signal twice. */
-	for (const char *const *h = hierarchies(); *h && found == 0; h++)
-		found = signal_round(*h, path, but, sig);
-	return found;
-}
-
-static size_t kill_everywhere(const char *path)
-{
-	size_t found = 0;
-
-	for (const char *const *h = hierarchies(); *h; h++)
-		found += signal_round(*h, path, 0, SIGKILL);
-	return found;
-}
-
-static void pause_a_moment(void)
-{
-	(void)nanosleep(&(struct timespec){ .tv_nsec = TRY_NS }, NULL);
-}
-
-int cgroup_kill(const char *path)
-{
-	for (int i = 0; i < TRIES; i++) {
-		if (kill_everywhere(path) == 0)
-			return 0;
-		pause_a_moment();
-	}
-	return -EBUSY;
-}
-
 /*
  * Removes PATH below one hierarchy, children first: a container may have made some.  A cgroup
  * that has any is EBUSY; what is ENOTEMPTY is an ordinary directory and not ours.
@@ -204,8 +135,7 @@ int cgroup_remove(const char *path)
 	for (int i = 0; i < TRIES; i++) {
 		if (remove_everywhere(path) == 0)
 			return 0;
-		(void)kill_everywhere(path);
-		pause_a_moment();
+		(void)nanosleep(&(struct timespec){ .tv_nsec = TRY_NS }, NULL);
 	}
 	return -EBUSY;
 }

@@ -43,6 +43,8 @@ int rootfs_enter(struct error *err)
 		return error_sys(err, errno, "cannot make a mount namespace");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
 		return error_sys(err, errno, "cannot make the mounts private");
+	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
+		return error_sys(err, errno, "cannot mount '/proc'");
 	if (mkdir(BUNDLE_DIR, 0700) != 0 && errno != EEXIST)
 		return error_sys(err, errno, "cannot make '%s'", BUNDLE_DIR);
 	if (mount("sluice", BUNDLE_DIR, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700") != 0)

@@ -21,7 +21,7 @@ struct rootfs {
 	gid_t gid;
 };
 
-/* The namespace, and the empty bundle. */
+/* The namespace with a /proc of the caller's pid namespace, and the empty bundle. */
 int rootfs_enter(struct error *err) MUST_USE;
 
 /* The overlays, in the bundle. */

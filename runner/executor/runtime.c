@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,9 +13,8 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/xalloc.h"
-#include "executor/argv.h"
 #include "executor/attempt.h"
-#include "executor/shim_ops.h"
+#include "executor/spawn.h"
 
 #define CACHE_NAME  "runtime-works"
 #define SEARCH_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -76,23 +74,13 @@ static bool is_known_to_work(int tmpfd, const char *print)
 /* Waits for this one child alone: all others are the loop's. */
 static int run_shim(const char *shim, const char *dir, int orders, struct error *err)
 {
-	const char *const argv[] = { shim, "check", NULL };
-	char *const env[] = { NULL };
-	posix_spawn_file_actions_t actions;
+	AUTO_FD int go = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	const struct spawn how = { shim, "check", dir, .told = -1, .orders = orders, .go = go };
 	int status;
-	pid_t pid;
-	int rc;
+	pid_t pid = go < 0 ? -errno : spawn_shim(&how);
 
-	(void)posix_spawn_file_actions_init(&actions);
-	(void)posix_spawn_file_actions_addchdir_np(&actions, dir);
-	for (int fd = 0; fd < SHIM_ORDERS_FD; fd++)
-		(void)posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
-	(void)posix_spawn_file_actions_adddup2(&actions, orders, SHIM_ORDERS_FD);
-	(void)posix_spawn_file_actions_addopen(&actions, SHIM_GO_FD, "/dev/zero", O_RDONLY, 0);
-	rc = posix_spawn(&pid, shim, &actions, NULL, argv_exec(argv), env);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	if (rc != 0)
-		return error_sys(err, rc, "cannot start the shim '%s'", shim);
+	if (pid < 0)
+		return error_sys(err, pid, "cannot start the shim '%s'", shim);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return error_sys(err, errno, "cannot wait for the shim '%s'", shim);

@@ -13,6 +13,9 @@
  * reaped and both streams at their end.  SIGTERM asks for a stop, with the grace period; a second
  * one, or SIGINT, for an immediate one.  Signals are read from a descriptor, so that nothing is
  * ever done inside a handler.
+ *
+ * It is the first process of a pid namespace of its own: when it ends, for whatever reason, all
+ *that it has started is gone.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -88,6 +91,7 @@ struct shim {
 	struct mask *mask;
 	struct stream stream[2];
 	char *buf;
+	struct shim_record self;
 	struct exit_record record;
 	struct error error; /* class 0: none */
 };
@@ -368,7 +372,7 @@ static void apply_stops(struct shim *s)
 	} else if (s->stops == 1 && s->state == SHIM_RUNNING && s->init > 0) {
 		s->state = SHIM_STOPPING;
 		s->deadline_ms = clock_mono_ms() + (int64_t)s->orders.grace_ms;
-		s->is_frozen = stop_ask(s->init, s->orders.cgroup, (int)s->orders.stop_signal);
+		s->is_frozen = stop_ask(s->init, (int)s->orders.stop_signal);
 	}
 }
 
@@ -442,7 +446,7 @@ static int time_left(const struct shim *s)
 static void time_passed(struct shim *s)
 {
 	if (s->state == SHIM_STOPPING && s->is_frozen && s->init > 0)
-		stop_finish(s->init, s->orders.cgroup);
+		stop_finish(s->init);
 	if (time_left(s) > 0)
 		return;
 	if (s->state == SHIM_STOPPING) {
@@ -515,7 +519,7 @@ static int run(struct shim *s, struct error *err)
 	if (s->is_withdrawn)
 		return 0;
 	s->record.started_ms = clock_wall_ms();
-	rc = shim_claim(s->dirfd, s->orders.cgroup, err);
+	rc = shim_claim(s->dirfd, &s->self, err);
 	if (rc < 0)
 		return rc;
 	read_signals(s);
@@ -557,9 +561,8 @@ static void write_exit_record(struct shim *s)
 /* In this order: nothing runs, then it is measured and told, then its traces go. */
 static void end_container(struct shim *s)
 {
-	if (s->orders.cgroup)
-		(void)cgroup_kill(s->orders.cgroup);
-	while (waitpid(-1, NULL, WNOHANG) > 0)
+	(void)kill(-1, SIGKILL); /* all that is in our namespace, but us */
+	while (waitpid(-1, NULL, 0) > 0)
 		;
 	write_exit_record(s);
 	(void)close(SHIM_TOLD_FD); /* the runner goes on while we clean up */
@@ -586,6 +589,15 @@ static int open_all(struct shim *s, struct error *err)
 	if (fd < 0)
 		return error_sys(err, errno, "cannot open the attempt's '%s'", LOG_NAME);
 	return orders_read(&s->orders, err);
+}
+
+static int know_thyself(struct shim *s, struct error *err)
+{
+	shim_know_thyself(&s->self);
+	if (strlen(s->orders.cgroup) >= sizeof s->self.cgroup)
+		return error_set(err, SLUICE_LIMIT, "the name '%s' is too long", s->orders.cgroup);
+	memcpy(s->self.cgroup, s->orders.cgroup, strlen(s->orders.cgroup) + 1);
+	return 0;
 }
 
 static void init(struct shim *s, int signal_fd)
@@ -635,6 +647,8 @@ int main(void)
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* secrets are in our memory */
 	rc = open_all(&shim, &err);
+	if (rc == 0)
+		rc = know_thyself(&shim, &err);
 	if (rc == 0) {
 		mask_streams(&shim);
 		rc = run(&shim, &err);

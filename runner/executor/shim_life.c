@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,17 +12,18 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/parse.h"
 #include "base/strbuf.h"
 #include "executor/bundle.h"
 
-static uint64_t start_time(pid_t pid)
+static uint64_t start_time(const char *pid)
 {
 	enum { START_TIME_FIELD = 22 };
 	AUTO_STRBUF struct strbuf stat = STRBUF_INIT(RECORD_TEXT_MAX);
 	char path[32];
 	const char *p;
 
-	if (snprintf(path, sizeof path, "/proc/%d/stat", (int)pid) < 0 ||
+	if (snprintf(path, sizeof path, "/proc/%.16s/stat", pid) < 0 ||
 	    io_read_file(AT_FDCWD, path, &stat) < 0)
 		return 0;
 	p = strrchr(strbuf_str(&stat), ')'); /* ends field 2, which may hold anything */
@@ -38,16 +40,21 @@ static int put_new(int dirfd, const struct shim_record *r)
 	return io_put_new_file_fast(dirfd, SHIM_RECORD_NAME, text.buf, text.len, 0644);
 }
 
-int shim_claim(int dirfd, const char *cgroup, struct error *err)
+void shim_know_thyself(struct shim_record *ret_record)
 {
-	struct shim_record r = { .pid = (uint64_t)getpid(), .start_time = start_time(getpid()) };
-	int rc;
+	char pid[16] = "";
 
-	clock_boot_id(r.boot);
-	if (strlen(cgroup) >= sizeof r.cgroup)
-		return error_set(err, SLUICE_LIMIT, "the name '%s' is too long", cgroup);
-	memcpy(r.cgroup, cgroup, strlen(cgroup) + 1);
-	rc = put_new(dirfd, &r);
+	/* A proc file system counts as the namespace does that it was mounted in. */
+	(void)!readlink("/proc/self", pid, sizeof pid - 1);
+	*ret_record = (struct shim_record){ .start_time = start_time("self") };
+	(void)parse_u64(pid, INT32_MAX, &ret_record->pid);
+	clock_boot_id(ret_record->boot);
+}
+
+int shim_claim(int dirfd, const struct shim_record *self, struct error *err)
+{
+	int rc = put_new(dirfd, self);
+
 	if (rc == -EEXIST)
 		return error_set(err, SLUICE_EXISTS, "another runner has given the attempt up");
 	return rc < 0 ? error_sys(err, rc, "cannot write '%s'", SHIM_RECORD_NAME) : 0;
@@ -77,7 +84,7 @@ static int read_or_bar(int dirfd, struct shim_record *ret_record, struct error *
 int shim_find(int dirfd, enum shim_life *ret_life, struct shim_record *ret_record, int *ret_pidfd,
               struct error *err)
 {
-	char boot[37];
+	char boot[37], pid[24];
 	int fd;
 	int rc = read_or_bar(dirfd, ret_record, err);
 
@@ -94,7 +101,8 @@ int shim_find(int dirfd, enum shim_life *ret_life, struct shim_record *ret_recor
 		                      : error_sys(err, errno, "cannot reach process %d",
 		                                  (int)ret_record->pid);
 	/* Checked after it is open: it cannot become another one any more. */
-	if (start_time((pid_t)ret_record->pid) != ret_record->start_time) {
+	(void)snprintf(pid, sizeof pid, "%" PRIu64, ret_record->pid);
+	if (start_time(pid) != ret_record->start_time) {
 		(void)close(fd);
 		return 0;
 	}

@@ -14,8 +14,12 @@
 #include "base/error.h"
 #include "executor/exit_record.h"
 
-/* This process is the attempt's shim. */
-int shim_claim(int dirfd, const char *cgroup, struct error *err) MUST_USE;
+/* Fills all but the cgroup with what this process is to those outside its pid namespace; as long as
+ * it sees their /proc. */
+void shim_know_thyself(struct shim_record *ret_record);
+
+/* SELF is the attempt's shim. */
+int shim_claim(int dirfd, const struct shim_record *self, struct error *err) MUST_USE;
 
 enum shim_life {
 	SHIM_NONE, /* there is no shim nor will there be, or it was another boot's */
