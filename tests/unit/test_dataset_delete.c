@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "dataset/dataset.h"
+#include "tests/support/dataset_home.h"
 
 struct fixture {
 	char home[64];
@@ -22,14 +23,6 @@ struct fixture {
 	struct dataset ds;
 	struct error err;
 };
-
-static int ok_(struct fixture *f, int rc, int line)
-{
-	if (rc != 0)
-		(void)fprintf(stderr, "line %d: %s\n", line, f->err.msg);
-	return rc;
-}
-#define OK(f, call) assert_int_equal(ok_(f, call, __LINE__), 0)
 
 static void expect_said(const struct fixture *f, const char *text)
 {
@@ -42,9 +35,7 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof *f);
 
 	assert_non_null(f);
-	strcpy(f->home, "/tmp/test-dataset-XXXXXX");
-	assert_non_null(mkdtemp(f->home));
-	OK(f, datasets_open(f->home, &f->d, &f->err));
+	dataset_home_make(f->home, &f->d);
 	OK(f, datasets_create(f->d, "d", NULL, NULL, &f->ds, &f->err));
 	*state = f;
 	return 0;
@@ -54,8 +45,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	datasets_close(f->d);
-	assert_int_equal(io_remove_tree(AT_FDCWD, f->home), 0);
+	dataset_home_remove(f->home, f->d);
 	free(f);
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "dataset/dataset.h"
+#include "tests/support/dataset_home.h"
 
 struct fixture {
 	char home[64];
@@ -29,9 +30,7 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof *f);
 
 	assert_non_null(f);
-	strcpy(f->home, "/tmp/test-dataset-XXXXXX");
-	assert_non_null(mkdtemp(f->home));
-	assert_int_equal(datasets_open(f->home, &f->d, &f->err), 0);
+	dataset_home_make(f->home, &f->d);
 	*state = f;
 	return 0;
 }
@@ -40,19 +39,10 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	datasets_close(f->d);
-	assert_int_equal(io_remove_tree(AT_FDCWD, f->home), 0);
+	dataset_home_remove(f->home, f->d);
 	free(f);
 	return 0;
 }
-
-static int ok_(struct fixture *f, int rc, int line)
-{
-	if (rc != 0)
-		(void)fprintf(stderr, "line %d: %s\n", line, f->err.msg);
-	return rc;
-}
-#define OK(f, call) assert_int_equal(ok_(f, call, __LINE__), 0)
 
 static struct dataset make(struct fixture *f, const char *name)
 {
@@ -60,36 +50,6 @@ static struct dataset make(struct fixture *f, const char *name)
 
 	OK(f, datasets_create(f->d, name, "about it", NULL, &made, &f->err));
 	return made;
-}
-
-static void write_file(const char *dir, const char *name, const char *text)
-{
-	AUTO_FREE char *path = xasprintf("%s/%s", dir, name);
-	AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-	assert_true(fd >= 0);
-	assert_int_equal(io_write_all(fd, text, strlen(text)), 0);
-}
-
-static struct dataset_version open_with(struct fixture *f, const struct dataset *ds,
-                                        const char *text)
-{
-	struct dataset_version v;
-	AUTO_FREE char *path = NULL;
-
-	OK(f, datasets_open_version(f->d, ds, "a message", NULL, &v, &f->err));
-	OK(f, datasets_open_path(f->d, &v, &path, &f->err));
-	write_file(path, "a.txt", text);
-	return v;
-}
-
-static struct dataset_version commit_with(struct fixture *f, const struct dataset *ds,
-                                          const char *text)
-{
-	struct dataset_version v = open_with(f, ds, text);
-
-	OK(f, datasets_commit(f->d, &v, NULL, NULL, NULL, &f->err));
-	return v;
 }
 
 static int never(void *arg, const struct store_entry *entry)
@@ -112,7 +72,7 @@ static void nothing_changes_a_committed_version(void **state)
 	static const char *const all[] = { "/" };
 	struct fixture *f = *state;
 	struct dataset ds = make(f, "texts");
-	struct dataset_version open = open_with(f, &ds, "one");
+	struct dataset_version open = dataset_home_open(f->d, &ds, "one");
 	struct dataset_version v = open;
 	struct store_tree_info info = { .files = 7 };
 	const struct dataset_maker maker = { .job = "job", .attempt = 1 };
@@ -154,7 +114,7 @@ static void a_message_is_all_that_can_be_said_anew(void **state)
 {
 	struct fixture *f = *state;
 	struct dataset ds = make(f, "texts");
-	struct dataset_version v = commit_with(f, &ds, "one");
+	struct dataset_version v = dataset_home_commit(f->d, &ds, "one");
 	struct dataset_version is;
 
 	OK(f, datasets_set_message(f->d, &v, "another", &f->err));
@@ -205,8 +165,8 @@ static void a_killed_move_of_a_tag_is_finished(void **state)
 {
 	struct fixture *f = *state;
 	struct dataset ds = make(f, "texts");
-	struct dataset_version one = commit_with(f, &ds, "one");
-	struct dataset_version two = commit_with(f, &ds, "two");
+	struct dataset_version one = dataset_home_commit(f->d, &ds, "one");
+	struct dataset_version two = dataset_home_commit(f->d, &ds, "two");
 	struct dataset_version is;
 	AUTO_FREE char *path = xasprintf("%s/tags/best", ds.id);
 
@@ -220,7 +180,7 @@ static void a_killed_change_of_a_message_is_finished(void **state)
 {
 	struct fixture *f = *state;
 	struct dataset ds = make(f, "texts");
-	struct dataset_version v = commit_with(f, &ds, "one");
+	struct dataset_version v = dataset_home_commit(f->d, &ds, "one");
 	struct dataset_version is;
 	AUTO_FREE char *path = xasprintf("%s/versions/%s.json", ds.id, v.id);
 	AUTO_FREE char *what = xasprintf("%s/%s", ds.id, v.id);
@@ -255,7 +215,7 @@ static void links_are_taken_out_and_not_followed(void **state)
 	static const char *const through[] = { "out/link/a.txt" };
 	struct fixture *f = *state;
 	struct dataset ds = make(f, "texts");
-	struct dataset_version v = open_with(f, &ds, "one");
+	struct dataset_version v = dataset_home_open(f->d, &ds, "one");
 	AUTO_FREE char *data = NULL;
 	AUTO_FREE char *outside = xasprintf("%s/outside", f->home);
 	AUTO_FREE char *dir = NULL;
@@ -266,7 +226,7 @@ static void links_are_taken_out_and_not_followed(void **state)
 	at = xasprintf("%s/link", dir);
 	assert_int_equal(mkdir(outside, 0755), 0);
 	assert_int_equal(mkdir(dir, 0755), 0);
-	write_file(outside, "a.txt", "not ours");
+	dataset_home_write(outside, "a.txt", "not ours");
 	assert_int_equal(symlink(outside, at), 0);
 	assert_int_equal(datasets_remove(f->d, &v, through, 1, &f->err), SLUICE_NOT_FOUND);
 	OK(f, datasets_remove(f->d, &v, link, 1, &f->err));

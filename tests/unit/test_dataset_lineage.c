@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/xalloc.h"
 #include "dataset/lineage.h"
+#include "tests/support/dataset_home.h"
 
 #define RUN "00000000-0000-4000-8000-000000000001"
 
@@ -28,22 +29,12 @@ struct fixture {
 	struct error err;
 };
 
-static int ok_(struct fixture *f, int rc, int line)
-{
-	if (rc != 0)
-		(void)fprintf(stderr, "line %d: %s\n", line, f->err.msg);
-	return rc;
-}
-#define OK(f, call) assert_int_equal(ok_(f, call, __LINE__), 0)
-
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
 
 	assert_non_null(f);
-	strcpy(f->home, "/tmp/test-dataset-XXXXXX");
-	assert_non_null(mkdtemp(f->home));
-	OK(f, datasets_open(f->home, &f->d, &f->err));
+	dataset_home_make(f->home, &f->d);
 	OK(f, datasets_create(f->d, "d", NULL, NULL, &f->ds, &f->err));
 	*state = f;
 	return 0;
@@ -54,8 +45,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	lineage_release(&f->lineage);
-	datasets_close(f->d);
-	assert_int_equal(io_remove_tree(AT_FDCWD, f->home), 0);
+	dataset_home_remove(f->home, f->d);
 	free(f);
 	return 0;
 }

@@ -18,6 +18,7 @@
 #include "base/strbuf.h"
 #include "base/xalloc.h"
 #include "dataset/dataset.h"
+#include "tests/support/dataset_home.h"
 
 struct fixture {
 	char home[64];
@@ -28,14 +29,6 @@ struct fixture {
 	struct strbuf told;
 	struct datasets_verify_result result;
 };
-
-static int ok_(struct fixture *f, int rc, int line)
-{
-	if (rc != 0)
-		(void)fprintf(stderr, "line %d: %s\n", line, f->err.msg);
-	return rc;
-}
-#define OK(f, call) assert_int_equal(ok_(f, call, __LINE__), 0)
 
 static void put(const char *dir, const char *name, const char *text, off_t size)
 {
@@ -66,10 +59,8 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof *f);
 
 	assert_non_null(f);
-	strcpy(f->home, "/tmp/test-dataset-XXXXXX");
-	assert_non_null(mkdtemp(f->home));
 	f->told = STRBUF_INIT(STRBUF_BIG);
-	OK(f, datasets_open(f->home, &f->d, &f->err));
+	dataset_home_make(f->home, &f->d);
 	OK(f, datasets_create(f->d, "d", NULL, NULL, &f->ds, &f->err));
 	f->one = commit(f, "first");
 	f->two = commit(f, "number two");
@@ -82,8 +73,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	strbuf_release(&f->told);
-	datasets_close(f->d);
-	assert_int_equal(io_remove_tree(AT_FDCWD, f->home), 0);
+	dataset_home_remove(f->home, f->d);
 	free(f);
 	return 0;
 }

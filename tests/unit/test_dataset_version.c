@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "dataset/dataset.h"
+#include "tests/support/dataset_home.h"
 
 struct fixture {
 	char home[64];
@@ -28,9 +29,7 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof *f);
 
 	assert_non_null(f);
-	strcpy(f->home, "/tmp/test-dataset-XXXXXX");
-	assert_non_null(mkdtemp(f->home));
-	assert_int_equal(datasets_open(f->home, &f->d, &f->err), 0);
+	dataset_home_make(f->home, &f->d);
 	*state = f;
 	return 0;
 }
@@ -39,19 +38,10 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	datasets_close(f->d);
-	assert_int_equal(io_remove_tree(AT_FDCWD, f->home), 0);
+	dataset_home_remove(f->home, f->d);
 	free(f);
 	return 0;
 }
-
-static int ok_(struct fixture *f, int rc, int line)
-{
-	if (rc != 0)
-		(void)fprintf(stderr, "line %d: %s\n", line, f->err.msg);
-	return rc;
-}
-#define OK(f, call) assert_int_equal(ok_(f, call, __LINE__), 0)
 
 static struct dataset make(struct fixture *f, const char *name)
 {
@@ -59,36 +49,6 @@ static struct dataset make(struct fixture *f, const char *name)
 
 	OK(f, datasets_create(f->d, name, "about it", NULL, &made, &f->err));
 	return made;
-}
-
-static void write_file(const char *dir, const char *name, const char *text)
-{
-	AUTO_FREE char *path = xasprintf("%s/%s", dir, name);
-	AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-	assert_true(fd >= 0);
-	assert_int_equal(io_write_all(fd, text, strlen(text)), 0);
-}
-
-static struct dataset_version open_with(struct fixture *f, const struct dataset *ds,
-                                        const char *text)
-{
-	struct dataset_version v;
-	AUTO_FREE char *path = NULL;
-
-	OK(f, datasets_open_version(f->d, ds, "a message", NULL, &v, &f->err));
-	OK(f, datasets_open_path(f->d, &v, &path, &f->err));
-	write_file(path, "a.txt", text);
-	return v;
-}
-
-static struct dataset_version commit_with(struct fixture *f, const struct dataset *ds,
-                                          const char *text)
-{
-	struct dataset_version v = open_with(f, ds, text);
-
-	OK(f, datasets_commit(f->d, &v, NULL, NULL, NULL, &f->err));
-	return v;
 }
 
 static void datasets_have_an_id_and_are_found(void **state)
@@ -132,7 +92,7 @@ static void what_is_not_there_gets_its_nearest_names(void **state)
 	assert_int_equal(datasets_resolve(f->d, "raw-text", &v, &f->err), SLUICE_NOT_FOUND);
 	assert_non_null(strstr(f->err.msg, "no committed version yet"));
 
-	v = commit_with(f, &made, "x");
+	v = dataset_home_commit(f->d, &made, "x");
 	OK(f, datasets_set_tag(f->d, &v, "production", &f->err));
 	assert_int_equal(datasets_resolve(f->d, "raw-text:prodution", &v, &f->err),
 	                 SLUICE_NOT_FOUND);
@@ -208,7 +168,7 @@ static void a_version_lives_from_open_to_committed(void **state)
 {
 	struct fixture *f = *state;
 	struct dataset ds = make(f, "d");
-	struct dataset_version v = open_with(f, &ds, "hello"), found;
+	struct dataset_version v = dataset_home_open(f->d, &ds, "hello"), found;
 	AUTO_FREE char *ref = xasprintf("d:%s", v.id);
 	AUTO_FREE char *tree = NULL;
 	AUTO_FREE char *file = NULL;
@@ -265,7 +225,7 @@ static void a_dropped_version_is_gone(void **state)
 {
 	struct fixture *f = *state;
 	struct dataset ds = make(f, "d");
-	struct dataset_version v = open_with(f, &ds, "x"), found;
+	struct dataset_version v = dataset_home_open(f->d, &ds, "x"), found;
 	AUTO_FREE char *ref = xasprintf("d:%s", v.id);
 	AUTO_FREE char *open = xasprintf("%s/store/datasets/%s/open", f->home, ds.id);
 
@@ -289,15 +249,15 @@ static void latest_is_the_newest_commit(void **state)
 {
 	struct fixture *f = *state;
 	struct dataset ds = make(f, "d");
-	struct dataset_version first = open_with(f, &ds, "1"), second = open_with(f, &ds, "2"),
-			       found;
+	struct dataset_version first = dataset_home_open(f->d, &ds, "1"),
+			       second = dataset_home_open(f->d, &ds, "2"), found;
 	char committed[64] = "", open[64] = "";
 
 	OK(f, datasets_commit(f->d, &second, NULL, NULL, NULL, &f->err));
 	OK(f, datasets_commit(f->d, &first, NULL, NULL, NULL, &f->err));
 	assert_int_equal(second.seq, 1);
 	assert_int_equal(first.seq, 2);
-	(void)open_with(f, &ds, "3");
+	(void)dataset_home_open(f->d, &ds, "3");
 	OK(f, datasets_resolve(f->d, "d:latest", &found, &f->err));
 	assert_string_equal(found.id, first.id);
 	OK(f, datasets_each_version(f->d, &ds, true, add_seq, committed, &f->err));
@@ -330,7 +290,7 @@ static void only_its_maker_commits_a_version(void **state)
 
 	OK(f, datasets_open_version(f->d, &ds, NULL, &maker, &v, &f->err));
 	assert_int_equal(io_mkdirs(dir, 0755), 0);
-	write_file(dir, "m.bin", "model");
+	dataset_home_write(dir, "m.bin", "model");
 	assert_int_equal(datasets_commit(f->d, &v, dir, NULL, NULL, &f->err), SLUICE_INVALID);
 	assert_non_null(strstr(f->err.msg, "attempt 1 of job 'train'"));
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -368,8 +328,8 @@ static void a_version_can_be_handed_over(void **state)
 	OK(f, datasets_open_version(f->d, &ds, NULL, &first, &v, &f->err));
 	assert_int_equal(io_mkdirs(one, 0755), 0);
 	assert_int_equal(io_mkdirs(two, 0755), 0);
-	write_file(one, "a", "one");
-	write_file(two, "a", "second");
+	dataset_home_write(one, "a", "one");
+	dataset_home_write(two, "a", "second");
 	OK(f, datasets_commit_bytes(f->d, &v, one, NULL, &info, &lock, &f->err));
 	OK(f, datasets_hand_over(f->d, &v, &second, &f->err));
 	assert_int_equal(datasets_commit_record(f->d, &v, &first, &info, lock, &f->err),
@@ -387,11 +347,11 @@ static void a_directory_of_the_user_is_copied(void **state)
 	AUTO_FREE char *dir = xasprintf("%s/storage/mine", f->home);
 
 	assert_int_equal(io_mkdirs(dir, 0755), 0);
-	write_file(dir, "a", "mine");
+	dataset_home_write(dir, "a", "mine");
 	OK(f, datasets_open_version(f->d, &ds, NULL, NULL, &v, &f->err));
 	OK(f, datasets_commit(f->d, &v, dir, NULL, NULL, &f->err));
 	assert_int_equal(v.bytes, 4);
-	write_file(dir, "a", "changed");
+	dataset_home_write(dir, "a", "changed");
 	OK(f, store_verify(datasets_store(f->d), &v.manifest, &f->err));
 }
 
@@ -408,8 +368,9 @@ static void tags_move_between_committed_versions(void **state)
 {
 	struct fixture *f = *state;
 	struct dataset ds = make(f, "d");
-	struct dataset_version a = commit_with(f, &ds, "1"), b = commit_with(f, &ds, "2"), found;
-	struct dataset_version open = open_with(f, &ds, "3");
+	struct dataset_version a = dataset_home_commit(f->d, &ds, "1"),
+			       b = dataset_home_commit(f->d, &ds, "2"), found;
+	struct dataset_version open = dataset_home_open(f->d, &ds, "3");
 	static const char *const bad[] = { "latest", "abc1234", "", ".x", "a/b", "../x" };
 	char text[64] = "";
 
@@ -473,7 +434,7 @@ static void a_damaged_record_is_named(void **state)
 
 	datasets_close(f->d);
 	f->d = NULL;
-	write_file(dir, "dataset.json", "{ \"id\": \"dsother\", \"name\": \"x\" }");
+	dataset_home_write(dir, "dataset.json", "{ \"id\": \"dsother\", \"name\": \"x\" }");
 	assert_int_equal(unlink(db), 0);
 	assert_int_equal(datasets_open(f->home, &f->d, &f->err), SLUICE_CORRUPT);
 	assert_non_null(strstr(f->err.msg, "dataset.json' is damaged"));
