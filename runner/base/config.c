@@ -50,14 +50,23 @@ static const char *set_storage_path(struct config *c, const char *value)
 	return set_path(&c->storage_path, value);
 }
 
+static const char *set_image_pull(struct config *c, const char *value)
+{
+	if (strcmp(value, "missing") != 0 && strcmp(value, "always") != 0 &&
+	    strcmp(value, "never") != 0)
+		return "missing, always or never";
+	free(c->image_pull);
+	c->image_pull = xstrdup(value);
+	return NULL;
+}
+
 /* Each returns NULL, or what the key takes. */
 static const struct key {
 	const char *name;
 	const char *(*set)(struct config *c, const char *value);
 } keys[] = {
-	{ "cache.size", set_cache_size },
-	{ "inputs.verify", set_verify_inputs },
-	{ "public.catalog", set_public_catalog },
+	{ "cache.size", set_cache_size },       { "images.pull", set_image_pull },
+	{ "inputs.verify", set_verify_inputs }, { "public.catalog", set_public_catalog },
 	{ "storage.path", set_storage_path },
 };
 
@@ -65,7 +74,7 @@ enum { N_KEYS = sizeof keys / sizeof keys[0] };
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* A mapping of mappings of scalars, and nothing else. */
+/* A mapping of mappings of scalars, and one list. */
 struct reading {
 	yaml_parser_t parser;
 	const char *path;
@@ -179,8 +188,13 @@ static int read_event(struct reading *r, const yaml_event_t *event, char name[KE
 		name[0] = '\0';
 		return 0;
 	case YAML_SEQUENCE_START_EVENT:
+		if (*depth != 1 || !*is_value || strcmp(name, "registries") != 0)
+			return invalid(r, event->start_mark, "a list has no place here");
+		*is_value = false;
+		name[0] = '\0';
+		return config_registries_read(&r->parser, r->path, &r->config->registries, r->err);
 	case YAML_ALIAS_EVENT:
-		return invalid(r, event->start_mark, "lists and aliases have no place here");
+		return invalid(r, event->start_mark, "an alias has no place here");
 	case YAML_NO_EVENT:
 	case YAML_STREAM_START_EVENT:
 	case YAML_STREAM_END_EVENT:
@@ -271,5 +285,7 @@ void config_release(struct config *config)
 {
 	free(config->public_catalog);
 	free(config->storage_path);
-	config->public_catalog = config->storage_path = NULL;
+	free(config->image_pull);
+	config->public_catalog = config->storage_path = config->image_pull = NULL;
+	config_registries_release(&config->registries);
 }

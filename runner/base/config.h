@@ -10,6 +10,9 @@
  *	  catalog: /srv/public.yaml   where public datasets lie; else the one that is built in
  *	storage:
  *	  path: /srv/team      the /storage of all jobs; else HOME/storage
+ *	images:
+ *	  pull: missing        or always or never: when an image is asked for at its registry
+ *	registries:            see config_registries.h
  */
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
@@ -18,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/config_registries.h"
 #include "base/error.h"
 
 struct config {
@@ -25,6 +29,8 @@ struct config {
 	bool verify_inputs;
 	char *public_catalog; /* absolute, or NULL */
 	char *storage_path;   /* absolute, or NULL */
+	char *image_pull;     /* "always", "never", "missing", or NULL */
+	struct config_registries registries;
 };
 
 /* Release what came out in any case.  No file is an empty one, unless $SLUICE_CONFIG names it. What

@@ -1,9 +1,69 @@
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/xalloc.h"
 #include "cli/commands.h"
+#include "cli/pulling.h"
 #include "cli/show.h"
 #include "cli/text.h"
 #include "image/image.h"
+
+/* --- pull ---------------------------------------------------------------------------------- */
+
+static void print_pulled(const struct cli *cli, const char *ref, const char *digest)
+{
+	cJSON *out = cli->json ? json_new_obj() : NULL;
+	struct error ignored;
+	char *name = NULL;
+
+	if (image_ref_normalize(ref, &name, &ignored) != 0)
+		name = xstrdup(ref);
+	if (out) {
+		json_add_str(out, "name", name);
+		json_add_str(out, "digest", digest);
+		cli_print_json(out);
+	} else {
+		(void)fputs("Pulled image: ", stdout);
+		(void)text_put_safe(name, stdout);
+		(void)printf(" (%s)\n", digest);
+	}
+	free(name);
+}
+
+static int run_pull(struct cli *cli, const struct cli_args *args)
+{
+	for (size_t i = 0; i < args_n_rest(args); i++) {
+		char digest[72];
+		struct error err;
+
+		if (pulling(cli, args_rest(args, i), PULL_ALWAYS, digest, &err) != 0)
+			return cli_fail(&err);
+		print_pulled(cli, args_rest(args, i), digest);
+	}
+	return CLI_OK;
+}
+
+static const struct cli_option pull_options[] = {
+	OPTION_JSON,
+	{ .name = NULL },
+};
+
+const struct cli_command cmd_images_pull = {
+	.words = "images pull",
+	.arguments = "NAME...",
+	.summary = "Get images from their registries, ready to run.",
+	.help = "NAME is as 'docker pull' takes it: python:3.11, quay.io/team/image, "
+		"localhost:5000/image@sha256:...  What is here already does not come again; a pull "
+		"that was stopped goes on where it ended.\n"
+		"\n"
+		"Who to be to a registry is asked of what 'docker login' or 'podman login' keeps; "
+		"mirrors and more stand in the configuration.",
+	.min_rest = 1,
+	.max_rest = CLI_MANY,
+	.complete = { COMPLETE_IMAGE, COMPLETE_IMAGE },
+	.options = pull_options,
+	.run = run_pull,
+};
 
 /* --- import -------------------------------------------------------------------------------- */
 

@@ -9,6 +9,7 @@
 #include "base/near.h"
 #include "base/xalloc.h"
 #include "image/layout.h"
+#include "image/pull.h"
 #include "image/reference.h"
 
 enum { NEAREST = 3 };
@@ -210,13 +211,9 @@ static int no_image(const char *full, const struct entry *list, size_t n, struct
 	const char *name = reference_short(full);
 
 	add_nearest(&near, name, list, n);
-	if (strncmp(name, "bash:", 5) == 0 && !strchr(name, '@'))
-		return error_set(err, SLUICE_MISSING,
-		                 "no image '%s' in this home%s; 'scripts/base-image %s' builds one",
-		                 name, strbuf_str(&near), name);
 	return error_set(err, SLUICE_MISSING,
-	                 "no image '%s' in this home%s; images are not pulled: bring it with "
-	                 "'docker save %s -o image.tar' and 'sluice images import image.tar'",
+	                 "no image '%s' in this home%s; 'sluice images pull %s' gets it from its "
+	                 "registry, 'sluice images import' from a file",
 	                 name, strbuf_str(&near), name);
 }
 
@@ -227,8 +224,9 @@ static bool is_meant(const struct entry *entry, const struct reference *ref, con
 	                   : strcmp(entry->name, full) == 0;
 }
 
-static int resolve(struct images *im, const struct reference *ref, char ret_digest[72],
-                   struct error *err)
+/* `ret_top`: of what the name stands for in the index. */
+static int resolve(struct images *im, const struct reference *ref, char ret_top[OCI_DIGEST_SIZE],
+                   char ret_digest[OCI_DIGEST_SIZE], struct error *err)
 {
 	AUTO_OCI_INDEX struct oci_index index = { 0 };
 	struct oci_descriptor chosen;
@@ -246,8 +244,10 @@ static int resolve(struct images *im, const struct reference *ref, char ret_dige
 	if (rc == 0)
 		rc = found ? layout_choose(found->d, read_document, im, &chosen, err)
 		           : no_image(full, list, n, err);
-	if (rc == 0)
+	if (rc == 0) {
+		memcpy(ret_top, found->d->digest, sizeof found->d->digest);
 		memcpy(ret_digest, chosen.digest, sizeof chosen.digest);
+	}
 	entries_free(list, n);
 	free(full);
 	return rc;
@@ -256,7 +256,36 @@ static int resolve(struct images *im, const struct reference *ref, char ret_dige
 int images_resolve(struct images *im, const char *ref, char ret_digest[72], struct error *err)
 {
 	AUTO_REFERENCE struct reference parsed = { 0 };
+	char top[OCI_DIGEST_SIZE];
 	int rc = reference_parse(ref, &parsed, err);
 
-	return rc != 0 ? rc : resolve(im, &parsed, ret_digest, err);
+	return rc != 0 ? rc : resolve(im, &parsed, top, ret_digest, err);
+}
+
+static int pull(struct images *im, const struct reference *ref, const struct images_pull_how *how,
+                char ret_digest[OCI_DIGEST_SIZE], struct error *err)
+{
+	char top[OCI_DIGEST_SIZE] = "";
+	char local[OCI_DIGEST_SIZE];
+	int rc = resolve(im, ref, top, local, err);
+
+	if (rc != 0 && rc != SLUICE_MISSING)
+		return rc;
+	if (rc == 0 && (how->when != PULL_ALWAYS || ref->digest))
+		rc = PULL_UNCHANGED;
+	else if (how->when != PULL_NEVER)
+		rc = layout_pull(im, ref, top[0] ? top : NULL, how, ret_digest, err);
+	if (rc != PULL_UNCHANGED)
+		return rc;
+	memcpy(ret_digest, local, sizeof local);
+	return 0;
+}
+
+int images_pull(struct images *im, const char *ref, const struct images_pull_how *how,
+                char ret_digest[72], struct error *err)
+{
+	AUTO_REFERENCE struct reference parsed = { 0 };
+	int rc = reference_parse(ref, &parsed, err);
+
+	return rc != 0 ? rc : pull(im, &parsed, how, ret_digest, err);
 }

@@ -7,10 +7,12 @@
 #ifndef IMAGE_IMAGE_H
 #define IMAGE_IMAGE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/config_registries.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/progress.h"
@@ -77,6 +79,31 @@ int images_trim(struct images *im, const struct images_trim_how *how,
  * names the nearest ones and says how to get one. */
 int images_resolve(struct images *im, const char *ref, char ret_digest[72],
                    struct error *err) MUST_USE;
+
+enum images_pull_when {
+	PULL_MISSING, /* what is in the home is good enough */
+	PULL_ALWAYS,  /* the registry is asked what the name stands for now */
+	PULL_NEVER,
+};
+
+struct images_pull_how {
+	enum images_pull_when when;
+	const struct config_registries *registries; /* or NULL */
+	bool look_only;                             /* nothing is pulled, only its digest is had */
+	struct progress *progress;                  /* of bytes that come, or NULL */
+	const atomic_bool *stop;                    /* ends it soon with SLUICE_CANCELED; or NULL */
+	unsigned wait_ms;                           /* before the second try; 0: a second */
+};
+
+/*
+ * Sees to it that the home has what a reference stands for, unpacked, and gives its manifest's
+ * digest.  Runs a loop of its own.  Several that want the same share the work.
+ *
+ * SLUICE_MISSING: the home has no such image and nothing may be pulled.  SLUICE_REMOTE: the
+ * registry does not answer; SLUICE_NOT_FOUND: it has no such image, or none for this machine.
+ */
+int images_pull(struct images *im, const char *ref, const struct images_pull_how *how,
+                char ret_digest[72], struct error *err) MUST_USE;
 
 /* What a container needs of an image.  Everything is owned by it. */
 struct image {

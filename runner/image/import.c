@@ -77,17 +77,6 @@ static int read_manifest(struct import *in, const char *digest, struct oci_manif
 	return oci_manifest_parse(strbuf_str(&text), text.len, what, ret_manifest, err);
 }
 
-static int check_platform(const struct oci_config *config, const char *what, struct error *err)
-{
-	const char *os = config->os && *config->os ? config->os : "linux";
-	const char *arch = config->arch && *config->arch ? config->arch : layout_arch();
-
-	if (strcmp(os, "linux") == 0 && strcmp(arch, layout_arch()) == 0)
-		return 0;
-	return error_set(err, SLUICE_NOT_FOUND, "%s is for %s/%s, this machine is linux/%s", what,
-	                 os, arch, layout_arch());
-}
-
 /* Reads the config of an image under the name that the source has for it. */
 static int read_config(struct import *in, const char *member, size_t n_layers,
                        struct oci_config *ret_config, struct error *err)
@@ -100,7 +89,7 @@ static int read_config(struct import *in, const char *member, size_t n_layers,
 	if (rc == 0)
 		rc = oci_config_parse(strbuf_str(&text), text.len, what, &config, err);
 	if (rc == 0)
-		rc = check_platform(&config, "the image", err);
+		rc = layout_check_platform(&config, "the image", err);
 	if (rc != 0)
 		return rc;
 	if (config.n_layers != n_layers)
@@ -177,19 +166,6 @@ static int store_saved_layer(struct import *in, const char *member, const char *
 	return source_store(in->source, member, plain ? &expect : NULL, ret_layer, err);
 }
 
-static int put_manifest(struct import *in, const char *text, struct oci_descriptor *ret_manifest,
-                        struct error *err)
-{
-	struct digest digest = digest_of(text, strlen(text));
-	int rc;
-
-	*ret_manifest = (struct oci_descriptor){ .size = strlen(text) };
-	oci_digest_format(&digest, ret_manifest->digest);
-	rc = io_put_file(in->im->blobs_fd, ret_manifest->digest + 7, text, strlen(text), 0644,
-	                 true);
-	return rc < 0 ? error_sys(err, rc, "cannot store blob %s", ret_manifest->digest) : 0;
-}
-
 /* `docker save` has no manifest: it is written here, always the same one for the same image. */
 static int store_saved(struct import *in, const struct oci_saved *saved,
                        struct oci_descriptor *ret_manifest, struct error *err)
@@ -212,7 +188,8 @@ static int store_saved(struct import *in, const struct oci_saved *saved,
 			return rc;
 	}
 	text = oci_manifest_format(&m, type);
-	return put_manifest(in, text, ret_manifest, err);
+	*ret_manifest = (struct oci_descriptor){ .size = strlen(text) };
+	return layout_put_document(in->im, text, strlen(text), ret_manifest->digest, err);
 }
 
 static struct offer *add_offer(struct import *in, const char *name)

@@ -198,7 +198,7 @@ static cJSON *entry_new(const char *name, const struct oci_descriptor *manifest)
 	cJSON *entry = json_new_obj();
 	cJSON *annotations = json_new_obj();
 
-	json_add_str(entry, "mediaType", OCI_TYPE_MANIFEST);
+	json_add_str(entry, "mediaType", manifest->type ? manifest->type : OCI_TYPE_MANIFEST);
 	json_add_str(entry, "digest", manifest->digest);
 	json_add_int(entry, "size", (int64_t)manifest->size);
 	json_add_str(annotations, OCI_ANNOTATION_NAME, name);
@@ -275,6 +275,28 @@ const char *layout_arch(void)
 	return "unknown";
 }
 
+int layout_check_platform(const struct oci_config *config, const char *what, struct error *err)
+{
+	const char *os = config->os && *config->os ? config->os : "linux";
+	const char *arch = config->arch && *config->arch ? config->arch : layout_arch();
+
+	if (strcmp(os, "linux") == 0 && strcmp(arch, layout_arch()) == 0)
+		return 0;
+	return error_set(err, SLUICE_NOT_FOUND, "%s is for %s/%s, this machine is linux/%s", what,
+	                 os, arch, layout_arch());
+}
+
+int layout_put_document(struct images *im, const char *text, size_t len,
+                        char ret_digest[OCI_DIGEST_SIZE], struct error *err)
+{
+	struct digest digest = digest_of(text, len);
+	int rc;
+
+	oci_digest_format(&digest, ret_digest);
+	rc = io_put_file(im->blobs_fd, ret_digest + 7, text, len, 0644, true);
+	return rc < 0 ? error_sys(err, rc, "cannot store blob %s", ret_digest) : 0;
+}
+
 static bool is_for_us(const struct oci_descriptor *d)
 {
 	return (!d->os || strcmp(d->os, "linux") == 0) &&
@@ -319,6 +341,7 @@ static int choose_step(struct oci_descriptor *at, layout_read_fn *read, void *ar
 		                 "%s has no image for this machine, linux/%s", what, layout_arch());
 	memcpy(at->digest, picked->digest, sizeof at->digest);
 	at->size = picked->size;
+	at->type = picked->type;
 	at->is_index = picked->is_index;
 	return 0;
 }
@@ -326,7 +349,9 @@ static int choose_step(struct oci_descriptor *at, layout_read_fn *read, void *ar
 int layout_choose(const struct oci_descriptor *from, layout_read_fn *read, void *arg,
                   struct oci_descriptor *ret_manifest, struct error *err)
 {
-	struct oci_descriptor at = { .size = from->size, .is_index = from->is_index };
+	struct oci_descriptor at = { .size = from->size,
+		                     .type = from->type,
+		                     .is_index = from->is_index };
 	int rc;
 
 	if (!is_for_us(from))

@@ -9,6 +9,7 @@
  *	HOME/layers/.lock     shared: somebody has an image loaded; exclusive: layers are swept
  *	HOME/layers/.HEX      exclusive: that layer is being unpacked
  *	HOME/tmp/image-*      of unfinished imports and unpacks
+ *	HOME/tmp/pull-HEX     a blob on its way from a registry; exclusive: by a pull of that blob
  *
  * The locks are taken in this order, several of layers/.HEX in the order of their names.
  */
@@ -24,6 +25,8 @@
 
 #define LAYOUT_TEMP_PREFIX "image-"
 #define LAYOUT_LOCK        ".lock"
+
+struct image;
 
 struct images {
 	char *home;
@@ -62,6 +65,14 @@ int layout_drop_name(struct images *im, const char *name, bool *ret_found,
  * is a reference. */
 char *layout_full_name(const char *name);
 
+/* Stores a document under its digest. */
+int layout_put_document(struct images *im, const char *text, size_t len,
+                        char ret_digest[OCI_DIGEST_SIZE], struct error *err) MUST_USE;
+
+/* SLUICE_NOT_FOUND: `what` is for another machine. */
+int layout_check_platform(const struct oci_config *config, const char *what,
+                          struct error *err) MUST_USE;
+
 /* This machine's processor by its name in images ("amd64"). */
 const char *layout_arch(void);
 
@@ -73,6 +84,19 @@ typedef int layout_read_fn(void *arg, const char *digest, struct strbuf *ret_tex
                            struct error *err);
 int layout_choose(const struct oci_descriptor *from, layout_read_fn *read, void *arg,
                   struct oci_descriptor *ret_manifest, struct error *err) MUST_USE;
+
+/* Blobs that come while an image is loaded, and not from the layout. */
+struct layout_arrivals {
+	size_t n;
+	/* Waits for one that was not given out yet: its digest, and its file, which the caller
+	 * closes.  Called from several threads, n times together. */
+	int (*next)(void *arg, const char **ret_blob, int *ret_fd, struct error *err);
+	void *arg;
+};
+
+/* images_load(); its manifest and config are in the layout. */
+int layout_load(struct images *im, const char *digest, const struct layout_arrivals *arrivals,
+                struct image **ret_image, struct error *err) MUST_USE;
 
 /* Removes an unpacked layer; the exclusive layers/.lock is held.  -errno. */
 int layout_remove_layer(struct images *im, const char *hex) MUST_USE;

@@ -38,7 +38,8 @@ struct layer {
 struct load {
 	struct images *im;
 	struct progress *progress;
-	struct layer layer[OCI_LAYERS_MAX]; /* the topmost first */
+	const struct layout_arrivals *arrivals; /* NULL: the blobs are in the layout */
+	struct layer layer[OCI_LAYERS_MAX];     /* the topmost first */
 	size_t n;
 };
 
@@ -104,16 +105,13 @@ static int lock_missing(struct load *load, struct error *err)
 	return 0;
 }
 
-static int unpack_into_temp(struct load *load, struct layer *layer, struct error *err)
+static int unpack_into_temp(struct load *load, struct layer *layer, int blob, struct error *err)
 {
 	const struct unpack_limits limits = UNPACK_LIMITS;
-	AUTO_FD int blob = openat(load->im->blobs_fd, layer->blob + 7, O_RDONLY | O_CLOEXEC);
 	AUTO_FD int root = -1;
 	struct digest packed;
 	struct digest tar;
 
-	if (blob < 0)
-		return error_sys(err, errno, "cannot open blob %s", layer->blob);
 	(void)posix_fadvise(blob, 0, 0, POSIX_FADV_SEQUENTIAL);
 	if (mkdirat(load->im->tmp_fd, layer->temp, 0755) != 0)
 		return error_sys(err, errno, "cannot make a directory in '%s/tmp'", load->im->home);
@@ -129,16 +127,42 @@ static int unpack_into_temp(struct load *load, struct layer *layer, struct error
 		root, &limits, err);
 }
 
+static int unpack_blob(struct load *load, struct layer *layer, int blob)
+{
+	if (!layer->temp[0] || unpack_into_temp(load, layer, blob, &layer->error) == 0)
+		return 0;
+	return error_wrap(&layer->error, "cannot unpack layer %s", layer->blob);
+}
+
 static int unpack_item(void *arg, void *state, size_t i)
 {
 	struct load *load = arg;
 	struct layer *layer = &load->layer[i];
-	int rc = 0;
+	AUTO_FD int blob = -1;
 
 	(void)state;
-	if (layer->temp[0])
-		rc = unpack_into_temp(load, layer, &layer->error);
-	return rc != 0 ? error_wrap(&layer->error, "cannot unpack layer %s", layer->blob) : 0;
+	if (!layer->temp[0])
+		return 0;
+	blob = openat(load->im->blobs_fd, layer->blob + 7, O_RDONLY | O_CLOEXEC);
+	if (blob < 0)
+		return error_sys(&layer->error, errno, "cannot open blob %s", layer->blob);
+	return unpack_blob(load, layer, blob);
+}
+
+static int unpack_arrival(void *arg, void *state, size_t i)
+{
+	struct load *load = arg;
+	const char *digest;
+	AUTO_FD int blob = -1;
+	struct error stopped; /* by who lets them arrive, and knows why */
+	int rc = load->arrivals->next(load->arrivals->arg, &digest, &blob, &stopped);
+
+	(void)state;
+	(void)i;
+	for (size_t k = 0; rc == 0 && k < load->n; k++)
+		if (strcmp(load->layer[k].blob, digest) == 0)
+			rc = unpack_blob(load, &load->layer[k], blob);
+	return rc;
 }
 
 static int publish(struct load *load, struct error *err)
@@ -174,23 +198,31 @@ static size_t expect_layer(const struct load *load, const struct layer *layer)
 	return 1;
 }
 
+/* The first that failed says why. */
+static int first_error(const struct load *load, struct error *err)
+{
+	for (size_t i = 0; i < load->n; i++)
+		if (load->layer[i].error.class != 0) {
+			*err = load->layer[i].error;
+			return err->class;
+		}
+	return error_set(err, SLUICE_CANCELED, "not all of its layers have come");
+}
+
 static int unpack_missing(struct load *load, struct error *err)
 {
-	static const struct parallel_ops ops = { .item = unpack_item };
+	static const struct parallel_ops from_layout = { .item = unpack_item };
+	static const struct parallel_ops as_they_come = { .item = unpack_arrival };
 	size_t missing = 0;
+	int rc;
 
 	for (size_t i = 0; i < load->n; i++)
 		missing += expect_layer(load, &load->layer[i]);
 	if (missing == 0)
 		return 0;
-	if (parallel_run(load->n, 0, &ops, load) == 0)
-		return publish(load, err);
-	for (size_t i = 0; i < load->n; i++)
-		if (load->layer[i].error.class != 0) {
-			*err = load->layer[i].error;
-			break;
-		}
-	return err->class;
+	rc = load->arrivals ? parallel_run(load->arrivals->n, 0, &as_they_come, load)
+	                    : parallel_run(load->n, 0, &from_layout, load);
+	return rc == 0 ? publish(load, err) : first_error(load, err);
 }
 
 static void load_release(struct load *load)
@@ -269,16 +301,13 @@ static int load_into(struct load *load, const char *digest, struct image *image,
 	return 0;
 }
 
-int images_load(struct images *im, const char *digest, struct progress *progress,
-                struct image **ret_image, struct error *err)
+static int load_by(struct load *load, const char *digest, struct image **ret_image,
+                   struct error *err)
 {
 	struct image *image = xcalloc(1, sizeof *image);
-	struct load *load = xcalloc(1, sizeof *load);
 	int rc;
 
 	image->lock = -1;
-	load->im = im;
-	load->progress = progress;
 	rc = load_into(load, digest, image, err);
 	free(load);
 	if (rc != 0) {
@@ -287,6 +316,26 @@ int images_load(struct images *im, const char *digest, struct progress *progress
 	}
 	*ret_image = image;
 	return 0;
+}
+
+int images_load(struct images *im, const char *digest, struct progress *progress,
+                struct image **ret_image, struct error *err)
+{
+	struct load *load = xcalloc(1, sizeof *load);
+
+	load->im = im;
+	load->progress = progress;
+	return load_by(load, digest, ret_image, err);
+}
+
+int layout_load(struct images *im, const char *digest, const struct layout_arrivals *arrivals,
+                struct image **ret_image, struct error *err)
+{
+	struct load *load = xcalloc(1, sizeof *load);
+
+	load->im = im;
+	load->arrivals = arrivals;
+	return load_by(load, digest, ret_image, err);
 }
 
 static void list_free(char **list, size_t n)

@@ -6,15 +6,32 @@
 #include <time.h>
 
 #include "base/json.h"
+#include "base/strbuf.h"
 #include "base/xalloc.h"
+
+enum { SHOWN_TYPE = 100 };
 
 /* What Docker 25 and nerdctl call an image by, beside the tag alone in OCI_ANNOTATION_NAME. */
 static const char annotation_containerd[] = "io.containerd.image.name";
 
-static const char *const index_types[] = {
-	OCI_TYPE_INDEX,
-	"application/vnd.docker.distribution.manifest.list.v2+json",
+static const struct {
+	const char *name;
+	bool is_index;
+} top_types[] = {
+	{ OCI_TYPE_INDEX, true },
+	{ "application/vnd.docker.distribution.manifest.list.v2+json", true },
+	{ OCI_TYPE_MANIFEST, false },
+	{ "application/vnd.docker.distribution.manifest.v2+json", false },
 };
+
+/* "foreign" and "nondistributable" ones lie elsewhere by right, and mostly in the registry. */
+static const char *const layer_types[] = {
+	"application/vnd.oci.image.layer.v1.tar",
+	"application/vnd.oci.image.layer.nondistributable.v1.tar",
+	"application/vnd.docker.image.rootfs.diff.tar",
+	"application/vnd.docker.image.rootfs.foreign.diff.tar",
+};
+static const char *const packings[] = { "", "+gzip", "+zstd", ".gzip", ".zstd" };
 
 void oci_digest_format(const struct digest *digest, char ret_text[OCI_DIGEST_SIZE])
 {
@@ -98,12 +115,13 @@ static void strings_free(char **list)
 	free(list);
 }
 
-static bool is_index_type(const char *media_type)
+static void take_type(struct oci_descriptor *d, const char *type)
 {
-	for (size_t i = 0; media_type && i < sizeof index_types / sizeof *index_types; i++)
-		if (strcmp(media_type, index_types[i]) == 0)
-			return true;
-	return false;
+	for (size_t i = 0; type && i < sizeof top_types / sizeof *top_types; i++)
+		if (strcmp(type, top_types[i].name) == 0) {
+			d->type = top_types[i].name;
+			d->is_index = top_types[i].is_index;
+		}
 }
 
 static void descriptor_release(struct oci_descriptor *d)
@@ -131,11 +149,55 @@ static int descriptor_take(const cJSON *obj, const char *what, struct oci_descri
 		return error_set(err, SLUICE_INVALID, "%s: 'size' of %s is missing or no size",
 		                 what, digest);
 	d->size = (uint64_t)size;
-	d->is_index = is_index_type(json_str(obj, "mediaType"));
+	take_type(d, json_str(obj, "mediaType"));
 	name = json_str(annotations, annotation_containerd);
 	d->name = dup_or_null(name ? name : json_str(annotations, OCI_ANNOTATION_NAME));
 	d->os = dup_or_null(json_str(platform, "os"));
 	d->arch = dup_or_null(json_str(platform, "architecture"));
+	return 0;
+}
+
+static int too_old(const char *what, struct error *err)
+{
+	return error_set(err, SLUICE_INVALID,
+	                 "%s is a manifest of schema 1, which is too old; convert it with 'skopeo "
+	                 "copy'",
+	                 what);
+}
+
+static bool is_layer_type(const char *type)
+{
+	for (size_t i = 0; i < sizeof layer_types / sizeof *layer_types; i++) {
+		size_t len = strlen(layer_types[i]);
+
+		if (strncmp(type, layer_types[i], len) != 0)
+			continue;
+		for (size_t k = 0; k < sizeof packings / sizeof *packings; k++)
+			if (strcmp(type + len, packings[k]) == 0)
+				return true;
+	}
+	return false;
+}
+
+/* An artifact of another kind, or a layer that needs a key, is no part of a file system. */
+static int check_layer_types(const cJSON *list, const char *what, struct error *err)
+{
+	AUTO_STRBUF struct strbuf shown = STRBUF_INIT(4 * SHOWN_TYPE + 1);
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, list)
+	{
+		const char *type = json_str(item, "mediaType");
+
+		if (!type || is_layer_type(type))
+			continue;
+		strbuf_addprintable(&shown, type, SHOWN_TYPE);
+		return error_set(
+			err, SLUICE_INVALID,
+			"%s has a layer of the type '%s', which is no layer of a container "
+			"image that sluice knows",
+			what, strbuf_str(&shown));
+	}
 	return 0;
 }
 
@@ -151,6 +213,45 @@ static int descriptors_take(const cJSON *list, const char *what, struct oci_desc
 		if (rc != 0)
 			break;
 	}
+	return rc;
+}
+
+/* Its own word before the server's, and its shape where neither says anything that is known. */
+static int top_type(const cJSON *doc, const char *said, const char *what, struct oci_descriptor *d,
+                    struct error *err)
+{
+	bool lists = json_arr(doc, "manifests") != NULL;
+	bool has_layers = json_arr(doc, "layers") || json_obj(doc, "config");
+	const char *own = json_str(doc, "mediaType");
+	AUTO_STRBUF struct strbuf shown = STRBUF_INIT(4 * SHOWN_TYPE + 1);
+
+	take_type(d, own ? own : said);
+	if (lists && has_layers)
+		return error_set(err, SLUICE_INVALID,
+		                 "%s is both an index and a manifest, which nobody can trust",
+		                 what);
+	if (!own && !d->type && (lists || has_layers))
+		take_type(d, lists ? OCI_TYPE_INDEX : OCI_TYPE_MANIFEST);
+	if (json_arr(doc, "fsLayers"))
+		return too_old(what, err);
+	if (d->type && d->is_index == lists)
+		return 0;
+	strbuf_addprintable(&shown, own ? own : said ? said : "no type", SHOWN_TYPE);
+	return error_set(err, SLUICE_INVALID, "%s is no image: it is of the type '%s'", what,
+	                 strbuf_str(&shown));
+}
+
+int oci_top_parse(const char *text, size_t len, const char *said, const char *what,
+                  struct oci_descriptor *ret_top, struct error *err)
+{
+	struct oci_descriptor top = { .size = len };
+	AUTO_JSON cJSON *doc = NULL;
+	int rc = document_parse(text, len, what, &doc, err);
+
+	if (rc == 0)
+		rc = top_type(doc, said, what, &top, err);
+	if (rc == 0)
+		*ret_top = top;
 	return rc;
 }
 
@@ -198,10 +299,7 @@ int oci_manifest_parse(const char *text, size_t len, const char *what,
 	if (rc != 0)
 		return rc;
 	if (json_arr(doc, "fsLayers"))
-		return error_set(err, SLUICE_INVALID,
-		                 "%s is a manifest of schema 1, which is too old; convert it with "
-		                 "'skopeo copy'",
-		                 what);
+		return too_old(what, err);
 	if (!json_obj(doc, "config"))
 		return error_set(err, SLUICE_INVALID, "%s is no image manifest: it has no 'config'",
 		                 what);
@@ -210,6 +308,9 @@ int oci_manifest_parse(const char *text, size_t len, const char *what,
 		return rc;
 	list = json_arr(doc, "layers");
 	rc = list_len(list, OCI_LAYERS_MAX, "layers", what, &n, err);
+	if (rc != 0)
+		return rc;
+	rc = check_layer_types(list, what, err);
 	if (rc != 0)
 		return rc;
 	m.layer = xcalloc(n + 1, sizeof *m.layer);

@@ -31,9 +31,10 @@ enum {
 struct oci_descriptor {
 	char digest[OCI_DIGEST_SIZE];
 	uint64_t size;
-	bool is_index; /* by its media type */
-	char *name;    /* the reference its annotations give it, or NULL */
-	char *os;      /* of its platform, or NULL */
+	const char *type; /* its media type, if it is an image's manifest or index, else NULL */
+	bool is_index;    /* ... that of an index */
+	char *name;       /* the reference its annotations give it, or NULL */
+	char *os;         /* of its platform, or NULL */
 	char *arch;
 };
 
@@ -69,6 +70,14 @@ struct oci_saved {
 	size_t n_layers;
 	char **names; /* NULL-terminated; NULL if it has none */
 };
+
+/*
+ * What a registry has sent for a name: fills type, is_index and size of RET_TOP, whose digest is
+ * the caller's to check.  `said` is its Content-Type, or NULL.  What is neither an image's manifest
+ * nor an index is refused, and so is what could be taken for both.
+ */
+int oci_top_parse(const char *text, size_t len, const char *said, const char *what,
+                  struct oci_descriptor *ret_top, struct error *err) MUST_USE;
 
 /* `what` names the document in messages. */
 int oci_index_parse(const char *text, size_t len, const char *what, struct oci_index *ret_index,

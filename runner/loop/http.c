@@ -101,13 +101,19 @@ static bool range_begin(const char *range, uint64_t *ret_begin)
 	return parse_u64(number, UINT64_MAX, ret_begin);
 }
 
-const char *http_response_header(const struct http_response *response, const char *name)
+const char *http_response_header_at(const struct http_response *response, const char *name,
+                                    size_t i)
 {
 	struct curl_header *header;
 
-	if (curl_easy_header(response->transfer->easy, name, 0, CURLH_HEADER, -1, &header) != 0)
+	if (curl_easy_header(response->transfer->easy, name, i, CURLH_HEADER, -1, &header) != 0)
 		return NULL;
 	return header->value;
+}
+
+const char *http_response_header(const struct http_response *response, const char *name)
+{
+	return http_response_header_at(response, name, 0);
 }
 
 static struct http_response response_of(struct http_transfer *t)
@@ -524,6 +530,10 @@ static void set_peer(CURL *e, const struct http_request *q)
 	}
 	if (q->ca_file)
 		(void)curl_easy_setopt(e, CURLOPT_CAINFO, q->ca_file);
+	if (q->any_cert) {
+		(void)curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+		(void)curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
 	if (q->cert_file)
 		(void)curl_easy_setopt(e, CURLOPT_SSLCERT, q->cert_file);
 	if (q->key_file)

@@ -36,6 +36,7 @@ struct http_request {
 	const char *bearer;         /* a token, or ... */
 	const char *user, *password;
 	const char *ca_file;              /* trusted instead of the system's certificates */
+	bool any_cert;                    /* whoever vouches for it, and for whatever name */
 	const char *cert_file, *key_file; /* this client's own certificate, PEM */
 	uint64_t offset;                  /* ask for what follows the first so many bytes ... */
 	const char *if_range;             /* ... if it is still this ETag or Last-Modified */
@@ -94,6 +95,10 @@ void http_transfer_cancel(struct http_transfer *transfer);
 
 /* A header of the last answer, or NULL; valid as the response is. */
 const char *http_response_header(const struct http_response *response, const char *name);
+
+/* The same of the i-th header of that name, from 0. */
+const char *http_response_header_at(const struct http_response *response, const char *name,
+                                    size_t i);
 
 /* Whether the same request may go well later: 408, 429 and 5xx. */
 bool http_status_is_passing(int status);

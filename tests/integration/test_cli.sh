@@ -427,7 +427,7 @@ test_images() {
 	simple
 	sluice run simple.yaml
 	same "$status" 3
-	says err "'scripts/base-image bash:5' builds one"
+	says err "'sluice images pull bash:5' gets it"
 }
 
 test_home_of_another_kind_is_refused() {

@@ -55,17 +55,100 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 		{ "cache:\n  sise: 1G\n",
 		  "f:2: there is no key 'cache.sise': did you mean 'cache.size'?" },
 		{ "unheard: {of: 1}\n", "f:1: there is no key 'unheard.of'; the keys are "
-		                        "cache.size, inputs.verify, public.catalog, storage.path" },
+		                        "cache.size, images.pull, inputs.verify, public.catalog, "
+		                        "storage.path" },
 		{ "cache:\n  size: much\n",
 		  "f:2: 'cache.size' must be a size such as 20GiB or 500MB" },
 		{ "\ninputs:\n  verify: 1\n", "f:3: 'inputs.verify' must be true or false" },
 		{ "storage: {path: team}\n", "f:1: 'storage.path' must be an absolute path" },
 		{ "cache: {size: 1}\ncache: {size: 2}\n", "f:2: 'cache.size' is given twice" },
-		{ "cache: [1]\n", "f:1: lists and aliases have no place here" },
+		{ "cache: [1]\n", "f:1: a list has no place here" },
+		{ "cache: *a\n", "f:1: an alias has no place here" },
+		{ "images: {pull: often}\n",
+		  "f:1: 'images.pull' must be missing, always or never" },
 		{ "cache:\n  size: {a: 1}\n", "f:2: a plain value is expected here" },
 		{ "text\n", "f:1: keys are expected here" },
 		{ "verify: true\n", "f:1: there is no key 'verify'; the keys are cache.size, "
-		                    "inputs.verify, public.catalog, storage.path" },
+		                    "images.pull, inputs.verify, public.catalog, storage.path" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		struct config c;
+		struct error err = { .msg = "" };
+
+		assert_int_equal(config_parse(row[i].text, strlen(row[i].text), "f", &c, &err),
+		                 SLUICE_INVALID);
+		assert_string_equal(err.msg, row[i].want);
+		config_release(&c);
+	}
+}
+
+static void registries_are_read(void **state)
+{
+	static const char text[] = "cache: {size: 1}\n"
+				   "registries:\n"
+				   "- prefix: docker.io\n"
+				   "  mirrors:\n"
+				   "  - {location: \"mirror:5000/hub\", insecure: true}\n"
+				   "  - location: other\n"
+				   "- location: h.io/team\n"
+				   "  name: team-hub\n"
+				   "  user: robot\n"
+				   "  password: secret:hub\n"
+				   "  ca: /ca.pem\n"
+				   "- {prefix: bad.io, blocked: true}\n"
+				   "inputs: {verify: true}\n";
+	struct config c;
+	struct error err;
+
+	(void)state;
+	if (config_parse(text, strlen(text), "f", &c, &err) != 0)
+		fail_msg("%s", err.msg);
+	assert_true(c.verify_inputs);
+	assert_int_equal(c.registries.n, 3);
+	assert_string_equal(c.registries.at[0].prefix, "docker.io");
+	assert_null(c.registries.at[0].place.location);
+	assert_int_equal(c.registries.at[0].n_mirrors, 2);
+	assert_string_equal(c.registries.at[0].mirrors[0].location, "mirror:5000/hub");
+	assert_true(c.registries.at[0].mirrors[0].insecure);
+	assert_false(c.registries.at[0].mirrors[1].insecure);
+	assert_string_equal(c.registries.at[1].prefix, "h.io/team");
+	assert_string_equal(c.registries.at[1].name, "team-hub");
+	assert_string_equal(c.registries.at[1].place.user, "robot");
+	assert_string_equal(c.registries.at[1].place.password, "secret:hub");
+	assert_string_equal(c.registries.at[1].place.ca, "/ca.pem");
+	assert_true(c.registries.at[2].blocked);
+	config_release(&c);
+}
+
+static void what_is_wrong_in_registries_is_said(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} row[] = {
+		{ "registries: [x]\n", "f:1: registries: a mapping is expected here" },
+		{ "registries:\n- {}\n",
+		  "f:2: registries: an entry has a 'prefix' or a 'location'" },
+		{ "registries:\n- prefix: https://x\n",
+		  "f:2: registries: 'prefix' must be HOST[:PORT][/PATH], without https:// and a "
+		  "slash at the end" },
+		{ "registries:\n- prefix: x\n  mirror: y\n",
+		  "f:3: registries: there is no key 'mirror'" },
+		{ "registries:\n- prefix: x\n  mirrors: y\n",
+		  "f:3: registries: there is no key 'mirrors'" },
+		{ "registries:\n- prefix: x\n  mirrors: [{insecure: true}]\n",
+		  "f:3: registries: a mirror has a 'location'" },
+		{ "registries:\n- prefix: x\n  mirrors: [{location: y, mirrors: []}]\n",
+		  "f:3: registries: 'mirrors' must be a plain value" },
+		{ "registries:\n- {prefix: x, insecure: 1}\n",
+		  "f:2: registries: 'insecure' must be true or false" },
+		{ "registries:\n- {prefix: x, user: y}\n",
+		  "f:2: registries: 'user' and 'password' belong together" },
+		{ "registries:\n- {prefix: x, ca: ca.pem}\n",
+		  "f:2: registries: 'ca' must be an absolute path" },
+		{ "registries:\n- [a]\n", "f:2: registries: a mapping is expected here" },
+		{ "a:\n  registries: []\n", "f:2: a list has no place here" },
 	};
 
 	(void)state;
@@ -98,6 +181,8 @@ int main(void)
 		cmocka_unit_test(what_is_set_is_read),
 		cmocka_unit_test(what_is_not_set_has_its_default),
 		cmocka_unit_test(what_is_wrong_is_said_with_its_line),
+		cmocka_unit_test(registries_are_read),
+		cmocka_unit_test(what_is_wrong_in_registries_is_said),
 		cmocka_unit_test(text_that_is_no_yaml_is_refused),
 	};
 

@@ -1,0 +1,153 @@
+# shellcheck shell=bash
+# Images from real registries.
+
+registries=()
+stop_registries() {
+	local dir
+	for dir in "${registries[@]}"; do
+		"$REPO/tests/services/registry" stop "$dir"
+	done
+}
+
+# start_registry DIR [SETTING...]: $REGISTRY is where it listens.
+start_registry() {
+	local dir=$PWD/$1
+	shift
+	trap 'stop_registries; end' EXIT
+	registries+=("$dir")
+	env "$@" "$REPO/tests/services/registry" start "$dir"
+	# shellcheck source=/dev/null
+	. "$dir/env"
+}
+
+# push NAME [OPTION...]: the image bash:5 of this home, by skopeo, as REGISTRY/NAME.
+push() {
+	local name=$1
+	shift
+	skopeo --insecure-policy copy -q --dest-tls-verify=false "$@" \
+		"oci:$BASE_HOME/images:docker.io/library/bash:5" "docker://$REGISTRY/$name"
+}
+
+requests() { grep -c 'http.request.uri' "$1/registry.log" || true; }
+
+forget_images() { rm -rf "$SLUICE_HOME/images" "$SLUICE_HOME/layers"; }
+
+log_in() { # REGISTRY USER:PASSWORD
+	mkdir -p login
+	printf '{"auths": {"%s": {"auth": "%s"}}}' "$1" "$(printf %s "$2" | base64)" >login/config.json
+	export DOCKER_CONFIG=$PWD/login
+}
+
+test_pull() {
+	start_registry r
+	push team/bash:5
+	forget_images
+	ok images pull "$REGISTRY/team/bash:5"
+	matches out "^Pulled image: $REGISTRY/team/bash:5 \(sha256:[0-9a-f]{64}\)$"
+	ok images list --json
+	same "$(jq -r '.[].name' out)" "$REGISTRY/team/bash:5"
+	expect 2 sluice images pull "$REGISTRY/team/bash:6"
+	says err "cannot pull image '$REGISTRY/team/bash:6' from registry '$REGISTRY': $REGISTRY answers 404"
+	expect 4 sluice images pull 127.0.0.1:1/none:1
+	says err "cannot pull image '127.0.0.1:1/none:1' from registry '127.0.0.1:1'"
+	# What is here does not come again, not even the tag's manifest.
+	local before
+	before=$(requests r)
+	ok images pull "$REGISTRY/team/bash:5"
+	same "$(requests r)" $((before + 1))
+	grep -q 'HEAD /v2/team/bash/manifests/5' r/registry.log || fail 'it asks more than needed'
+	# By digest, and the same layers under another name.
+	local digest
+	digest=$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$REGISTRY/team/bash:5")
+	before=$(grep -c 'GET /v2/team/bash/blobs/' r/registry.log)
+	ok images pull "$REGISTRY/team/bash@$digest" --json
+	same "$(jq -r .digest out)" "$digest"
+	same "$(grep -c 'GET /v2/team/bash/blobs/' r/registry.log)" "$before"
+	nothing_left
+}
+
+test_pull_asks_who_we_are() {
+	start_registry basic AUTH=htpasswd
+	push team/bash:5 --dest-creds user:secret
+	forget_images
+	expect 2 sluice images pull "$REGISTRY/team/bash:5"
+	says err "wants a login: 'docker login $REGISTRY'"
+	log_in "$REGISTRY" user:wrong
+	expect 2 sluice images pull "$REGISTRY/team/bash:5"
+	says err "does not let user 'user' pull 'team/bash'"
+	silent err wrong
+	log_in "$REGISTRY" user:secret
+	ok images pull "$REGISTRY/team/bash:5"
+	nothing_left
+}
+
+test_pull_with_tokens() {
+	start_registry token AUTH=token
+	push team/bash:5 --dest-creds user:secret
+	push public/bash:5 --dest-creds user:secret
+	forget_images
+	ok images pull "$REGISTRY/public/bash:5"
+	expect 2 sluice images pull "$REGISTRY/team/bash:5"
+	says err "has no 'team/bash' that everybody may pull"
+	log_in "$REGISTRY" user:secret
+	ok images pull "$REGISTRY/team/bash:5"
+	forget_images
+	printf '{"auths": {"%s": {"identitytoken": "refresh-user"}}}' "$REGISTRY" >login/config.json
+	ok images pull "$REGISTRY/team/bash:5"
+	nothing_left
+}
+
+test_pull_as_configured() {
+	start_registry tls TLS=1
+	push hub/library/bash:5
+	forget_images
+	expect 2 sluice images pull "$REGISTRY/hub/library/bash:5"
+	says err 'self-signed certificate'
+	cat >config.yaml <<-END
+		registries:
+		- prefix: docker.io
+		  mirrors:
+		  - location: 127.0.0.1:1/nobody
+		  - location: $REGISTRY/hub
+		    ca: $PWD/tls/cert.pem
+		- prefix: example.com/team
+		  location: $REGISTRY/hub
+		  insecure: true
+		- prefix: bad.example.com
+		  blocked: true
+	END
+	export SLUICE_CONFIG=$PWD/config.yaml
+	ok images pull bash:5
+	matches out '^Pulled image: docker.io/library/bash:5 '
+	ok images pull example.com/team/library/bash:5
+	expect 2 sluice images pull bad.example.com/x
+	says err "the configuration blocks 'bad.example.com'"
+	nothing_left
+}
+
+# Two that want the same image fetch each layer once.
+test_pulls_share() {
+	start_registry r
+	push bash:5
+	forget_images
+	"$SLUICE" images pull "$REGISTRY/bash:5" &
+	ok images pull "$REGISTRY/bash:5"
+	wait $!
+	same "$(grep -c 'GET /v2/bash/blobs/' r/registry.log)" 4
+	nothing_left
+}
+
+test_skopeo_and_sluice_share_the_layout() {
+	start_registry r
+	push bash:5
+	forget_images
+	ok images pull "$REGISTRY/bash:5"
+	skopeo --insecure-policy copy -q "oci:$SLUICE_HOME/images:$REGISTRY/bash:5" oci:copy:it
+	skopeo --insecure-policy copy -q oci:copy:it "oci:$SLUICE_HOME/images:docker.io/library/bash:copy"
+	ok images list
+	says out docker.io/library/bash:copy
+	printf 'jobs: {a: {uses: container@v1, with: {image: "bash:copy", args: [echo, it runs]}}}' >w.yaml
+	ok run w.yaml
+	says out 'it runs'
+	nothing_left
+}
