@@ -284,12 +284,17 @@ static bool can_be_sparse(int in, int out, off_t *ret_size)
 	       from.st_blocks < from.st_size / 512 && lseek(out, 0, SEEK_CUR) == 0;
 }
 
+bool io_clone(int in, int out)
+{
+	return ioctl(out, FICLONE, in) == 0;
+}
+
 int io_copy_until(int in, int out, const atomic_bool *stop)
 {
 	bool whole = lseek(in, 0, SEEK_CUR) == 0;
 	off_t size;
 
-	if (whole && ioctl(out, FICLONE, in) == 0)
+	if (whole && io_clone(in, out))
 		return 0;
 	return whole && can_be_sparse(in, out, &size) ? copy_sparse(in, out, size, stop)
 	                                              : copy_bytes(in, out, UINT64_MAX, stop);

@@ -58,6 +58,8 @@ int io_fsync_dir(int dirfd, const char *path) MUST_USE;
 int io_copy(int in, int out) MUST_USE;
 /* The same; -ECANCELED soon after `stop` is set. */
 int io_copy_until(int in, int out, const atomic_bool *stop) MUST_USE;
+/* The reflink alone: true if `out`, an empty file, has all that `in` has now. */
+bool io_clone(int in, int out) MUST_USE;
 
 /* Copies from `in` to where `out` stands, which may be a pipe, a socket or a file that has content:
  * by copy_file_range or sendfile where they work, else read and write. */

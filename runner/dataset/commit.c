@@ -29,7 +29,7 @@
 struct bytes {
 	struct datasets *d;
 	const struct dataset_version *v;
-	const char *path;
+	const struct commit_source *from;
 	const struct store_watch *watch;
 	struct open_record open;
 };
@@ -74,18 +74,23 @@ static int add_bytes(struct bytes *b, struct store_tree_info *ret_info, struct e
 {
 	struct store *store = b->d->store;
 	AUTO_FREE char *data = open_data_path(b->d, b->v->dataset, b->v->id);
-	const char *path = b->path ? b->path : data;
-	bool ours = !b->path || is_ours(b->d, path);
+	const char *path = b->from->path ? b->from->path : data;
+	bool ours = !b->from->path || (!b->from->foreign && is_ours(b->d, path));
+	const struct store_add_how how = {
+		.flags = (ours ? STORE_ADOPT : 0) | (b->from->foreign ? STORE_REFUSE_SPECIAL : 0),
+		.below = b->from->below,
+		.watch = b->watch,
+	};
 	int rc = 0;
 
 	if (b->open.taken)
 		return store_tree_stat(store, &b->open.v.manifest, ret_info, err);
 	/* If nothing was put into it, this is an empty version. */
-	if (!b->path)
+	if (!b->from->path)
 		rc = io_mkdirs(data, 0755);
 	if (rc < 0)
 		return error_sys(err, rc, "cannot make directory '%s'", data);
-	rc = store_add_tree(store, path, ours ? STORE_ADOPT : 0, b->watch, ret_info, err);
+	rc = store_add_tree(store, path, &how, ret_info, err);
 	if (rc == 0)
 		rc = store_sync(store, err);
 	if (rc == 0 && ours)
@@ -95,14 +100,14 @@ static int add_bytes(struct bytes *b, struct store_tree_info *ret_info, struct e
 	return rc;
 }
 
-int datasets_commit_bytes(struct datasets *d, const struct dataset_version *v, const char *path,
-                          const struct store_watch *watch, struct store_tree_info *ret_info,
-                          int *ret_lock, struct error *err)
+static int commit_bytes(struct bytes *b, struct store_tree_info *ret_info, int *ret_lock,
+                        struct error *err)
 {
-	struct bytes b = { .d = d, .v = v, .path = path, .watch = watch };
+	struct datasets *d = b->d;
+	const struct dataset_version *v = b->v;
 	AUTO_FD int own = -1;
 	AUTO_FD int lock = store_lock(d->store, LOCK_SHARED, err);
-	int rc = lock < 0 ? lock : record_get_open(d->store, v, &b.open, err);
+	int rc = lock < 0 ? lock : record_get_open(d->store, v, &b->open, err);
 
 	if (rc < 0)
 		return rc;
@@ -110,13 +115,23 @@ int datasets_commit_bytes(struct datasets *d, const struct dataset_version *v, c
 	if (own < 0)
 		return own;
 	/* Once more: whoever had the lock before may have changed it. */
-	rc = record_get_open(d->store, v, &b.open, err);
+	rc = record_get_open(d->store, v, &b->open, err);
 	if (rc == 0)
-		rc = add_bytes(&b, ret_info, err);
+		rc = add_bytes(b, ret_info, err);
 	if (rc < 0)
 		return rc;
 	*ret_lock = take_fd(&lock);
 	return 0;
+}
+
+int datasets_commit_bytes(struct datasets *d, const struct dataset_version *v, const char *path,
+                          const struct store_watch *watch, struct store_tree_info *ret_info,
+                          int *ret_lock, struct error *err)
+{
+	const struct commit_source from = { .path = path };
+	struct bytes b = { .d = d, .v = v, .from = &from, .watch = watch };
+
+	return commit_bytes(&b, ret_info, ret_lock, err);
 }
 
 bool datasets_is_taken(struct datasets *d, const struct dataset_version *v)
@@ -127,10 +142,10 @@ bool datasets_is_taken(struct datasets *d, const struct dataset_version *v)
 	return record_get_open(d->store, v, &open, &ignored) == 0 && open.taken;
 }
 
-int datasets_commit(struct datasets *d, struct dataset_version *v, const char *path,
-                    store_warn_fn *warn, void *warn_arg, struct error *err)
+int commit_source(struct datasets *d, struct dataset_version *v, const struct commit_source *from,
+                  const struct store_watch *watch, struct error *err)
 {
-	const struct store_watch watch = { .warn = warn, .arg = warn_arg };
+	struct bytes b = { .d = d, .v = v, .from = from, .watch = watch };
 	struct store_tree_info info = { 0 };
 	struct open_record open;
 	int lock = -1;
@@ -140,6 +155,14 @@ int datasets_commit(struct datasets *d, struct dataset_version *v, const char *p
 	if (rc == 0)
 		rc = open_check_fence(&open, NULL, err);
 	if (rc == 0)
-		rc = datasets_commit_bytes(d, v, path, &watch, &info, &lock, err);
+		rc = commit_bytes(&b, &info, &lock, err);
 	return rc < 0 ? rc : datasets_commit_record(d, v, NULL, &info, lock, err);
+}
+
+int datasets_commit(struct datasets *d, struct dataset_version *v, const char *path,
+                    const struct store_watch *watch, struct error *err)
+{
+	const struct commit_source from = { .path = path };
+
+	return commit_source(d, v, &from, watch, err);
 }

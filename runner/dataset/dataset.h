@@ -199,9 +199,16 @@ int datasets_commit_record(struct datasets *d, struct dataset_version *v,
                            const struct dataset_maker *maker, const struct store_tree_info *info,
                            int lock /* takes */, struct error *err) MUST_USE;
 
-/* Both halves. SLUICE_EXISTS if it is committed already. */
+/* Both halves. SLUICE_EXISTS if it is committed already.  `watch` may be NULL. */
 int datasets_commit(struct datasets *d, struct dataset_version *v, const char *path,
-                    store_warn_fn *warn, void *warn_arg, struct error *err) MUST_USE;
+                    const struct store_watch *watch, struct error *err) MUST_USE;
+
+/* datasets_put_as of each source into a version that was just opened, and its commit.  One that is
+ * a directory goes straight to the store, and of its files only those are read that have changed
+ * since it did so the last time. */
+int datasets_put_commit(struct datasets *d, struct dataset_version *v, const char *const *source,
+                        size_t n, const struct datasets_put_how *how,
+                        const struct store_watch *watch, struct error *err) MUST_USE;
 
 /* Forgets an open version and its files; a committed one is refused. */
 int datasets_drop_version(struct datasets *d, const struct dataset_version *v,

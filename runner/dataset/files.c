@@ -65,6 +65,21 @@ static int put_file(const struct copy *c, const char *source, const char *target
 	return copy_file(c, fd, to, err);
 }
 
+int files_directory_target(const char *source, const char *target, char **ret_path,
+                           struct error *err)
+{
+	AUTO_FREE char *base = ends_in_slash(source) ? xstrdup("") : base_of(source);
+	AUTO_FREE char *to = NULL;
+	AUTO_FREE char *path = NULL;
+	int rc = files_clean(target, &to, err);
+
+	if (rc < 0)
+		return rc;
+	path = path_join(to, base);
+	*ret_path = strcmp(path, ".") == 0 ? xstrdup("") : take_ptr(&path);
+	return 0;
+}
+
 static int put_directory(struct copy *c, const char *source, const char *target, struct error *err)
 {
 	AUTO_FREE char *base = ends_in_slash(source) ? xstrdup("") : base_of(source);

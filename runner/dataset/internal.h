@@ -180,6 +180,18 @@ int version_check_there(struct datasets *d, const struct dataset_version *v,
 int mounts_tidy(struct datasets *d, const char *ds, bool dry_run, uint64_t *count,
                 struct error *err) MUST_USE;
 
+/* --- commit.c --------------------------------------------------------------------------------- */
+
+struct commit_source {
+	const char *path;  /* as in datasets_commit_bytes */
+	const char *below; /* the directory in the version that it becomes; "" or NULL: the root */
+	bool foreign;      /* it is only read, wherever it lies; what cannot be kept is refused */
+};
+
+/* datasets_commit of more kinds of source. */
+int commit_source(struct datasets *d, struct dataset_version *v, const struct commit_source *from,
+                  const struct store_watch *watch, struct error *err) MUST_USE;
+
 /* --- commit_record.c -------------------------------------------------------------------------- */
 
 /* The fence, in words: SLUICE_INVALID says whose the version is. */
@@ -200,6 +212,11 @@ int filling_begin(struct datasets *d, const struct dataset_version *v, struct fi
                   struct error *err) MUST_USE;
 void filling_end(const struct filling *f);
 #define AUTO_FILLING __attribute__((cleanup(filling_end)))
+
+/* The path in the version that a directory gets, by the rules of `files put`; "" for the root.  The
+ * caller frees it. */
+int files_directory_target(const char *source, const char *target, char **ret_path,
+                           struct error *err) MUST_USE;
 
 /* "a/b" of a path that a user typed; SLUICE_INVALID if it has "..".  The caller frees it. */
 int files_clean(const char *path, char **ret_clean, struct error *err) MUST_USE;

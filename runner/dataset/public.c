@@ -350,7 +350,7 @@ static int commit(const struct fetching *f)
 	if (rc == 0)
 		rc = fill(f, &v);
 	if (rc == 0)
-		rc = datasets_commit(f->d, &v, NULL, NULL, NULL, f->err);
+		rc = datasets_commit(f->d, &v, NULL, NULL, f->err);
 	if (rc < 0)
 		(void)!datasets_drop_version(f->d, &v, &ignored); /* it says why on its own */
 	return rc;

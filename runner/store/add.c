@@ -40,190 +40,14 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/parallel.h"
 #include "base/xalloc.h"
-#include "store/internal.h"
+#include "store/adding.h"
 #include "store/walk.h"
 
-struct add_file {
-	struct store_entry e; /* 'f' until the content is known; its path is the walk's */
-	dev_t dev;
-	ino_t inode;
-	bool later;   /* has several links, or is large: not for the first pass */
-	bool setid;   /* had a setuid or setgid bit */
-	bool fresh;   /* its object was not there before */
-	bool replace; /* the directory's file is not the object */
-};
-
-struct add {
-	struct store *store;
-	int root;
-	bool ours;  /* the directory is ours to take */
-	bool adopt; /* ... and its files can be linked from where they are */
-	struct add_file *file;
-	size_t n;
-	size_t *later; /* indexes of files for the second pass, sorted by inode */
-	size_t n_later;
-	size_t *group; /* where in `later` each inode begins; one more at the end */
-	size_t n_groups;
-	atomic_uint_fast64_t new_bytes; /* of chunk lists */
-	struct progress *progress;
-	const atomic_bool *stop;
-	struct first_error failed;
-};
-
-/* --- one file ------------------------------------------------------------------------------ */
-
-static int put_chunk_list(struct add *add, const struct chunk_list *list, struct store_entry *e,
-                          struct error *err)
-{
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT(chunks_text_max(list->n));
-	uint64_t new_bytes = 0;
-	int rc;
-
-	chunks_format(list, &text);
-	rc = object_put(add->store, 'f', strbuf_str(&text), text.len, &e->digest, &new_bytes, err);
-	atomic_fetch_add(&add->new_bytes, new_bytes);
-	return rc;
-}
-
-/* Finds the name of the content behind `fd`: kind, size and digest. */
-static int name_content(struct add *add, struct hasher *hasher, int fd, uint64_t size, bool exec,
-                        struct store_entry *e, struct error *err)
-{
-	AUTO_CHUNKS struct chunk_list list = { 0 };
-	int rc;
-
-	e->size = size;
-	if (size <= CHUNK_SIZE) {
-		e->kind = exec ? 'x' : 'f';
-		rc = hash_range(hasher, fd, 0, size, &e->digest);
-		progress_add(add->progress, size);
-		return rc < 0 ? error_sys(err, rc, "cannot read it") : 0;
-	}
-	e->kind = exec ? 'C' : 'c';
-	rc = hash_chunks(fd, size, add->progress, add->stop, &list);
-	return rc < 0 ? error_sys(err, rc, "cannot read it") : put_chunk_list(add, &list, e, err);
-}
-
-/* The owner and the mode of an object; a change of owner also drops file capabilities. */
-static int normalise(int fd, const struct stat *st, char kind)
-{
-	bool foreign = st->st_uid != geteuid() || st->st_gid != getegid();
-	mode_t mode = object_mode(kind);
-
-	if ((foreign || (mode & 0111)) && fchown(fd, geteuid(), getegid()) != 0)
-		return -errno;
-	return (st->st_mode & 07777) != mode && fchmod(fd, mode) != 0 ? -errno : 0;
-}
-
-static bool is_unchanged(const struct stat *a, const struct stat *b)
-{
-	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
-	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
-}
-
-/* Does nobody write to it, now and while we hold the descriptor? */
-static bool lease(int fd)
-{
-	return fcntl(fd, F_SETSIG, SIGURG) == 0 && fcntl(fd, F_SETLEASE, F_RDLCK) == 0;
-}
-
-static void note_added(struct add_file *f, enum object_added how, bool copied)
-{
-	f->fresh = how == OBJECT_ADDED;
-	f->replace = copied || how == OBJECT_PRESENT;
-}
-
-/* Returns 1 if the file cannot be adopted and has to be copied. */
-static int adopt(struct add *add, struct hasher *hasher, struct add_file *f, int fd,
-                 struct error *err)
-{
-	struct stat before;
-	struct stat after;
-	int rc;
-
-	if (!lease(fd) || fstat(fd, &before) != 0)
-		return 1;
-	rc = name_content(add, hasher, fd, (uint64_t)before.st_size, before.st_mode & S_IXUSR,
-	                  &f->e, err);
-	if (rc < 0)
-		return rc;
-	if (fstat(fd, &after) != 0 || !is_unchanged(&before, &after) ||
-	    normalise(fd, &before, f->e.kind) < 0)
-		return 1;
-	rc = object_add_fd(add->store, &f->e, fd);
-	if (rc == -EXDEV || rc == -EPERM || rc == -EMLINK)
-		return 1;
-	if (rc < 0)
-		return error_sys(err, rc, "cannot link it into '%s'", add->store->path);
-	note_added(f, (enum object_added)rc, false);
-	return 0;
-}
-
-static int copy_to(struct add *add, struct hasher *hasher, struct add_file *f, int in, int out,
-                   struct error *err)
-{
-	struct stat from;
-	struct stat to;
-	int rc = io_copy_until(in, out, add->stop);
-
-	if (rc < 0)
-		return error_sys(err, rc, "cannot copy it");
-	if (fstat(in, &from) != 0 || fstat(out, &to) != 0)
-		return error_sys(err, errno, "cannot copy it");
-	/* What was copied is hashed: the source may change under our hands. */
-	rc = name_content(add, hasher, out, (uint64_t)to.st_size, from.st_mode & S_IXUSR, &f->e,
-	                  err);
-	if (rc < 0)
-		return rc;
-	rc = normalise(out, &to, f->e.kind);
-	if (rc == 0)
-		rc = object_add_fd(add->store, &f->e, out);
-	if (rc < 0)
-		return error_sys(err, rc, "cannot link it into '%s'", add->store->path);
-	note_added(f, (enum object_added)rc, add->adopt);
-	return 0;
-}
-
-static int copy(struct add *add, struct hasher *hasher, struct add_file *f, int fd,
-                struct error *err)
-{
-	struct temp temp;
-	int rc = temp_open(add->store, &temp);
-
-	if (rc < 0)
-		return error_sys(err, rc, "cannot make a file beside '%s'", add->store->path);
-	rc = copy_to(add, hasher, f, fd, temp.fd, err);
-	temp_close(add->store, &temp);
-	return rc;
-}
-
-static int take(struct add *add, struct hasher *hasher, struct add_file *f, int fd, bool ours,
-                struct error *err)
-{
-	int rc = ours ? adopt(add, hasher, f, fd, err) : 1;
-
-	return rc == 1 ? copy(add, hasher, f, fd, err) : rc;
-}
-
-/* Opens a file and sees what it is. */
-static int open_file(struct add *add, struct add_file *f, struct stat *st, struct error *err)
-{
-	AUTO_FD int fd = walk_open(add->root, f->e.path, add->ours);
-
-	if (fd == -EXDEV)
-		return error_set(err, SLUICE_INVALID, "it is a mount point; unmount it first");
-	if (fd < 0)
-		return error_sys(err, fd, "cannot open it");
-	if (fstat(fd, st) != 0)
-		return error_sys(err, errno, "cannot look at it");
-	if (!S_ISREG(st->st_mode))
-		return error_set(err, SLUICE_INVALID, "it changed while it was read");
-	return take_fd(&fd);
-}
+#define NS_PER_MS 1000000
 
 static int fail_file(struct add *add, size_t i, struct error *err)
 {
@@ -245,17 +69,16 @@ static int add_small(void *arg, void *state, size_t i)
 
 	if (add->stop && atomic_load(add->stop))
 		return SLUICE_CANCELED;
-	if (f->e.kind != 'f')
+	if (f->e.kind != 'f' || adding_is_as_noted(add, f))
 		return 0;
-	AUTO_FD int fd = open_file(add, f, &st, &err);
+	AUTO_FD int fd = adding_open(add, f, &st, &err);
 	if (fd < 0)
 		return fail_file(add, i, &err);
 	f->setid = st.st_mode & (S_ISUID | S_ISGID);
-	f->dev = st.st_dev;
-	f->inode = st.st_ino;
+	seen_fill(&f->now, &st);
 	f->later = (add->adopt && st.st_nlink > 1) || st.st_size > CHUNK_SIZE;
 	progress_expect(add->progress, (uint64_t)st.st_size);
-	rc = f->later ? 0 : take(add, state, f, fd, add->adopt, &err);
+	rc = f->later ? 0 : adding_take(add, state, f, fd, add->adopt, &err);
 	return rc < 0 ? fail_file(add, i, &err) : 0;
 }
 
@@ -263,10 +86,10 @@ static int add_small(void *arg, void *state, size_t i)
 
 static int compare_inodes(const struct add_file *x, const struct add_file *y)
 {
-	if (x->dev != y->dev) /* btrfs has several on one mount */
-		return x->dev < y->dev ? -1 : 1;
-	if (x->inode != y->inode)
-		return x->inode < y->inode ? -1 : 1;
+	if (x->now.dev != y->now.dev) /* btrfs has several on one mount */
+		return x->now.dev < y->now.dev ? -1 : 1;
+	if (x->now.ino != y->now.ino)
+		return x->now.ino < y->now.ino ? -1 : 1;
 	return 0;
 }
 
@@ -305,12 +128,12 @@ static int add_group(void *arg, void *state, size_t g)
 	struct add_file *first = &add->file[member[0]];
 	struct error err = { 0 };
 	struct stat st;
-	AUTO_FD int fd = open_file(add, first, &st, &err);
+	AUTO_FD int fd = adding_open(add, first, &st, &err);
 	int rc;
 
 	if (fd < 0)
 		return fail_file(add, member[0], &err);
-	rc = take(add, state, first, fd, add->adopt && st.st_nlink == n, &err);
+	rc = adding_take(add, state, first, fd, add->adopt && st.st_nlink == n, &err);
 	if (rc < 0)
 		return fail_file(add, member[0], &err);
 	for (size_t i = 1; i < n; i++) {
@@ -320,6 +143,8 @@ static int add_group(void *arg, void *state, size_t g)
 		f->e = first->e;
 		f->e.path = path;
 		f->replace = first->replace;
+		f->now = first->now;
+		f->noted = first->noted;
 		progress_add(add->progress, first->e.size);
 	}
 	return 0;
@@ -342,53 +167,18 @@ static int add_files(struct add *add, struct error *err)
 
 /* --- the manifest -------------------------------------------------------------------------- */
 
-struct writer {
-	struct strbuf root;
-	struct strbuf segment;
-	struct manifest_part part; /* of the segment that is being written */
-	uint64_t new_bytes;
-};
-
-static int too_long(struct error *err)
-{
-	return error_set(err, SLUICE_LIMIT, "the list of files is too long");
-}
-
-static int end_segment(struct add *add, struct writer *w, struct error *err)
-{
-	int rc;
-
-	if (w->segment.failed)
-		return too_long(err);
-	rc = object_put(add->store, OBJECT_MANIFEST, strbuf_str(&w->segment), w->segment.len,
-	                &w->part.digest, &w->new_bytes, err);
-	if (rc < 0)
-		return rc;
-	manifest_add_part(&w->root, &w->part);
-	strbuf_clear(&w->segment);
-	w->part = (struct manifest_part){ 0 };
-	return 0;
-}
-
-static int write_entries(struct add *add, struct writer *w, struct digest_ctx *ctx,
-                         struct store_tree_info *info, struct error *err)
+static int write_entries(struct add *add, struct writer *w, struct store_tree_info *info,
+                         struct error *err)
 {
 	for (size_t i = 0; i < add->n; i++) {
 		const struct store_entry *e = &add->file[i].e;
 		int rc;
 
-		if (w->segment.len == 0)
-			w->part.first = e->path;
 		if (__builtin_add_overflow(info->bytes, e->size, &info->bytes))
-			return too_long(err);
-		manifest_add_entry(&w->segment, e);
-		w->part.files += e->kind != 'd';
-		w->part.bytes += e->size;
+			return error_set(err, SLUICE_LIMIT, "the files are too large together");
 		info->files += e->kind != 'd';
 		info->new_bytes += add->file[i].fresh ? e->size : 0;
-		if (i + 1 < add->n && !manifest_is_cut(ctx, e->path))
-			continue;
-		rc = end_segment(add, w, err);
+		rc = writer_add(w, e, i + 1 == add->n, err);
 		if (rc < 0)
 			return rc;
 	}
@@ -397,23 +187,14 @@ static int write_entries(struct add *add, struct writer *w, struct digest_ctx *c
 
 static int write_manifest(struct add *add, struct store_tree_info *info, struct error *err)
 {
-	struct writer w = { .root = STRBUF_INIT(MANIFEST_TEXT_MAX),
-		            .segment = STRBUF_INIT(MANIFEST_TEXT_MAX) };
-	struct digest_ctx ctx;
-	int rc;
+	struct writer *w = writer_begin(add->store);
+	uint64_t new_bytes = 0;
+	int rc = write_entries(add, w, info, err);
 
-	digest_init(&ctx);
-	strbuf_addstr(&w.root, MANIFEST_HEADER);
-	rc = write_entries(add, &w, &ctx, info, err);
-	if (rc == 0 && w.root.failed)
-		rc = too_long(err);
 	if (rc == 0)
-		rc = object_put(add->store, OBJECT_MANIFEST, strbuf_str(&w.root), w.root.len,
-		                &info->manifest, &w.new_bytes, err);
-	digest_release(&ctx);
-	strbuf_release(&w.root);
-	strbuf_release(&w.segment);
-	info->new_bytes += w.new_bytes + atomic_load(&add->new_bytes);
+		rc = writer_end(w, &info->manifest, &new_bytes, err);
+	writer_free(w);
+	info->new_bytes += new_bytes + atomic_load(&add->new_bytes);
 	return rc;
 }
 
@@ -509,6 +290,7 @@ static int add_content(struct add *add, struct walk *walk, const struct walk_how
 	if (rc < 0)
 		return rc;
 	take_entries(add, walk);
+	adding_find_notes(add);
 	rc = add_files(add, err);
 	if (rc < 0)
 		return rc;
@@ -526,21 +308,28 @@ static int add_tree(struct add *add, const struct walk_how *how, struct store_tr
 	info.laid_out = rc == 0 && add->adopt && !tree_exists(add->store, &info.manifest);
 	if (info.laid_out)
 		rc = lay_out(add, err);
+	if (rc == 0 && add->real)
+		adding_note(add);
 	if (rc == 0)
 		*ret_info = info;
 	return rc;
 }
 
-int store_add_tree(struct store *store, const char *path, unsigned flags,
-                   const struct store_watch *watch, struct store_tree_info *ret_info,
-                   struct error *err)
+int store_add_tree(struct store *store, const char *path, const struct store_add_how *how,
+                   struct store_tree_info *ret_info, struct error *err)
 {
 	static const struct store_watch nobody;
+	static const struct store_add_how plain;
+	const struct store_add_how *wanted = how ? how : &plain;
 	AUTO_FD int root = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	bool ours = flags & STORE_ADOPT;
-	const struct store_watch *by = watch ? watch : &nobody;
-	struct walk_how how = {
+	bool ours = wanted->flags & STORE_ADOPT;
+	AUTO_FREE char *real = ours ? NULL : realpath(path, NULL);
+	const struct store_watch *by = wanted->watch ? wanted->watch : &nobody;
+	size_t below_len = wanted->below ? strlen(wanted->below) : 0;
+	struct walk_how walk = {
 		.take = ours,
+		.refuse = wanted->flags & STORE_REFUSE_SPECIAL,
+		.below = wanted->below,
 		.stop = by->stop,
 		.warn = by->warn,
 		.warn_arg = by->arg,
@@ -550,6 +339,9 @@ int store_add_tree(struct store *store, const char *path, unsigned flags,
 		.root = root,
 		.ours = ours,
 		.adopt = ours && root >= 0 && is_same_mount(root, store->fd),
+		.skip = below_len > 0 ? below_len + 1 : 0,
+		.real = real,
+		.began_ns = clock_wall_ms() * NS_PER_MS,
 		.progress = by->progress,
 		.stop = by->stop,
 		.failed = FIRST_ERROR_INIT,
@@ -562,7 +354,10 @@ int store_add_tree(struct store *store, const char *path, unsigned flags,
 		                 quote(path, quoted));
 	if (root < 0)
 		return error_sys(err, errno, "cannot open directory '%s'", quote(path, quoted));
-	rc = add_tree(&add, &how, ret_info, err);
+	if (real)
+		seen_open(store, real, &add.seen);
+	rc = add_tree(&add, &walk, ret_info, err);
+	seen_close(&add.seen);
 	free(add.file);
 	free(add.later);
 	free(add.group);

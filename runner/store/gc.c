@@ -15,6 +15,7 @@
 #include "base/xalloc.h"
 #include "store/internal.h"
 #include "store/marks.h"
+#include "store/seen.h"
 
 enum {
 	STEP_MS = 50,      /* how long the lock is held for one step, about */
@@ -378,6 +379,14 @@ static int see_temporary(struct gc *gc, struct error *err)
 	return rc;
 }
 
+static int sweep_notes(struct gc *gc, struct error *err)
+{
+	enum { MONTH_S = 30 * 24 * 3600 };
+	int rc = seen_sweep(gc->store, MONTH_S, gc->how->dry_run, &gc->result.leftovers);
+
+	return rc < 0 ? error_sys(err, rc, "cannot tidy up '%s/seen'", gc->store->path) : 0;
+}
+
 /* Trees first: they are links to objects, whose space comes back with the last link. */
 static int collect(struct gc *gc, struct error *err)
 {
@@ -401,7 +410,9 @@ static int collect(struct gc *gc, struct error *err)
 		rc = sweep_found(gc, err);
 	if (rc == 0)
 		rc = see_temporary(gc, err);
-	return rc < 0 ? rc : sweep_found(gc, err);
+	if (rc == 0)
+		rc = sweep_found(gc, err);
+	return rc < 0 ? rc : sweep_notes(gc, err);
 }
 
 int store_gc(struct store *store, const struct gc_how *how, struct gc_result *ret_result,

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/parallel.h"
 #include "base/xalloc.h"
 #include "store/internal.h"
@@ -56,6 +57,30 @@ int hash_range(struct hasher *hasher, int fd, uint64_t offset, uint64_t len,
 	}
 	/* After a failure too: it makes the context ready for the next. */
 	*ret_digest = digest_final(&hasher->ctx);
+	return rc;
+}
+
+int hash_copy(struct hasher *hasher, int in, int out, uint64_t max, uint64_t *ret_len,
+              struct digest *ret_digest)
+{
+	uint64_t len = 0;
+	int rc = 0;
+
+	while (rc == 0) {
+		ssize_t n = read(in, hasher->buf, HASH_BUFFER);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			rc = n < 0 ? -errno : 0;
+			break;
+		}
+		len += (uint64_t)n;
+		digest_update(&hasher->ctx, hasher->buf, (size_t)n);
+		rc = len > max ? -EFBIG : io_write_all(out, hasher->buf, (size_t)n);
+	}
+	*ret_digest = digest_final(&hasher->ctx);
+	*ret_len = len;
 	return rc;
 }
 

@@ -57,6 +57,11 @@ void hasher_free(void *hasher); /* takes NULL */
 int hash_range(struct hasher *hasher, int fd, uint64_t offset, uint64_t len,
                struct digest *ret_digest) MUST_USE;
 
+/* Copies up to `max` bytes from where `in` stands to where `out` stands, and hashes them.  More is
+ * -EFBIG.  Leaf. */
+int hash_copy(struct hasher *hasher, int in, int out, uint64_t max, uint64_t *ret_len,
+              struct digest *ret_digest) MUST_USE;
+
 /* The chunk list of a file of more than CHUNK_SIZE bytes, on all cores.  Leaf; -EFBIG, and
  * -ECANCELED once `stop` (NULL: never) is set. */
 int hash_chunks(int fd, uint64_t size, struct progress *progress, const atomic_bool *stop,
@@ -95,6 +100,10 @@ enum object_added {
  * kind, digest and size, unless there is one.  Returns enum object_added or -errno.
  */
 int object_add_fd(struct store *store, const struct store_entry *e, int fd) MUST_USE;
+
+/* Is there an object of this entry, and for a large file its chunk list, as far as names and sizes
+ * tell? */
+bool object_is_there(struct store *store, const struct store_entry *e);
 
 /* The same for bytes in memory (chunk lists 'f', manifests 'm'); adds to *new_bytes. */
 int object_put(struct store *store, char kind, const void *data, size_t len,
@@ -140,6 +149,20 @@ void reader_skip(struct reader *reader);
 
 /* Is there a next segment in both, and is it the same? */
 bool reader_is_same_next(const struct reader *a, const struct reader *b);
+
+/* --- writer.c: a manifest from its entries, segment by segment -------------------------------- */
+
+struct writer;
+struct writer *writer_begin(struct store *store);
+void writer_free(struct writer *writer);
+
+/* Entries in the order of their paths; their strings stay until the segment's end. */
+int writer_add(struct writer *writer, const struct store_entry *e, bool last,
+               struct error *err) MUST_USE;
+
+/* Puts the root.  Adds to *new_bytes what texts were not there before. */
+int writer_end(struct writer *writer, struct digest *ret_manifest, uint64_t *new_bytes,
+               struct error *err) MUST_USE;
 
 /* --- tree.c ---------------------------------------------------------------------------------- */
 

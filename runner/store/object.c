@@ -233,6 +233,24 @@ int object_link(struct store *store, const struct store_entry *e, int dirfd, con
 	return 0;
 }
 
+static bool is_object(struct store *store, char kind, const struct digest *digest, struct stat *st)
+{
+	char path[OBJECT_PATH_SIZE];
+
+	return fstatat(store->fd, object_path(kind, digest, path), st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st->st_mode) && (st->st_mode & 07777) == object_mode(kind);
+}
+
+bool object_is_there(struct store *store, const struct store_entry *e)
+{
+	bool large = e->kind == 'c' || e->kind == 'C';
+	struct stat list;
+	struct stat st;
+
+	return is_object(store, e->kind, &e->digest, &st) && (uint64_t)st.st_size == e->size &&
+	       (!large || (is_object(store, 'f', &e->digest, &list) && list.st_size > 0));
+}
+
 int object_open(struct store *store, const struct store_entry *e, struct error *err)
 {
 	char path[OBJECT_PATH_SIZE];

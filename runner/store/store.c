@@ -54,7 +54,7 @@ static int open_folder(const char *home, const char *name, int *ret_fd, struct e
 
 static int make_folders(const struct store *store, struct error *err)
 {
-	static const char *const names[] = { "objects", "large", "manifests", "trees" };
+	static const char *const names[] = { "objects", "large", "manifests", "trees", "seen" };
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (mkdirat(store->fd, names[i], 0755) != 0 && errno != EEXIST)

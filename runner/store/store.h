@@ -58,19 +58,29 @@ enum store_add_flags {
 	/* The directory is ours to take: its files become objects without a copy where a read lease
 	 * succeeds and all their links lie inside it, and it can become the tree. */
 	STORE_ADOPT = 1 << 0,
+	/* What is no file, directory or link is SLUICE_INVALID, and not left out with a warning. */
+	STORE_REFUSE_SPECIAL = 1 << 1,
+};
+
+/* How a directory is taken; all may be zero, and all of it NULL. */
+struct store_add_how {
+	unsigned flags;
+	const char
+		*below; /* the directory of the tree that it becomes: "a/b"; not with STORE_ADOPT */
+	const struct store_watch *watch;
 };
 
 /*
  * Takes the content of directory `path` into the store: objects, manifest segments and root.  With
  * STORE_ADOPT the directory belongs to the store from then on: its files may have become objects,
  * which nobody must change.  After a failure or a kill each file is still whole and in its place,
- * and the directory can be added again.  Without it nothing below `path` changes.  Follows no
- * link; a mount below `path` is SLUICE_INVALID.  A missing `path` is SLUICE_NOT_FOUND.
- * `watch` may be NULL.
+ * and the directory can be added again; a mount below `path` is SLUICE_INVALID.  Without it nothing
+ * below `path` changes; what has not changed since the last time is not read (see seen.h), and a
+ * file that changes while it is read is SLUICE_INVALID.  Follows no link.  A missing `path` is
+ * SLUICE_NOT_FOUND.
  */
-int store_add_tree(struct store *store, const char *path, unsigned flags,
-                   const struct store_watch *watch, struct store_tree_info *ret_info,
-                   struct error *err) MUST_USE;
+int store_add_tree(struct store *store, const char *path, const struct store_add_how *how,
+                   struct store_tree_info *ret_info, struct error *err) MUST_USE;
 
 /* Makes everything written so far durable (one syncfs). */
 int store_sync(struct store *store, struct error *err) MUST_USE;

@@ -17,11 +17,12 @@
 #include "base/xalloc.h"
 #include "store/internal.h"
 
-static int open_inside(int dirfd, const char *path, int flags)
+/* `take` as in struct walk_how: what is ours has no mounts. */
+static int open_inside(int dirfd, const char *path, int flags, bool take)
 {
 	const struct open_how how = {
 		.flags = (uint64_t)(unsigned)(flags | O_NOFOLLOW | O_CLOEXEC),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | (take ? RESOLVE_NO_XDEV : 0),
 	};
 	long fd;
 
@@ -34,7 +35,7 @@ static int open_inside(int dirfd, const char *path, int flags)
 /* Gives the owner, who is us, the right to read, whatever the mode was. */
 static int make_readable(int dirfd, const char *path, mode_t mode)
 {
-	AUTO_FD int fd = open_inside(dirfd, path, O_PATH);
+	AUTO_FD int fd = open_inside(dirfd, path, O_PATH, true);
 	char proc[32];
 
 	if (fd < 0)
@@ -46,18 +47,18 @@ static int make_readable(int dirfd, const char *path, mode_t mode)
 static int open_readable(int dirfd, const char *path, int flags, bool take)
 {
 	bool dir = flags & O_DIRECTORY;
-	int fd = open_inside(dirfd, path, flags);
+	int fd = open_inside(dirfd, path, flags, take);
 
 	if (fd != -EACCES || !take || make_readable(dirfd, path, dir ? 0700 : 0600) < 0)
 		return fd;
-	return open_inside(dirfd, path, flags);
+	return open_inside(dirfd, path, flags, take);
 }
 
 int walk_open(int root, const char *path, bool take)
 {
 	const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
 	/* To note that we read it would cost a write each; only an owner may leave it out. */
-	int fd = open_inside(root, path, flags | O_NOATIME);
+	int fd = open_inside(root, path, flags | O_NOATIME, take);
 
 	return fd == -EPERM || fd == -EACCES ? open_readable(root, path, flags, take) : fd;
 }
@@ -68,7 +69,7 @@ int walk_open_parent(int root, const char *path, const char **ret_name)
 	AUTO_FREE char *dir = slash ? xstrndup(path, (size_t)(slash - path)) : xstrdup(".");
 
 	*ret_name = slash ? slash + 1 : path;
-	return open_inside(root, dir, O_PATH | O_DIRECTORY);
+	return open_inside(root, dir, O_PATH | O_DIRECTORY, true);
 }
 
 void walk_release(struct walk *walk)
@@ -95,6 +96,12 @@ static int fail(struct walker *w, int rc, const char *what)
 {
 	char quoted[QUOTE_SIZE];
 
+	if (rc == ENAMETOOLONG || rc == -ENAMETOOLONG)
+		return error_set(
+			w->err, SLUICE_LIMIT,
+			"what lies below '%s' has a path or a target that is longer than the "
+			"4,095 bytes that a version can hold; put it as an archive",
+			quote(strbuf_str(&w->path), quoted));
 	return error_sys(w->err, rc, "cannot %s '%s'", what, quote(strbuf_str(&w->path), quoted));
 }
 
@@ -135,6 +142,10 @@ static int leave_out(struct walker *w, int dirfd, const char *name, const char *
 	char quoted[QUOTE_SIZE];
 	char text[QUOTE_SIZE + 64];
 
+	if (w->how->refuse)
+		return error_set(w->err, SLUICE_INVALID,
+		                 "'%s' is %s, which a version cannot hold: take it away first",
+		                 quote(strbuf_str(&w->path), quoted), what);
 	if (w->how->take && unlinkat(dirfd, name, 0) != 0)
 		return fail(w, errno, "remove");
 	if (w->how->warn) {
@@ -277,9 +288,13 @@ int walk_tree(int root, const struct walk_how *how, struct walk *ret_walk, struc
 		.path = STRBUF_INIT(MANIFEST_PATH_MAX),
 		.err = err,
 	};
-	int fd = open_inside(root, ".", O_RDONLY | O_DIRECTORY);
-	int rc = fd < 0 ? fail(&w, fd, "open directory") : walk_children(&w, fd);
+	int fd = open_inside(root, ".", O_RDONLY | O_DIRECTORY, how->take);
+	int rc;
 
+	strbuf_addstr(&w.path, how->below ? how->below : "");
+	rc = fd < 0 ? fail(&w, fd, "open directory") : walk_children(&w, fd);
+	if (rc == 0 && ret_walk->n == 0 && w.path.len > 0)
+		rc = add(&w, 'd', NULL);
 	if (ret_walk->n > 0)
 		qsort(ret_walk->entry, ret_walk->n, sizeof *ret_walk->entry, by_path);
 	strbuf_release(&w.path);

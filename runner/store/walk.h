@@ -29,6 +29,8 @@ struct walk_how {
 	/* The tree is ours: directories get our owner and mode 0755, what cannot be kept is
 	 * removed, and what we may not read is made readable. */
 	bool take;
+	bool refuse;       /* ... and if it is not ours, what cannot be kept is SLUICE_INVALID */
+	const char *below; /* all paths begin with this and a slash; NULL or "": they do not */
 	const atomic_bool *stop; /* NULL, or ends the walk with SLUICE_CANCELED once it is set */
 	store_warn_fn *warn;     /* may be NULL */
 	void *warn_arg;
@@ -39,7 +41,8 @@ int walk_tree(int root, const struct walk_how *how, struct walk *ret_walk,
               struct error *err) MUST_USE;
 void walk_release(struct walk *walk);
 
-/* Opens a regular file beneath `root` for reading, following nothing and never blocking; leaf. */
+/* Opens a regular file beneath `root` for reading, following nothing and never blocking; with
+ * `take` it must not lie on another mount.  Leaf. */
 int walk_open(int root, const char *path, bool take) MUST_USE;
 
 /* Opens the directory above `path`; *ret_name is the last component, borrowed.  Leaf. */

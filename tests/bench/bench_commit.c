@@ -83,7 +83,8 @@ static int commit(const char *home, const char *path)
 	int rc = store_open(home, &store, &err);
 
 	if (rc == 0)
-		rc = store_add_tree(store, path, STORE_ADOPT, NULL, &info, &err);
+		rc = store_add_tree(store, path, &(struct store_add_how){ .flags = STORE_ADOPT },
+		                    &info, &err);
 	if (rc == 0)
 		rc = store_sync(store, &err);
 	if (rc == 0)

@@ -37,7 +37,7 @@ static int commit(struct datasets *d, char **argv, struct error *err)
 	if (rc < 0)
 		return rc;
 	say("filled", &v);
-	rc = datasets_commit(d, &v, put ? NULL : argv[4], NULL, NULL, err);
+	rc = datasets_commit(d, &v, put ? NULL : argv[4], NULL, err);
 	if (rc == 0)
 		say("committed", &v);
 	return rc;

@@ -234,8 +234,7 @@ static void finish(struct fixture *f, const struct outcome *o)
 	if (rc == 0 && !v.committed && f->scenario.put && !o->filled)
 		rc = datasets_put(f->d, &v, content, "/", &f->err);
 	if (rc == 0 && !v.committed)
-		rc = datasets_commit(f->d, &v, f->scenario.put ? NULL : f->input, NULL, NULL,
-		                     &f->err);
+		rc = datasets_commit(f->d, &v, f->scenario.put ? NULL : f->input, NULL, &f->err);
 	if (rc != 0)
 		fail_msg("version %s: %s", o->opened, f->err.msg);
 	f->committed++;
@@ -248,7 +247,7 @@ static void commit_anew(struct fixture *f)
 
 	make_input(f);
 	if (datasets_open_version(f->d, &f->ds, NULL, NULL, &v, &f->err) != 0 ||
-	    datasets_commit(f->d, &v, f->input, NULL, NULL, &f->err) != 0)
+	    datasets_commit(f->d, &v, f->input, NULL, &f->err) != 0)
 		fail_msg("%s", f->err.msg);
 	f->committed++;
 	expect_content(f, &v);

@@ -73,7 +73,7 @@ static struct dataset_version commit(struct fixture *f, const char *dataset, int
 		assert_true(fd >= 0);
 		assert_int_equal(io_write_all(fd, text, strlen(text)), 0);
 	}
-	OK(f, datasets_commit(f->d, &v, NULL, NULL, NULL, &f->err));
+	OK(f, datasets_commit(f->d, &v, NULL, NULL, &f->err));
 	return v;
 }
 

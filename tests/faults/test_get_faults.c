@@ -95,7 +95,7 @@ static int setup(void **state)
 	OK(f, datasets_open_version(f->d, &ds, NULL, NULL, &f->v, &f->err));
 	OK(f, datasets_open_path(f->d, &f->v, &dir, &f->err));
 	make_files(dir, FILES, "new");
-	OK(f, datasets_commit(f->d, &f->v, NULL, NULL, NULL, &f->err));
+	OK(f, datasets_commit(f->d, &f->v, NULL, NULL, &f->err));
 	(void)snprintf(f->ref, sizeof f->ref, "d:%s", f->v.id);
 	*state = f;
 	return 0;

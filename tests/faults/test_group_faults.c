@@ -113,7 +113,7 @@ static void go_on(struct fixture *f, struct versions *open)
 {
 	for (int i = 0; i < open->n; i++) {
 		assert_true(datasets_is_taken(f->d, &open->v[i]));
-		ok(f, datasets_commit(f->d, &open->v[i], NULL, NULL, NULL, &f->err));
+		ok(f, datasets_commit(f->d, &open->v[i], NULL, NULL, &f->err));
 	}
 	f->partly++;
 }

@@ -94,11 +94,11 @@ test_what_is_no_file_is_refused_by_name() {
 	mkfifo odd/pipe
 	ok datasets create --name odd
 	expect 2 sluice datasets versions create --id odd --source-path odd/
-	says err "cannot copy 'pipe' of 'odd/': it is a socket, a pipe or a device"
+	says err "'pipe' is a FIFO, which a version cannot hold"
 	rm odd/pipe
 	mknod odd/device c 1 3 || exit 77
 	expect 2 sluice datasets versions create --id odd --source-path odd/
-	says err "cannot copy 'device' of 'odd/'"
+	says err "'device' is a device, which a version cannot hold"
 	rm odd/device
 	same "$(versions odd)" 0
 }
@@ -150,7 +150,7 @@ test_a_file_that_changes_is_refused_by_name() {
 	done
 	[ -n "$refused" ] || fail 'it was never refused'
 	same "$status" 2
-	says err "'file' of 'tmpfs/' changed while it was copied"
+	says err "file 'file': it changed while it was copied"
 	ok store gc
 	ok store verify --all
 }

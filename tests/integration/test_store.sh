@@ -207,6 +207,7 @@ test_prune_keeps_what_a_run_reads() {
 test_stats() {
 	version texts one >/dev/null
 	version other one >/dev/null
+	same "$(contents texts lines)" one # it is laid out for that
 	ok store stats --json
 	same "$(jq -c '[.datasets, .versions, .openVersions, .files, .bytes]' out)" '[2,2,0,2,8]'
 	same "$(jq -c '[.objects.count, .manifests.count, .trees.count]' out)" '[1,2,1]'
@@ -260,6 +261,7 @@ layers() { find "$SLUICE_HOME/layers" -mindepth 1 -maxdepth 1 -type d | wc -l; }
 
 test_cache_size() {
 	version texts one >/dev/null
+	same "$(contents texts lines)" one # it is laid out for that
 	version texts two >/dev/null
 	waiter
 	"$SLUICE" run wait.yaml >run.out 2>&1 &

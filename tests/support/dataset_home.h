@@ -71,7 +71,7 @@ static inline struct dataset_version dataset_home_commit(struct datasets *datase
 	struct dataset_version v = dataset_home_open(datasets, ds, text);
 	struct error err;
 
-	if (datasets_commit(datasets, &v, NULL, NULL, NULL, &err) != 0)
+	if (datasets_commit(datasets, &v, NULL, NULL, &err) != 0)
 		fail_msg("%s", err.msg);
 	return v;
 }

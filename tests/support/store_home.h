@@ -107,7 +107,9 @@ static inline struct store_tree_info store_home_add(struct store_home *h, const 
 	char path[128];
 
 	snprintf(path, sizeof path, "%s/%s", h->path, name);
-	if (store_add_tree(h->store, path, flags, &watch, &info, &err) != 0 ||
+	if (store_add_tree(h->store, path,
+	                   &(struct store_add_how){ .flags = flags, .watch = &watch }, &info,
+	                   &err) != 0 ||
 	    store_sync(h->store, &err) != 0)
 		fail_msg("%s", err.msg);
 	if ((flags & STORE_ADOPT) && store_take_tree(h->store, path, &info, &err) != 0)

@@ -180,7 +180,7 @@ static int commit_one(struct datasets *d, const struct dataset *ds, int salt,
 
 	if (rc == 0)
 		rc = fill(d, v, salt, err);
-	return rc < 0 ? rc : datasets_commit(d, v, NULL, NULL, NULL, err);
+	return rc < 0 ? rc : datasets_commit(d, v, NULL, NULL, err);
 }
 
 enum { CHILDREN = 2, EACH = 25 };
@@ -285,7 +285,7 @@ static void commit_shared(const struct fixture *f, const struct dataset_version 
 
 	if (rc < 0)
 		_exit(3);
-	rc = datasets_commit(d, &v, NULL, NULL, NULL, &err);
+	rc = datasets_commit(d, &v, NULL, NULL, &err);
 	if (rc < 0 && rc != SLUICE_EXISTS)
 		(void)fprintf(stderr, "%s\n", err.msg);
 	datasets_close(d);
@@ -352,7 +352,7 @@ static void commit_until_killed(const struct fixture *f, struct report *report)
 		    fill(d, &v, i, &err) != 0)
 			break;
 		memcpy(report->opened, v.id, sizeof v.id);
-		if (datasets_commit(d, &v, NULL, NULL, NULL, &err) != 0)
+		if (datasets_commit(d, &v, NULL, NULL, &err) != 0)
 			break;
 		memcpy(report->last, v.id, sizeof v.id);
 		report->committed++;
@@ -392,7 +392,7 @@ static void finish_commit(struct fixture *f, const char *id)
 
 	if (datasets_resolve(f->d, ref, &v, &f->err) != 0)
 		fail_msg("%s", f->err.msg);
-	if (!v.committed && datasets_commit(f->d, &v, NULL, NULL, NULL, &f->err) != 0)
+	if (!v.committed && datasets_commit(f->d, &v, NULL, NULL, &f->err) != 0)
 		fail_msg("%s", f->err.msg);
 	assert_int_equal(v.files, 4);
 	assert_int_equal(store_verify(datasets_store(f->d), &v.manifest, &f->err), 0);
@@ -471,7 +471,7 @@ static void a_taken_version_is_what_its_digest_says(void **state)
 		assert_int_equal(datasets_open_path(f->d, &v, &tree, &f->err), SLUICE_INVALID);
 		assert_non_null(strstr(f->err.msg, "in the middle of its commit"));
 		reopen(f);
-		assert_int_equal(datasets_commit(f->d, &v, NULL, NULL, NULL, &f->err), 0);
+		assert_int_equal(datasets_commit(f->d, &v, NULL, NULL, &f->err), 0);
 		assert_true(digest_equal(&v.manifest, &info.manifest));
 		assert_int_equal(v.files, 4);
 		assert_int_equal(access(data, F_OK), -1);

@@ -105,7 +105,7 @@ static int get(struct fixture *f, const char *source, const char *target)
 
 static void commit(struct fixture *f)
 {
-	assert_int_equal(datasets_commit(f->d, &f->v, NULL, NULL, NULL, &f->err), 0);
+	assert_int_equal(datasets_commit(f->d, &f->v, NULL, NULL, &f->err), 0);
 }
 
 static int add_entry(void *arg, const struct store_entry *e)

@@ -86,7 +86,7 @@ static struct dataset_version commit(struct fixture *f, const char *text)
 {
 	struct dataset_version v = fill(f, text);
 
-	OK(f, datasets_commit(f->d, &v, NULL, NULL, NULL, &f->err));
+	OK(f, datasets_commit(f->d, &v, NULL, NULL, &f->err));
 	return v;
 }
 
@@ -197,8 +197,8 @@ static void an_open_version_keeps_its_files_and_what_its_commit_has_taken(void *
 	OK(f, datasets_commit_bytes(f->d, &half, NULL, NULL, &info, &lock, &f->err));
 	assert_int_equal(close(lock), 0);
 	assert_int_equal(gc(f, false).store.objects, 0);
-	OK(f, datasets_commit(f->d, &half, NULL, NULL, NULL, &f->err));
-	OK(f, datasets_commit(f->d, &open, NULL, NULL, NULL, &f->err));
+	OK(f, datasets_commit(f->d, &half, NULL, NULL, &f->err));
+	OK(f, datasets_commit(f->d, &open, NULL, NULL, &f->err));
 	OK(f, store_verify(datasets_store(f->d), &half.manifest, &f->err));
 	OK(f, store_verify(datasets_store(f->d), &open.manifest, &f->err));
 }
@@ -258,7 +258,7 @@ static void what_dead_processes_left_half_made_goes(void **state)
 	assert_false(exists(f, record));
 	assert_false(exists(f, lock));
 	assert_int_equal(access(data, F_OK), -1);
-	OK(f, datasets_commit(f->d, &open, NULL, NULL, NULL, &f->err));
+	OK(f, datasets_commit(f->d, &open, NULL, NULL, &f->err));
 	OK(f, store_verify(datasets_store(f->d), &v.manifest, &f->err));
 	OK(f, store_verify(datasets_store(f->d), &open.manifest, &f->err));
 }

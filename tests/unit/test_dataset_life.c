@@ -81,7 +81,7 @@ static void nothing_changes_a_committed_version(void **state)
 	int lock = -1;
 	int files = 0;
 
-	OK(f, datasets_commit(f->d, &v, NULL, NULL, NULL, &f->err));
+	OK(f, datasets_commit(f->d, &v, NULL, NULL, &f->err));
 	handles[0] = v;
 	handles[1] = open;
 	for (int i = 0; i < 2; i++) {
@@ -92,8 +92,7 @@ static void nothing_changes_a_committed_version(void **state)
 		assert_int_equal(datasets_remove(f->d, &h, all, 1, &f->err), SLUICE_EXISTS);
 		assert_int_equal(datasets_open_path(f->d, &h, &path, &f->err), SLUICE_EXISTS);
 		assert_int_equal(datasets_hand_over(f->d, &h, &maker, &f->err), SLUICE_EXISTS);
-		assert_int_equal(datasets_commit(f->d, &h, f->home, NULL, NULL, &f->err),
-		                 SLUICE_EXISTS);
+		assert_int_equal(datasets_commit(f->d, &h, f->home, NULL, &f->err), SLUICE_EXISTS);
 		assert_int_equal(datasets_commit_bytes(f->d, &h, NULL, NULL, &info, &lock, &f->err),
 		                 SLUICE_EXISTS);
 		assert_int_equal(datasets_commit_record(f->d, &h, NULL, &info, -1, &f->err),

@@ -326,7 +326,7 @@ static void test_own_dataset_stands_for_it(void **state)
 
 	OK(f, datasets_create(f->d, "two", "mine", NULL, &dataset, &f->err));
 	OK(f, datasets_open_version(f->d, &dataset, NULL, NULL, &v, &f->err));
-	OK(f, datasets_commit(f->d, &v, NULL, NULL, NULL, &f->err));
+	OK(f, datasets_commit(f->d, &v, NULL, NULL, &f->err));
 	expect_files(f, "gradient/two", "");
 	assert_string_equal(strbuf_str(&f->notes), "");
 }

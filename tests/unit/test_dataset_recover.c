@@ -33,7 +33,7 @@ static struct dataset_version commit(struct fixture *f)
 	struct dataset_version v;
 
 	OK(f, datasets_open_version(f->d, &f->ds, "m", NULL, &v, &f->err));
-	OK(f, datasets_commit(f->d, &v, NULL, NULL, NULL, &f->err));
+	OK(f, datasets_commit(f->d, &v, NULL, NULL, &f->err));
 	return v;
 }
 

@@ -50,7 +50,7 @@ static struct dataset_version commit(struct fixture *f, const char *own)
 	put(dir, "shared", "shared", 6);
 	put(dir, "large", "large", (9 << 20) + 1);
 	put(dir, own, own, (off_t)strlen(own));
-	OK(f, datasets_commit(f->d, &v, NULL, NULL, NULL, &f->err));
+	OK(f, datasets_commit(f->d, &v, NULL, NULL, &f->err));
 	return v;
 }
 

@@ -184,7 +184,7 @@ static void a_version_lives_from_open_to_committed(void **state)
 	assert_string_equal(found.message, "a message");
 	assert_int_equal(datasets_tree(f->d, &found, &tree, &f->err), SLUICE_INVALID);
 
-	OK(f, datasets_commit(f->d, &v, NULL, NULL, NULL, &f->err));
+	OK(f, datasets_commit(f->d, &v, NULL, NULL, &f->err));
 	assert_true(v.committed);
 	assert_int_equal(v.seq, 1);
 	assert_int_equal(v.files, 1);
@@ -200,7 +200,7 @@ static void a_version_lives_from_open_to_committed(void **state)
 	assert_int_equal(stat(file, &st), 0);
 	assert_int_equal(st.st_size, 5);
 
-	assert_int_equal(datasets_commit(f->d, &v, NULL, NULL, NULL, &f->err), SLUICE_EXISTS);
+	assert_int_equal(datasets_commit(f->d, &v, NULL, NULL, &f->err), SLUICE_EXISTS);
 	assert_non_null(strstr(f->err.msg, "committed already"));
 	assert_int_equal(datasets_open_path(f->d, &v, &data, &f->err), SLUICE_EXISTS);
 	assert_int_equal(datasets_drop_version(f->d, &v, &f->err), SLUICE_INVALID);
@@ -215,7 +215,7 @@ static void an_open_version_without_files_commits_empty(void **state)
 	struct dataset_version v;
 
 	OK(f, datasets_open_version(f->d, &ds, NULL, NULL, &v, &f->err));
-	OK(f, datasets_commit(f->d, &v, NULL, NULL, NULL, &f->err));
+	OK(f, datasets_commit(f->d, &v, NULL, NULL, &f->err));
 	assert_int_equal(v.files, 0);
 	assert_int_equal(v.bytes, 0);
 	OK(f, store_verify(datasets_store(f->d), &v.manifest, &f->err));
@@ -233,7 +233,7 @@ static void a_dropped_version_is_gone(void **state)
 	assert_int_equal(rmdir(open), 0);
 	assert_int_equal(datasets_resolve(f->d, ref, &found, &f->err), SLUICE_NOT_FOUND);
 	assert_int_equal(datasets_drop_version(f->d, &v, &f->err), SLUICE_NOT_FOUND);
-	assert_int_equal(datasets_commit(f->d, &v, NULL, NULL, NULL, &f->err), SLUICE_NOT_FOUND);
+	assert_int_equal(datasets_commit(f->d, &v, NULL, NULL, &f->err), SLUICE_NOT_FOUND);
 }
 
 static int add_seq(void *arg, const struct dataset_version *v)
@@ -253,8 +253,8 @@ static void latest_is_the_newest_commit(void **state)
 			       second = dataset_home_open(f->d, &ds, "2"), found;
 	char committed[64] = "", open[64] = "";
 
-	OK(f, datasets_commit(f->d, &second, NULL, NULL, NULL, &f->err));
-	OK(f, datasets_commit(f->d, &first, NULL, NULL, NULL, &f->err));
+	OK(f, datasets_commit(f->d, &second, NULL, NULL, &f->err));
+	OK(f, datasets_commit(f->d, &first, NULL, NULL, &f->err));
 	assert_int_equal(second.seq, 1);
 	assert_int_equal(first.seq, 2);
 	(void)dataset_home_open(f->d, &ds, "3");
@@ -291,7 +291,7 @@ static void only_its_maker_commits_a_version(void **state)
 	OK(f, datasets_open_version(f->d, &ds, NULL, &maker, &v, &f->err));
 	assert_int_equal(io_mkdirs(dir, 0755), 0);
 	dataset_home_write(dir, "m.bin", "model");
-	assert_int_equal(datasets_commit(f->d, &v, dir, NULL, NULL, &f->err), SLUICE_INVALID);
+	assert_int_equal(datasets_commit(f->d, &v, dir, NULL, &f->err), SLUICE_INVALID);
 	assert_non_null(strstr(f->err.msg, "attempt 1 of job 'train'"));
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
 		/* Again and again, as after a kill; the directory is gone after the first. */
@@ -349,7 +349,7 @@ static void a_directory_of_the_user_is_copied(void **state)
 	assert_int_equal(io_mkdirs(dir, 0755), 0);
 	dataset_home_write(dir, "a", "mine");
 	OK(f, datasets_open_version(f->d, &ds, NULL, NULL, &v, &f->err));
-	OK(f, datasets_commit(f->d, &v, dir, NULL, NULL, &f->err));
+	OK(f, datasets_commit(f->d, &v, dir, NULL, &f->err));
 	assert_int_equal(v.bytes, 4);
 	dataset_home_write(dir, "a", "changed");
 	OK(f, store_verify(datasets_store(f->d), &v.manifest, &f->err));

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/xalloc.h"
+#include "store/seen.h"
 #include "tests/support/store_home.h"
 
 enum { LARGE = (4 << 20) + 1 };
@@ -312,11 +313,15 @@ static void a_link_in_place_of_the_directory_is_refused(void **state)
 	store_home_text(h, "real/a", "hello\n");
 	assert_int_equal(symlinkat("real", h->dir, "out"), 0);
 	snprintf(path, sizeof path, "%s/out", h->path);
-	assert_int_equal(store_add_tree(h->store, path, STORE_ADOPT, NULL, &info, &err),
+	assert_int_equal(store_add_tree(h->store, path,
+	                                &(struct store_add_how){ .flags = STORE_ADOPT }, &info,
+	                                &err),
 	                 SLUICE_SYSTEM);
 	assert_true(store_home_has(h, "real/a"));
 	snprintf(path, sizeof path, "%s/none", h->path);
-	assert_int_equal(store_add_tree(h->store, path, STORE_ADOPT, NULL, &info, &err),
+	assert_int_equal(store_add_tree(h->store, path,
+	                                &(struct store_add_how){ .flags = STORE_ADOPT }, &info,
+	                                &err),
 	                 SLUICE_NOT_FOUND);
 }
 
@@ -434,7 +439,7 @@ static void directories_may_be_256_deep_and_no_deeper(void **state)
 	store_home_text(h, path, "hello\n");
 	char full[128];
 	snprintf(full, sizeof full, "%s/out", h->path);
-	assert_int_equal(store_add_tree(h->store, full, 0, NULL, &info, &err), SLUICE_LIMIT);
+	assert_int_equal(store_add_tree(h->store, full, NULL, &info, &err), SLUICE_LIMIT);
 	assert_non_null(strstr(err.msg, "' has more than 256 components"));
 }
 
@@ -524,7 +529,11 @@ static void all_bytes_are_counted(void **state)
 	snprintf(link_path, sizeof link_path, "%s/out/link", h->path);
 	assert_int_equal(link(path, link_path), 0);
 	snprintf(path, sizeof path, "%s/out", h->path);
-	assert_int_equal(store_add_tree(h->store, path, STORE_ADOPT, &watch, &info, &err), 0);
+	assert_int_equal(
+		store_add_tree(h->store, path,
+	                       &(struct store_add_how){ .flags = STORE_ADOPT, .watch = &watch },
+	                       &info, &err),
+		0);
 	assert_int_equal(info.bytes, LARGE + 12);
 	assert_int_equal(atomic_load(&progress.total), info.bytes);
 	assert_int_equal(atomic_load(&progress.done), info.bytes);
@@ -542,11 +551,163 @@ static void what_is_stopped_ends_soon_and_can_be_done_again(void **state)
 	store_home_write(h, "out/a/hello", "hello\n", 6, 0640);
 	(void)snprintf(path, sizeof path, "%s/out", h->path);
 	atomic_store(&stop, true);
-	assert_int_equal(store_add_tree(h->store, path, 0, &watch, &info, &err), SLUICE_CANCELED);
+	assert_int_equal(store_add_tree(h->store, path, &(struct store_add_how){ .watch = &watch },
+	                                &info, &err),
+	                 SLUICE_CANCELED);
 	assert_non_null(strstr(err.msg, "was stopped"));
 	atomic_store(&stop, false);
-	assert_int_equal(store_add_tree(h->store, path, 0, &watch, &info, &err), 0);
+	assert_int_equal(store_add_tree(h->store, path, &(struct store_add_how){ .watch = &watch },
+	                                &info, &err),
+	                 0);
 	assert_int_equal(info.files, 1);
+}
+
+/* Makes all that lies below `name` as old as it must be to be noted: a ctime cannot be set. */
+static void let_settle(void)
+{
+	(void)usleep(2100 * 1000);
+}
+
+/* The note of the one file of HOME/in. */
+static struct seen_fixed note_of(struct store_home *h, size_t *ret_n)
+{
+	char path[160];
+	struct seen seen;
+	struct seen_fixed fixed = { .kind = 0 };
+	size_t at;
+
+	(void)snprintf(path, sizeof path, "%s/in", h->path);
+	seen_open(h->store, path, &seen);
+	at = seen_find(&seen, "file");
+	*ret_n = at > 0;
+	if (at > 0)
+		fixed = seen_at(&seen, at);
+	seen_close(&seen);
+	return fixed;
+}
+
+static void expect_same(struct store_home *h, const struct store_tree_info *info)
+{
+	struct store_tree_info is = store_home_add(h, "in", 0);
+
+	assert_true(digest_equal(&is.manifest, &info->manifest));
+}
+
+static void what_has_not_changed_is_not_read_again(void **state)
+{
+	struct store_home *h = *state;
+	struct seen_writer *w;
+	struct store_tree_info info, forged;
+	struct seen_fixed note;
+	char path[160];
+	size_t n;
+
+	store_home_text(h, "other/file", "forged\n");
+	forged = store_home_add(h, "other", 0);
+	store_home_text(h, "in/file", "hello!\n");
+	info = store_home_add(h, "in", 0);
+	(void)note_of(h, &n);
+	assert_int_equal(n, 0); /* it is too young for a change to show */
+	let_settle();
+	info = store_home_add(h, "in", 0);
+	note = note_of(h, &n);
+	assert_int_equal(n, 1);
+
+	/* What the note says is taken, so the file itself is not looked into. */
+	note.digest = digest_of("forged\n", 7);
+	w = seen_begin(h->store);
+	seen_add(w, &note, "file");
+	(void)snprintf(path, sizeof path, "%s/in", h->path);
+	seen_end(w, path);
+	expect_same(h, &forged);
+
+	/* Without the object that it names it is not. */
+	(void)store_home_object("objects", &note.digest, "", path);
+	assert_int_equal(unlinkat(h->dir, path, 0), 0);
+	expect_same(h, &info);
+}
+
+static void what_has_changed_in_any_way_is_read_again(void **state)
+{
+	struct store_home *h = *state;
+	const struct timespec past[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+	struct store_tree_info one, two, exec;
+
+	store_home_text(h, "in/file", "one\n");
+	assert_int_equal(utimensat(h->dir, "in/file", past, 0), 0);
+	let_settle();
+	one = store_home_add(h, "in", 0);
+	/* The same size and the same mtime: the ctime tells. */
+	store_home_text(h, "in/file", "two\n");
+	assert_int_equal(utimensat(h->dir, "in/file", past, 0), 0);
+	two = store_home_add(h, "in", 0);
+	assert_false(digest_equal(&one.manifest, &two.manifest));
+	let_settle();
+	two = store_home_add(h, "in", 0);
+	assert_int_equal(fchmodat(h->dir, "in/file", 0755, 0), 0);
+	exec = store_home_add(h, "in", 0);
+	assert_false(digest_equal(&exec.manifest, &two.manifest));
+	/* Another file under its name. */
+	let_settle();
+	exec = store_home_add(h, "in", 0);
+	store_home_text(h, "in/new", "new\n");
+	assert_int_equal(renameat(h->dir, "in/new", h->dir, "in/file"), 0);
+	two = store_home_add(h, "in", 0);
+	assert_false(digest_equal(&exec.manifest, &two.manifest));
+}
+
+static void damaged_notes_say_nothing(void **state)
+{
+	struct store_home *h = *state;
+	struct store_tree_info info;
+	char path[160], hex[DIGEST_HEX_LEN + 1], name[200];
+	struct digest digest;
+	size_t n;
+
+	store_home_text(h, "in/file", "hello\n");
+	let_settle();
+	info = store_home_add(h, "in", 0);
+	(void)snprintf(path, sizeof path, "%s/in", h->path);
+	digest = digest_of(path, strlen(path));
+	(void)snprintf(name, sizeof name, "store/seen/%s", digest_hex(&digest, hex));
+	for (off_t at = 0; at < store_home_stat(h, name).st_size; at += 7) {
+		int fd = openat(h->dir, name, O_RDWR | O_CLOEXEC);
+		char byte;
+
+		assert_int_equal(pread(fd, &byte, 1, at), 1);
+		byte ^= 1;
+		assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+		close(fd);
+		(void)note_of(h, &n);
+		assert_int_equal(n, 0);
+		expect_same(h, &info);
+		(void)note_of(h, &n);
+		assert_int_equal(n, 1);
+	}
+}
+
+static void a_directory_may_come_below_another(void **state)
+{
+	struct store_home *h = *state;
+	const struct store_add_how how = { .below = "a/b" };
+	struct store_tree_info info;
+	struct error err;
+	char path[160];
+	char *list;
+
+	store_home_text(h, "in/sub/file", "hello\n");
+	store_home_text(h, "in/top", "hello\n");
+	(void)snprintf(path, sizeof path, "%s/in", h->path);
+	assert_int_equal(store_add_tree(h->store, path, &how, &info, &err), 0);
+	list = store_home_list(h, &info.manifest, "");
+	assert_string_equal(list, "f a/b/sub/file\nf a/b/top\n");
+	free(list);
+	assert_int_equal(mkdirat(h->dir, "empty", 0755), 0);
+	(void)snprintf(path, sizeof path, "%s/empty", h->path);
+	assert_int_equal(store_add_tree(h->store, path, &how, &info, &err), 0);
+	list = store_home_list(h, &info.manifest, "");
+	assert_string_equal(list, "d a/b\n");
+	free(list);
 }
 
 int main(void)
@@ -574,6 +735,10 @@ int main(void)
 		TEST(directories_may_be_256_deep_and_no_deeper),
 		TEST(all_bytes_are_counted),
 		TEST(what_is_stopped_ends_soon_and_can_be_done_again),
+		TEST(what_has_not_changed_is_not_read_again),
+		TEST(what_has_changed_in_any_way_is_read_again),
+		TEST(damaged_notes_say_nothing),
+		TEST(a_directory_may_come_below_another),
 		TEST(a_commit_killed_at_any_instant_can_be_done_again),
 	};
 

@@ -65,7 +65,7 @@ static struct digest add(struct fixture *f, const char *path)
 	AUTO_FREE char *full = xasprintf("%s/%s", f->top, path);
 	struct store_tree_info info;
 
-	assert_int_equal(store_add_tree(f->store, full, 0, NULL, &info, &f->err), 0);
+	assert_int_equal(store_add_tree(f->store, full, NULL, &info, &f->err), 0);
 	return info.manifest;
 }
 

@@ -54,7 +54,7 @@ static void a_tree_is_what_was_added(void **state)
 	assert_int_equal(readlinkat(dir, "link", target, sizeof target), 3);
 	assert_string_equal(target, "a/b");
 
-	assert_int_equal(store_add_tree(h->store, path, 0, NULL, &again, &(struct error){ 0 }), 0);
+	assert_int_equal(store_add_tree(h->store, path, NULL, &again, &(struct error){ 0 }), 0);
 	assert_true(digest_equal(&info.manifest, &again.manifest));
 	assert_int_equal(again.new_bytes, 0);
 }

@@ -64,9 +64,9 @@ static int put_and_commit(struct cli *cli, struct datasets *datasets,
                           struct dataset_version *version, const struct put_sources *s,
                           struct error *err)
 {
-	int rc = put_sources(datasets, version, s, err);
+	const struct store_watch watch = { .warn = show_warning, .arg = cli };
 
-	return rc < 0 ? rc : datasets_commit(datasets, version, NULL, show_warning, cli, err);
+	return datasets_put_commit(datasets, version, s->path, s->n, &s->how, &watch, err);
 }
 
 int put_new_version(struct cli *cli, const struct cli_args *args, struct put_sources *s)

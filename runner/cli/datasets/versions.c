@@ -162,6 +162,7 @@ static int run_commit(struct cli *cli, const struct cli_args *args)
 	struct datasets *datasets;
 	struct dataset_version version = { 0 };
 	struct error err;
+	const struct store_watch watch = { .warn = show_warning, .arg = cli };
 	int rc = cli_open_datasets(cli, &datasets, &err);
 
 	if (rc == 0)
@@ -169,7 +170,7 @@ static int run_commit(struct cli *cli, const struct cli_args *args)
 	if (rc < 0)
 		return cli_fail(&err);
 	rc = version.committed ? SLUICE_EXISTS
-	                       : datasets_commit(datasets, &version, NULL, show_warning, cli, &err);
+	                       : datasets_commit(datasets, &version, NULL, &watch, &err);
 	if (rc == SLUICE_EXISTS) {
 		(void)puts("Dataset version already committed");
 		return CLI_OK;
