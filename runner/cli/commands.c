@@ -17,6 +17,8 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_datasets_lineage,
 	&cmd_datasets_diff,
 	&cmd_datasets_cat,
+	&cmd_datasets_export,
+	&cmd_datasets_du,
 	&cmd_datasets_mount,
 	&cmd_datasets_unmount,
 	&cmd_datasets_public,

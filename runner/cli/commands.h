@@ -6,7 +6,7 @@
 
 extern const struct cli_command cmd_run, cmd_validate, cmd_graph, cmd_schema;
 extern const struct cli_command cmd_datasets_create, cmd_datasets_list, cmd_datasets_details;
-extern const struct cli_command cmd_datasets_put;
+extern const struct cli_command cmd_datasets_put, cmd_datasets_export, cmd_datasets_du;
 extern const struct cli_command cmd_datasets_update, cmd_versions_update;
 extern const struct cli_command cmd_datasets_delete, cmd_datasets_prune, cmd_versions_delete;
 extern const struct cli_command cmd_datasets_log, cmd_datasets_diff, cmd_datasets_cat;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -87,4 +88,49 @@ void meter_end(struct meter *m)
 		(void)fprintf(stderr, "\r\x1b[K");
 	free(m->name);
 	*m = (struct meter){ .on = false };
+}
+
+static void *look(void *arg)
+{
+	struct meter_watch *w = arg;
+	struct timespec next;
+
+	(void)pthread_mutex_lock(&w->lock);
+	while (!w->end) {
+		(void)clock_gettime(CLOCK_REALTIME, &next);
+		next.tv_nsec += EVERY_MS * 1000000L;
+		next.tv_sec += next.tv_nsec / 1000000000;
+		next.tv_nsec %= 1000000000;
+		(void)pthread_cond_timedwait(&w->ended, &w->lock, &next);
+		if (!w->end && atomic_load(&w->progress.done) > 0)
+			meter_show(&w->meter, atomic_load(&w->progress.done),
+			           atomic_load(&w->progress.total));
+	}
+	(void)pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+void meter_watch_begin(struct meter_watch *w, const struct cli *cli, const char *name,
+                       uint64_t total)
+{
+	*w = (struct meter_watch){ .end = false };
+	atomic_init(&w->progress.total, total);
+	(void)pthread_mutex_init(&w->lock, NULL);
+	(void)pthread_cond_init(&w->ended, NULL);
+	meter_begin(&w->meter, cli, name);
+	meter_show(&w->meter, 0, 0); /* the clock starts now */
+	w->has_thread = w->meter.on && pthread_create(&w->thread, NULL, look, w) == 0;
+}
+
+void meter_watch_end(struct meter_watch *w)
+{
+	(void)pthread_mutex_lock(&w->lock);
+	w->end = true;
+	(void)pthread_cond_signal(&w->ended);
+	(void)pthread_mutex_unlock(&w->lock);
+	if (w->has_thread)
+		(void)pthread_join(w->thread, NULL);
+	meter_end(&w->meter);
+	(void)pthread_cond_destroy(&w->ended);
+	(void)pthread_mutex_destroy(&w->lock);
 }

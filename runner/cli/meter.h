@@ -10,9 +10,11 @@
 #ifndef CLI_METER_H
 #define CLI_METER_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/progress.h"
 #include "base/strbuf.h"
 #include "cli/cli.h"
 
@@ -27,6 +29,29 @@ struct meter {
 void meter_begin(struct meter *m, const struct cli *cli, const char *name);
 void meter_show(struct meter *m, uint64_t done, uint64_t total /* 0: not known */);
 void meter_end(struct meter *m); /* also of one that never began, all zero */
+
+/*
+ * The same for work that counts in a struct progress and blocks this thread: another one looks.
+ *
+ *	struct meter_watch watch;
+ *	meter_watch_begin(&watch, cli, "texts", bytes);
+ *	rc = datasets_...(&watch.progress);
+ *	meter_watch_end(&watch);
+ */
+struct meter_watch {
+	struct meter meter;
+	struct progress progress;
+	pthread_mutex_t lock;
+	pthread_cond_t ended;
+	bool end;
+	bool has_thread;
+	pthread_t thread;
+};
+
+/* `total` 0: what the work itself expects. */
+void meter_watch_begin(struct meter_watch *w, const struct cli *cli, const char *name,
+                       uint64_t total);
+void meter_watch_end(struct meter_watch *w);
 
 /* What is drawn after so long, in at most `columns`.  Pure. */
 void meter_line(struct strbuf *sb, const struct meter *m, uint64_t done, uint64_t total,

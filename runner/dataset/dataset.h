@@ -295,6 +295,18 @@ struct datasets_verify_result {
 int datasets_verify(struct datasets *d, const struct datasets_verify_how *how,
                     struct datasets_verify_result *ret_result, struct error *err) MUST_USE;
 
+struct datasets_usage {
+	uint64_t versions, files;
+	uint64_t bytes;  /* of all files */
+	uint64_t own;    /* of different files that no other version has */
+	uint64_t shared; /* ... and of those that others have, too */
+};
+
+/* What a version takes, or with `only` NULL all committed ones of a dataset. */
+int datasets_measure(struct datasets *d, const struct dataset *dataset,
+                     const struct dataset_version *only, struct datasets_usage *ret_usage,
+                     struct error *err) MUST_USE;
+
 /* Absolute path of the read-only tree of a committed version; the caller frees it. */
 int datasets_tree(struct datasets *d, const struct dataset_version *v, char **ret_path,
                   struct error *err) MUST_USE;

@@ -69,15 +69,20 @@ static int add_small(void *arg, void *state, size_t i)
 
 	if (add->stop && atomic_load(add->stop))
 		return SLUICE_CANCELED;
-	if (f->e.kind != 'f' || adding_is_as_noted(add, f))
+	if (f->e.kind != 'f')
 		return 0;
+	if (adding_is_as_noted(add, f)) {
+		progress_add(add->progress, f->e.size);
+		return 0;
+	}
 	AUTO_FD int fd = adding_open(add, f, &st, &err);
 	if (fd < 0)
 		return fail_file(add, i, &err);
 	f->setid = st.st_mode & (S_ISUID | S_ISGID);
 	seen_fill(&f->now, &st);
 	f->later = (add->adopt && st.st_nlink > 1) || st.st_size > CHUNK_SIZE;
-	progress_expect(add->progress, (uint64_t)st.st_size);
+	if (add->ours)
+		progress_expect(add->progress, (uint64_t)st.st_size);
 	rc = f->later ? 0 : adding_take(add, state, f, fd, add->adopt, &err);
 	return rc < 0 ? fail_file(add, i, &err) : 0;
 }
@@ -150,12 +155,30 @@ static int add_group(void *arg, void *state, size_t g)
 	return 0;
 }
 
+/* Who looks wants to know how much there is before most of it is done. */
+static int expect_file(void *arg, void *state, size_t i)
+{
+	const struct add *add = arg;
+	const struct add_file *f = &add->file[i];
+	struct stat st;
+
+	(void)state;
+	if (f->e.kind == 'f' &&
+	    fstatat(add->root, adding_path(add, f), &st, AT_SYMLINK_NOFOLLOW) == 0)
+		if (add->ours)
+			progress_expect(add->progress, (uint64_t)st.st_size);
+	return 0;
+}
+
 static int add_files(struct add *add, struct error *err)
 {
+	static const struct parallel_ops expect = { .item = expect_file };
 	static const struct parallel_ops small = { hasher_new, hasher_free, add_small };
 	static const struct parallel_ops group = { hasher_new, hasher_free, add_group };
-	int rc = parallel_run(add->n, 0, &small, add);
+	int rc = add->progress && !add->ours ? parallel_run(add->n, 0, &expect, add) : 0;
 
+	if (rc == 0)
+		rc = parallel_run(add->n, 0, &small, add);
 	if (rc == 0) {
 		collect_later(add);
 		rc = parallel_run(add->n_groups, 0, &group, add);

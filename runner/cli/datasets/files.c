@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/parse.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/show.h"
@@ -31,12 +32,15 @@ static int add_amount(void *arg, const struct store_entry *entry)
 
 /* --- list ---------------------------------------------------------------------------------- */
 
+enum { ENOUGH = 1 };
+
 struct listing {
 	struct text_table table;
 	cJSON *array; /* NULL: the table */
 	char *path;   /* without slashes at its ends */
 	bool recursive;
-	char *folder; /* the last one that was shown; entries of a folder stand together */
+	uint64_t skip, limit; /* rows that are left to pass over, and to show */
+	char *folder;         /* the last one that was shown; entries of a folder stand together */
 };
 
 /* "/a//b/" -> "a/b" */
@@ -59,6 +63,11 @@ static void add_file(struct listing *l, const char *name, const struct store_ent
 	char size[32] = "";
 	cJSON *out;
 
+	if (l->skip > 0) {
+		l->skip--;
+		return;
+	}
+	l->limit--;
 	if (l->array) {
 		out = json_new_obj();
 		json_add_str(out, "name", name);
@@ -104,6 +113,8 @@ static int list_entry(void *arg, const struct store_entry *entry)
 	const char *name = name_below(l, entry->path);
 	size_t first = strcspn(name, "/");
 
+	if (l->limit == 0)
+		return ENOUGH;
 	if (entry->kind == 'd' && strcmp(entry->path, l->path) == 0)
 		return 0;
 	if (!l->recursive && name[first])
@@ -115,17 +126,33 @@ static int list_entry(void *arg, const struct store_entry *entry)
 	return 0;
 }
 
+static int read_page(const struct cli_args *args, struct listing *l, struct error *err)
+{
+	const char *skip = args_get(args, "skip");
+	const char *limit = args_get(args, "limit");
+
+	l->limit = UINT64_MAX;
+	if (skip && !parse_u64(skip, UINT64_MAX, &l->skip))
+		return error_set(err, SLUICE_INVALID, "--skip '%s' is not a number", skip);
+	if (limit && !parse_u64(limit, UINT64_MAX, &l->limit))
+		return error_set(err, SLUICE_INVALID, "--limit '%s' is not a number", limit);
+	return 0;
+}
+
 static int list_files(struct cli *cli, const struct cli_args *args, struct listing *l,
                       struct error *err)
 {
 	struct datasets *datasets;
 	struct dataset_version version;
 
+	int rc;
+
 	if (args_bool(args, "recursive", false, &l->recursive, err) < 0 ||
-	    cli_open_datasets(cli, &datasets, err) < 0 ||
+	    read_page(args, l, err) < 0 || cli_open_datasets(cli, &datasets, err) < 0 ||
 	    show_find_version(datasets, args, false, &version, err) < 0)
 		return err->class;
-	return datasets_each_file(datasets, &version, l->path, list_entry, l, err);
+	rc = datasets_each_file(datasets, &version, l->path, list_entry, l, err);
+	return rc == ENOUGH ? 0 : rc;
 }
 
 static int run_list(struct cli *cli, const struct cli_args *args)
@@ -162,6 +189,8 @@ static const struct cli_option list_options[] = {
 	  .value = "BOOL",
 	  .help = "true (also without a value): the files of all directories below, too.",
 	  .complete = COMPLETE_BOOL },
+	{ .name = "limit", .value = "N", .help = "No more than so many of them." },
+	{ .name = "skip", .value = "N", .help = "Without the first so many." },
 	OPTION_JSON,
 	{ .name = NULL },
 };

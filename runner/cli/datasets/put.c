@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/meter.h"
 #include "cli/show.h"
 #include "cli/text.h"
 
@@ -64,9 +65,18 @@ static int put_and_commit(struct cli *cli, struct datasets *datasets,
                           struct dataset_version *version, const struct put_sources *s,
                           struct error *err)
 {
-	const struct store_watch watch = { .warn = show_warning, .arg = cli };
+	struct meter_watch meter;
+	const struct store_watch watch = {
+		.warn = show_warning,
+		.arg = cli,
+		.progress = &meter.progress,
+	};
+	int rc;
 
-	return datasets_put_commit(datasets, version, s->path, s->n, &s->how, &watch, err);
+	meter_watch_begin(&meter, cli, version->dataset_name, 0);
+	rc = datasets_put_commit(datasets, version, s->path, s->n, &s->how, &watch, err);
+	meter_watch_end(&meter);
+	return rc;
 }
 
 int put_new_version(struct cli *cli, const struct cli_args *args, struct put_sources *s)

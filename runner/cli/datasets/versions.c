@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "cli/commands.h"
 #include "cli/datasets/put.h"
+#include "cli/meter.h"
 #include "cli/show.h"
 #include "cli/text.h"
 
@@ -162,15 +163,22 @@ static int run_commit(struct cli *cli, const struct cli_args *args)
 	struct datasets *datasets;
 	struct dataset_version version = { 0 };
 	struct error err;
-	const struct store_watch watch = { .warn = show_warning, .arg = cli };
+	struct meter_watch meter;
+	const struct store_watch watch = {
+		.warn = show_warning,
+		.arg = cli,
+		.progress = &meter.progress,
+	};
 	int rc = cli_open_datasets(cli, &datasets, &err);
 
 	if (rc == 0)
 		rc = show_find_version(datasets, args, true, &version, &err);
 	if (rc < 0)
 		return cli_fail(&err);
+	meter_watch_begin(&meter, cli, version.dataset_name, 0);
 	rc = version.committed ? SLUICE_EXISTS
 	                       : datasets_commit(datasets, &version, NULL, &watch, &err);
+	meter_watch_end(&meter);
 	if (rc == SLUICE_EXISTS) {
 		(void)puts("Dataset version already committed");
 		return CLI_OK;
