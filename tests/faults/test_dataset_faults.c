@@ -27,6 +27,7 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "dataset/dataset.h"
+#include "tests/faults/child.h"
 
 enum { FILES = 50, PATH_SIZE = 128 };
 
@@ -51,11 +52,9 @@ struct fixture {
 
 /* What the helper said before it ended. */
 struct outcome {
-	int status;
 	char opened[VERSION_ID_LEN + 1]; /* "": not even that */
 	bool filled;
 	bool committed;
-	char errors[1024];
 };
 
 static void open_home(struct fixture *f)
@@ -152,71 +151,42 @@ static void expect_content(struct fixture *f, const struct dataset_version *v)
 
 /* --- the helper ------------------------------------------------------------------------------ */
 
-static void exec_helper(const struct fixture *f, const char *fault, const char *count,
-                        const int out[2], const int errors[2])
+static void list_arguments(const struct fixture *f, const char *argv[6])
 {
-	if (dup2(out[1], STDOUT_FILENO) < 0 || dup2(errors[1], STDERR_FILENO) < 0 ||
-	    setenv("LD_PRELOAD", LIBFAULT, 1) != 0 ||
-	    setenv(fault ? "FAULT" : "FAULT_COUNT", fault ? fault : count, 1) != 0)
-		_exit(101);
-	(void)execl(COMMIT_VERSION, "commit_version", f->home, "d",
-	            f->scenario.put ? "put" : "take", f->input, (char *)NULL);
-	_exit(102);
+	argv[0] = COMMIT_VERSION;
+	argv[1] = f->home;
+	argv[2] = "d";
+	argv[3] = f->scenario.put ? "put" : "take";
+	argv[4] = f->input;
+	argv[5] = NULL;
 }
 
-static void read_outcome(int out, struct outcome *o)
+static struct outcome read_outcome(const struct fault_child *child)
 {
-	AUTO_STRBUF struct strbuf said = STRBUF_INIT(4096);
-	const char *opened;
+	const char *opened = strstr(child->out, "opened ");
+	struct outcome o = {
+		.filled = strstr(child->out, "filled ") != NULL,
+		.committed = strstr(child->out, "committed ") != NULL,
+	};
 
-	assert_int_equal(io_read_all(out, &said), 0);
-	opened = strstr(strbuf_str(&said), "opened ");
 	if (opened)
-		(void)snprintf(o->opened, sizeof o->opened, "%s", opened + strlen("opened "));
-	o->filled = strstr(strbuf_str(&said), "filled ") != NULL;
-	o->committed = strstr(strbuf_str(&said), "committed ") != NULL;
-}
-
-/* With `fault`, as libfault.c has it; without, to count its calls into file `count`. */
-static struct outcome run_helper(const struct fixture *f, const char *fault, const char *count)
-{
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT(sizeof((struct outcome *)0)->errors - 1);
-	struct outcome o = { 0 };
-	int out[2];
-	int errors[2];
-	pid_t pid;
-
-	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-	assert_int_equal(pipe2(errors, O_CLOEXEC), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0)
-		exec_helper(f, fault, count, out, errors);
-	assert_int_equal(close(out[1]), 0);
-	assert_int_equal(close(errors[1]), 0);
-	read_outcome(out[0], &o);
-	assert_int_equal(io_read_all(errors[0], &text), 0);
-	(void)snprintf(o.errors, sizeof o.errors, "%s", strbuf_str(&text));
-	assert_int_equal(close(out[0]), 0);
-	assert_int_equal(close(errors[0]), 0);
-	assert_int_equal(waitpid(pid, &o.status, 0), pid);
+		(void)snprintf(o.opened, sizeof o.opened, "%s", opened + strlen("opened "));
 	return o;
 }
 
 static unsigned long count_calls(struct fixture *f)
 {
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT(64);
-	char count[PATH_SIZE];
-	struct outcome o;
+	AUTO_FREE char *path = xasprintf("%s/count", f->root);
+	struct fault_child child;
+	const char *argv[6];
+	unsigned long calls;
 
-	(void)snprintf(count, sizeof count, "%s/count", f->root);
+	list_arguments(f, argv);
 	make_input(f);
-	o = run_helper(f, NULL, count);
-	if (!o.committed)
-		fail_msg("%s", o.errors);
+	calls = fault_child_count(argv, path, &child);
+	assert_true(read_outcome(&child).committed);
 	f->committed++;
-	assert_int_equal(io_read_file(AT_FDCWD, count, &text), 0);
-	return strtoul(strbuf_str(&text), NULL, 10);
+	return calls;
 }
 
 /* --- what must hold after a fault ------------------------------------------------------------- */
@@ -292,19 +262,18 @@ static void expect_all(struct fixture *f)
 
 static void suffer(struct fixture *f, const char *how, unsigned long k)
 {
+	struct fault_child child;
 	struct outcome o;
+	const char *argv[6];
 	char fault[32];
 
 	f->rounds++;
 	make_input(f);
 	(void)snprintf(fault, sizeof fault, "%s:%lu", how, k);
-	o = run_helper(f, fault, NULL);
-	if (WIFSIGNALED(o.status)) {
-		assert_int_equal(WTERMSIG(o.status), SIGKILL);
-		f->killed++;
-	} else if (WEXITSTATUS(o.status) != 0 && (WEXITSTATUS(o.status) != 1 || !o.errors[0])) {
-		fail_msg("%s: exit status %d, '%s'", fault, WEXITSTATUS(o.status), o.errors);
-	}
+	list_arguments(f, argv);
+	child = fault_child_run(argv, "FAULT", fault);
+	f->killed += fault_child_was_killed(&child, fault);
+	o = read_outcome(&child);
 	open_home(f);
 	if (o.opened[0])
 		finish(f, &o);

@@ -26,6 +26,8 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "dataset/dataset.h"
+#include "tests/faults/child.h"
+#include "tests/support/dataset_home.h"
 
 enum { FILES = 20, PATH_SIZE = 128 };
 
@@ -36,23 +38,10 @@ struct fixture {
 	struct datasets *d;
 	struct dataset_version keep;
 	struct dataset_version doomed;
+	char ref[PATH_SIZE]; /* what is deleted */
 	struct error err;
 	int rounds, killed, survived;
 };
-
-struct outcome {
-	int status;
-	bool deleted, collected;
-	char errors[1024];
-};
-
-static int ok_(struct fixture *f, int rc, int line)
-{
-	if (rc != 0)
-		(void)fprintf(stderr, "line %d: %s\n", line, f->err.msg);
-	return rc;
-}
-#define OK(f, call) assert_int_equal(ok_(f, call, __LINE__), 0)
 
 /* Half of the files are those of every version. */
 static struct dataset_version commit(struct fixture *f, const char *dataset, int round)
@@ -106,6 +95,8 @@ static void make_doomed(struct fixture *f)
 {
 	f->rounds++;
 	f->doomed = commit(f, "d", f->rounds);
+	(void)snprintf(f->ref, sizeof f->ref, "d%s%s", f->whole ? "" : ":",
+	               f->whole ? "" : f->doomed.id);
 	OK(f, datasets_set_tag(f->d, &f->doomed, "golden", &f->err));
 	OK(f, datasets_set_tag(f->d, &f->doomed, "best", &f->err));
 	datasets_close(f->d);
@@ -114,61 +105,18 @@ static void make_doomed(struct fixture *f)
 
 /* --- the helper ------------------------------------------------------------------------------ */
 
-static void exec_helper(const struct fixture *f, const char *fault, const char *count, int out,
-                        int errors)
-{
-	AUTO_FREE char *ref = f->whole ? xstrdup("d") : xasprintf("d:%s", f->doomed.id);
-
-	if (dup2(out, STDOUT_FILENO) < 0 || dup2(errors, STDERR_FILENO) < 0 ||
-	    setenv("LD_PRELOAD", LIBFAULT, 1) != 0 ||
-	    setenv(fault ? "FAULT" : "FAULT_COUNT", fault ? fault : count, 1) != 0)
-		_exit(101);
-	(void)execl(DELETE_VERSION, "delete_version", f->home, ref, (char *)NULL);
-	_exit(102);
-}
-
-static struct outcome run_helper(const struct fixture *f, const char *fault, const char *count)
-{
-	AUTO_STRBUF struct strbuf said = STRBUF_INIT(4096);
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT(sizeof((struct outcome *)0)->errors - 1);
-	struct outcome o = { 0 };
-	int out[2];
-	int errors[2];
-	pid_t pid;
-
-	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-	assert_int_equal(pipe2(errors, O_CLOEXEC), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0)
-		exec_helper(f, fault, count, out[1], errors[1]);
-	assert_int_equal(close(out[1]), 0);
-	assert_int_equal(close(errors[1]), 0);
-	assert_int_equal(io_read_all(out[0], &said), 0);
-	assert_int_equal(io_read_all(errors[0], &text), 0);
-	o.deleted = strstr(strbuf_str(&said), "deleted") != NULL;
-	o.collected = strstr(strbuf_str(&said), "collected") != NULL;
-	(void)snprintf(o.errors, sizeof o.errors, "%s", strbuf_str(&text));
-	assert_int_equal(close(out[0]), 0);
-	assert_int_equal(close(errors[0]), 0);
-	assert_int_equal(waitpid(pid, &o.status, 0), pid);
-	return o;
-}
-
 static unsigned long count_calls(struct fixture *f)
 {
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT(64);
-	char count[PATH_SIZE];
-	struct outcome o;
+	const char *const argv[] = { DELETE_VERSION, f->home, f->ref, NULL };
+	AUTO_FREE char *path = xasprintf("%s/count", f->root);
+	struct fault_child child;
+	unsigned long calls;
 
-	(void)snprintf(count, sizeof count, "%s/count", f->root);
 	make_doomed(f);
-	o = run_helper(f, NULL, count);
-	if (!o.collected)
-		fail_msg("%s", o.errors);
-	assert_int_equal(io_read_file(AT_FDCWD, count, &text), 0);
+	calls = fault_child_count(argv, path, &child);
+	assert_non_null(strstr(child.out, "collected"));
 	OK(f, datasets_open(f->home, &f->d, &f->err));
-	return strtoul(strbuf_str(&text), NULL, 10);
+	return calls;
 }
 
 /* --- what must hold after a fault ------------------------------------------------------------- */
@@ -207,7 +155,7 @@ static int files_in(const struct fixture *f, const char *dir)
 }
 
 /* Whole, and then deleted for good; or gone. */
-static void expect_whole_or_gone(struct fixture *f, const struct outcome *o)
+static void expect_whole_or_gone(struct fixture *f, const struct fault_child *child)
 {
 	AUTO_FREE char *ref = xasprintf("d:%s", f->doomed.id);
 	struct dataset_version v;
@@ -221,7 +169,7 @@ static void expect_whole_or_gone(struct fixture *f, const struct outcome *o)
 		assert_int_equal(datasets_resolve(f->d, "d:best", &v, &f->err), rc);
 		return;
 	}
-	assert_false(o->deleted);
+	assert_null(strstr(child->out, "deleted"));
 	f->survived++;
 	OK(f, store_verify(datasets_store(f->d), &v.manifest, &f->err));
 	OK(f, datasets_find(f->d, "d", &ds, &f->err));
@@ -258,20 +206,16 @@ static void expect_clean(struct fixture *f)
 
 static void suffer(struct fixture *f, const char *how, unsigned long k)
 {
-	struct outcome o;
+	const char *const argv[] = { DELETE_VERSION, f->home, f->ref, NULL };
+	struct fault_child child;
 	char fault[32];
 
 	make_doomed(f);
 	(void)snprintf(fault, sizeof fault, "%s:%lu", how, k);
-	o = run_helper(f, fault, NULL);
-	if (WIFSIGNALED(o.status)) {
-		assert_int_equal(WTERMSIG(o.status), SIGKILL);
-		f->killed++;
-	} else if (WEXITSTATUS(o.status) != 0 && (WEXITSTATUS(o.status) != 1 || !o.errors[0])) {
-		fail_msg("%s: exit status %d, '%s'", fault, WEXITSTATUS(o.status), o.errors);
-	}
+	child = fault_child_run(argv, "FAULT", fault);
+	f->killed += fault_child_was_killed(&child, fault);
 	OK(f, datasets_open(f->home, &f->d, &f->err));
-	expect_whole_or_gone(f, &o);
+	expect_whole_or_gone(f, &child);
 	expect_clean(f);
 }
 

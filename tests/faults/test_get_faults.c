@@ -24,6 +24,8 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "dataset/dataset.h"
+#include "tests/faults/child.h"
+#include "tests/support/dataset_home.h"
 
 enum { FILES = 12, PATH_SIZE = 128, TEXT_SIZE = 64 };
 
@@ -37,14 +39,6 @@ struct fixture {
 	struct error err;
 	int killed, failed;
 };
-
-static int ok_(struct fixture *f, int rc, int line)
-{
-	if (rc != 0)
-		(void)fprintf(stderr, "line %d: %s\n", line, f->err.msg);
-	return rc;
-}
-#define OK(f, call) assert_int_equal(ok_(f, call, __LINE__), 0)
 
 /* Half of them are symbolic links, whose text is the content. */
 static void text_of(int i, const char *which, char text[TEXT_SIZE])
@@ -118,38 +112,14 @@ static void make_target(const struct fixture *f)
 	make_files(f->target, FILES / 2, "old");
 }
 
-static void exec_helper(const struct fixture *f, const char *variable, const char *value)
-{
-	AUTO_FD int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-	if (null < 0 || dup2(null, STDERR_FILENO) < 0 || setenv("LD_PRELOAD", LIBFAULT, 1) != 0 ||
-	    setenv(variable, value, 1) != 0)
-		_exit(101);
-	(void)execl(GET_VERSION, "get_version", f->home, f->ref, f->target, (char *)NULL);
-	_exit(102);
-}
-
-static int run_helper(const struct fixture *f, const char *variable, const char *value)
-{
-	pid_t pid = fork();
-	int status;
-
-	assert_true(pid >= 0);
-	if (pid == 0)
-		exec_helper(f, variable, value);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return status;
-}
-
 static unsigned long count_calls(const struct fixture *f)
 {
-	AUTO_FREE char *count = xasprintf("%s/count", f->root);
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT(64);
+	const char *const argv[] = { GET_VERSION, f->home, f->ref, f->target, NULL };
+	AUTO_FREE char *path = xasprintf("%s/count", f->root);
+	struct fault_child child;
 
 	make_target(f);
-	assert_int_equal(run_helper(f, "FAULT_COUNT", count), 0);
-	assert_int_equal(io_read_file(AT_FDCWD, count, &text), 0);
-	return strtoul(strbuf_str(&text), NULL, 10);
+	return fault_child_count(argv, path, &child);
 }
 
 /* Whether file i has this content; false too if it is not there. */
@@ -186,19 +156,17 @@ static int count_name(const char *path, const struct stat *st, int type, struct 
 
 static void suffer(struct fixture *f, const char *how, unsigned long k)
 {
+	const char *const argv[] = { GET_VERSION, f->home, f->ref, f->target, NULL };
 	char fault[32];
-	int status;
+	struct fault_child child;
 
 	make_target(f);
 	(void)snprintf(fault, sizeof fault, "%s:%lu", how, k);
-	status = run_helper(f, "FAULT", fault);
-	if (WIFSIGNALED(status)) {
-		assert_int_equal(WTERMSIG(status), SIGKILL);
+	child = fault_child_run(argv, "FAULT", fault);
+	if (fault_child_was_killed(&child, fault))
 		f->killed++;
-	} else {
-		assert_true(WEXITSTATUS(status) <= 1);
-		f->failed += WEXITSTATUS(status);
-	}
+	else
+		f->failed += WEXITSTATUS(child.status);
 	for (int i = 0; i < FILES; i++)
 		if (!has(f, i, "new") && !(i < FILES / 2 ? has(f, i, "old") : is_absent(f, i)))
 			fail_msg("%s: file %d is neither the old nor the new one", fault, i);

@@ -23,6 +23,7 @@
 #include "base/strbuf.h"
 #include "base/xalloc.h"
 #include "dataset/dataset.h"
+#include "tests/faults/child.h"
 
 enum { N = 3, PATH_SIZE = 64, STEP = 3 };
 
@@ -55,29 +56,10 @@ static void make_home(struct fixture *f)
 	datasets_close(f->d);
 }
 
-/* Returns whether the helper said that all is committed. */
-static bool run_helper(const struct fixture *f, const char *name, const char *value,
-                       int *ret_status)
+/* Whether the helper said that all is committed. */
+static bool all_are_committed(const struct fault_child *child)
 {
-	AUTO_STRBUF struct strbuf said = STRBUF_INIT(64);
-	int out[2];
-	pid_t pid;
-
-	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		if (dup2(out[1], STDOUT_FILENO) < 0 || setenv("LD_PRELOAD", LIBFAULT, 1) != 0 ||
-		    setenv(name, value, 1) != 0 || !freopen("/dev/null", "we", stderr))
-			_exit(101);
-		(void)execl(COMMIT_GROUP, "commit_group", f->home, (char *)NULL);
-		_exit(102);
-	}
-	(void)close(out[1]);
-	assert_int_equal(io_read_all(out[0], &said), 0);
-	(void)close(out[0]);
-	assert_int_equal(waitpid(pid, ret_status, 0), pid);
-	return strcmp(strbuf_str(&said), "committed\n") == 0;
+	return strcmp(child->out, "committed\n") == 0;
 }
 
 struct versions {
@@ -140,36 +122,35 @@ static void look(struct fixture *f, bool said, bool was_killed)
 
 static void suffer(struct fixture *f, const char *how, unsigned long k)
 {
+	const char *const argv[] = { COMMIT_GROUP, f->home, NULL };
 	AUTO_FREE char *fault = xasprintf("%s:%lu", how, k);
-	int status;
-	bool said = run_helper(f, "FAULT", fault, &status);
+	struct fault_child child = fault_child_run(argv, "FAULT", fault);
+	bool was_killed = fault_child_was_killed(&child, fault);
+	bool said = all_are_committed(&child);
 
-	if (WIFSIGNALED(status))
-		assert_int_equal(WTERMSIG(status), SIGKILL);
-	else
-		assert_int_equal(WEXITSTATUS(status), said ? 0 : 1);
-	f->killed += WIFSIGNALED(status);
-	f->failed += !WIFSIGNALED(status) && !said;
-	look(f, said, WIFSIGNALED(status));
+	if (!was_killed)
+		assert_int_equal(WEXITSTATUS(child.status), said ? 0 : 1);
+	f->killed += was_killed;
+	f->failed += !was_killed && !said;
+	look(f, said, was_killed);
 }
 
 static void all_or_none(void **state)
 {
 	static const char *const hows[] = { "kill", "ENOSPC", "EIO" };
 	unsigned long step = getenv("SLUICE_CAMPAIGN") ? 1 : STEP;
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT(64);
-	AUTO_FREE char *count = NULL;
 	struct fixture f = { 0 };
+	const char *const argv[] = { COMMIT_GROUP, f.home, NULL };
+	struct fault_child child;
+	AUTO_FREE char *path = NULL;
 	unsigned long calls;
-	int status;
 
 	(void)state;
 	make_home(&f);
-	count = xasprintf("%s/count", f.home);
-	assert_true(run_helper(&f, "FAULT_COUNT", count, &status));
+	path = xasprintf("%s/count", f.home);
+	calls = fault_child_count(argv, path, &child);
+	assert_true(all_are_committed(&child));
 	look(&f, true, false);
-	assert_int_equal(io_read_file(AT_FDCWD, count, &text), 0);
-	calls = strtoul(strbuf_str(&text), NULL, 10);
 	for (size_t i = 0; i < 3; i++)
 		for (unsigned long k = 1; k <= calls; k += step)
 			suffer(&f, hows[i], k);

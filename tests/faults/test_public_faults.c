@@ -21,6 +21,8 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "dataset/public.h"
+#include "tests/faults/child.h"
+#include "tests/support/dataset_home.h"
 #include "tests/support/tar_maker.h"
 
 enum { FILES = 3, IN_TAR = 2, PATH_SIZE = 128 };
@@ -34,14 +36,6 @@ struct fixture {
 	int files; /* that there must be */
 	int killed, failed;
 };
-
-static int ok_(struct fixture *f, int rc, int line)
-{
-	if (rc != 0)
-		(void)fprintf(stderr, "line %d: %s\n", line, f->err.msg);
-	return rc;
-}
-#define OK(f, call) assert_int_equal(ok_(f, call, __LINE__), 0)
 
 static int catalog_path(void *arg, const char **ret_path, struct error *err)
 {
@@ -117,29 +111,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void exec_helper(struct fixture *f, const char *variable, const char *value)
-{
-	AUTO_FD int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-	if (null < 0 || dup2(null, STDERR_FILENO) < 0 || setenv("LD_PRELOAD", LIBFAULT, 1) != 0 ||
-	    setenv(variable, value, 1) != 0)
-		_exit(101);
-	(void)execl(FETCH_PUBLIC, "fetch_public", f->home, f->catalog, "gradient/d", (char *)NULL);
-	_exit(102);
-}
-
-static int run_helper(struct fixture *f, const char *variable, const char *value)
-{
-	pid_t pid = fork();
-	int status;
-
-	assert_true(pid >= 0);
-	if (pid == 0)
-		exec_helper(f, variable, value);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return status;
-}
-
 static int count(void *arg, const struct dataset_version *v)
 {
 	(void)v;
@@ -188,29 +159,27 @@ static void expect_whole(struct fixture *f, const char *fault)
 
 static unsigned long count_calls(struct fixture *f)
 {
+	const char *const argv[] = { FETCH_PUBLIC, f->home, f->catalog, "gradient/d", NULL };
 	AUTO_FREE char *path = xasprintf("%s/count", f->root);
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT(64);
+	struct fault_child child;
+	unsigned long calls = fault_child_count(argv, path, &child);
 
-	assert_int_equal(run_helper(f, "FAULT_COUNT", path), 0);
-	assert_int_equal(io_read_file(AT_FDCWD, path, &text), 0);
 	expect_whole(f, "none");
-	return strtoul(strbuf_str(&text), NULL, 10);
+	return calls;
 }
 
 static void suffer(struct fixture *f, const char *how, unsigned long k)
 {
+	const char *const argv[] = { FETCH_PUBLIC, f->home, f->catalog, "gradient/d", NULL };
 	char fault[32];
-	int status;
+	struct fault_child child;
 
 	(void)snprintf(fault, sizeof fault, "%s:%lu", how, k);
-	status = run_helper(f, "FAULT", fault);
-	if (WIFSIGNALED(status)) {
-		assert_int_equal(WTERMSIG(status), SIGKILL);
+	child = fault_child_run(argv, "FAULT", fault);
+	if (fault_child_was_killed(&child, fault))
 		f->killed++;
-	} else {
-		assert_true(WEXITSTATUS(status) <= 1);
-		f->failed += WEXITSTATUS(status);
-	}
+	else
+		f->failed += WEXITSTATUS(child.status);
 	expect_whole(f, fault);
 }
 
