@@ -31,6 +31,16 @@ static const char *set_verify_inputs(struct config *c, const char *value)
 	return c->verify_inputs || strcasecmp(value, "false") == 0 ? NULL : "true or false";
 }
 
+static const char *set_network(struct config *c, const char *value)
+{
+	if (strcmp(value, "private") != 0 && strcmp(value, "host") != 0 &&
+	    strcmp(value, "none") != 0)
+		return "private, host or none";
+	free(c->network);
+	c->network = xstrdup(value);
+	return NULL;
+}
+
 static const char *set_path(char **path, const char *value)
 {
 	if (value[0] != '/')
@@ -65,9 +75,9 @@ static const struct key {
 	const char *name;
 	const char *(*set)(struct config *c, const char *value);
 } keys[] = {
-	{ "cache.size", set_cache_size },       { "images.pull", set_image_pull },
-	{ "inputs.verify", set_verify_inputs }, { "public.catalog", set_public_catalog },
-	{ "storage.path", set_storage_path },
+	{ "cache.size", set_cache_size },         { "images.pull", set_image_pull },
+	{ "inputs.verify", set_verify_inputs },   { "network", set_network },
+	{ "public.catalog", set_public_catalog }, { "storage.path", set_storage_path },
 };
 
 enum { N_KEYS = sizeof keys / sizeof keys[0] };
@@ -283,9 +293,11 @@ int config_load(struct config *ret_config, struct error *err)
 
 void config_release(struct config *config)
 {
+	free(config->network);
 	free(config->public_catalog);
 	free(config->storage_path);
 	free(config->image_pull);
-	config->public_catalog = config->storage_path = config->image_pull = NULL;
+	config->network = config->public_catalog = config->storage_path = NULL;
+	config->image_pull = NULL;
 	config_registries_release(&config->registries);
 }

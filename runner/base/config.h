@@ -6,6 +6,7 @@
  *	  size: 20GiB          'sluice store gc' keeps trees below it
  *	inputs:
  *	  verify: true         what a job reads is hashed again before it starts
+ *	network: host          private, host or none, as --network
  *	public:
  *	  catalog: /srv/public.yaml   where public datasets lie; else the one that is built in
  *	storage:
@@ -27,6 +28,7 @@
 struct config {
 	uint64_t cache_size; /* bytes; UINT64_MAX: no limit */
 	bool verify_inputs;
+	char *network;        /* "private", "host", "none", or NULL */
 	char *public_catalog; /* absolute, or NULL */
 	char *storage_path;   /* absolute, or NULL */
 	char *image_pull;     /* "always", "never", "missing", or NULL */

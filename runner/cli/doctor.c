@@ -22,6 +22,7 @@
 #include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/text.h"
+#include "executor/network.h"
 #include "executor/oci.h"
 
 enum level { LEVEL_OK, LEVEL_WARN, LEVEL_FAIL };
@@ -167,6 +168,23 @@ static void check_containers(struct cli *cli, struct finding *f)
 	(void)uv_loop_close(&loop);
 }
 
+static void check_network(struct cli *cli, struct finding *f)
+{
+	const char *home;
+	struct error err;
+	int rc = cli_home(cli, &home, &err);
+
+	if (rc == 0 && geteuid() == 0)
+		rc = network_check(home, &err);
+	else if (rc == 0)
+		rc = error_set(&err, SLUICE_MISSING, "needs root");
+	if (rc == 0)
+		find(f, LEVEL_OK, NULL, "private: one was made");
+	else
+		find(f, LEVEL_WARN, "apt-get install slirp4netns",
+		     "jobs see this machine's own: %s", err.msg);
+}
+
 static void check_git(struct cli *cli, struct finding *f)
 {
 	AUTO_FREE char *git = find_program("git");
@@ -289,11 +307,17 @@ static const struct check {
 	const char *name;
 	void (*run)(struct cli *cli, struct finding *f);
 } checks[] = {
-	{ "openat2", check_openat2 },   { "pidfd", check_pidfd },
-	{ "overlayfs", check_overlay }, { "user namespaces", check_userns },
-	{ "cgroups", check_cgroups },   { "containers", check_containers },
-	{ "id maps", check_id_maps },   { "git", check_git },
-	{ "home", check_home },         { "file system", check_filesystem },
+	{ "openat2", check_openat2 },
+	{ "pidfd", check_pidfd },
+	{ "overlayfs", check_overlay },
+	{ "user namespaces", check_userns },
+	{ "cgroups", check_cgroups },
+	{ "containers", check_containers },
+	{ "network", check_network },
+	{ "id maps", check_id_maps },
+	{ "git", check_git },
+	{ "home", check_home },
+	{ "file system", check_filesystem },
 	{ "disk space", check_space },
 };
 

@@ -107,7 +107,7 @@ int plan_write(const struct run *run, int dirfd)
 	json_add_str(doc, "boot", boot);
 	json_add_int(doc, "jobs", o->jobs);
 	json_add_int(doc, "grace_ms", (int64_t)o->grace_ms);
-	json_add_str(doc, "network", o->network == NETWORK_NONE ? "none" : "host");
+	json_add_str(doc, "network", request_network_name(o->network));
 	json_add_bool(doc, "fail_fast", o->fail_fast);
 	json_add_bool(doc, "create_datasets", o->create_datasets);
 	json_add_bool(doc, "strict_inputs", o->strict_inputs);
@@ -166,7 +166,8 @@ void plan_options(const cJSON *plan, struct run_options *o)
 
 	o->jobs = (unsigned)json_int(plan, "jobs", 1);
 	o->grace_ms = (uint64_t)json_int(plan, "grace_ms", 0);
-	o->network = network && strcmp(network, "none") == 0 ? NETWORK_NONE : NETWORK_HOST;
+	if (!network || !request_network_find(network, &o->network))
+		o->network = NETWORK_HOST;
 	o->fail_fast = json_bool(plan, "fail_fast", false);
 	o->create_datasets = json_bool(plan, "create_datasets", false);
 	o->strict_inputs = json_bool(plan, "strict_inputs", false);

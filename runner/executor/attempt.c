@@ -273,29 +273,26 @@ static void on_at_once(uv_timer_t *timer)
 /* ---- the start ---- */
 
 /* Spawns, and opens what tells of the end; frees nothing. */
-static int start(struct attempt *a, uv_loop_t *loop, const char *shim, int orders)
+static int start(struct attempt *a, uv_loop_t *loop, struct spawn *how)
 {
 	AUTO_FD int told = -1;
 	AUTO_FD int wait = -1;
-	struct spawn how = { shim, a->id, a->dir, .orders = orders };
 	uv_file ends[2];
 	pid_t pid;
 	int rc = uv_pipe(ends, UV_NONBLOCK_PIPE, 0);
 
 	if (rc < 0)
 		return rc;
-	told = ends[1];
+	how->told = told = ends[1];
 	(void)uv_pipe_init(loop, &a->told, 0);
 	a->open_handles++;
 	(void)uv_pipe_open(&a->told, ends[0]);
 	rc = uv_pipe(ends, 0, 0);
 	if (rc < 0)
 		return rc;
-	wait = ends[0];
+	how->go = wait = ends[0];
 	a->go = ends[1];
-	how.told = told;
-	how.go = wait;
-	pid = spawn_shim(&how);
+	pid = spawn_shim(how);
 	if (pid < 0)
 		return pid;
 	a->pidfd = pidfd_open(pid, 0); /* close-on-exec always */
@@ -315,6 +312,7 @@ int attempt_stage(uv_loop_t *loop, const char *shim, const struct launch *launch
                   struct error *err)
 {
 	AUTO_FD int orders = -1;
+	struct spawn how = { .program = shim, .network = launch->network };
 	struct attempt *a;
 	int rc = launch_orders(launch, &orders, err);
 
@@ -327,7 +325,10 @@ int attempt_stage(uv_loop_t *loop, const char *shim, const struct launch *launch
 	a->id = xstrdup(launch->request->id);
 	a->gone.data = a->told.data = a;
 	a->result.started_ms = clock_wall_ms();
-	rc = start(a, loop, shim, orders);
+	how.name = a->id;
+	how.dir = a->dir;
+	how.orders = orders;
+	rc = start(a, loop, &how);
 	if (rc < 0) {
 		if (a->open_handles > 0)
 			uv_close((uv_handle_t *)&a->told, on_close);

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/progress.h"
@@ -39,7 +40,29 @@ struct request_mount {
 	const char *target; /* absolute path in the container; made where it is missing */
 };
 
-enum request_network { NETWORK_HOST, NETWORK_NONE };
+enum request_network {
+	NETWORK_HOST,    /* the machine's own */
+	NETWORK_PRIVATE, /* one for all jobs of the executor, from which the outside is reached */
+	NETWORK_NONE,    /* a loopback of its own */
+};
+
+static inline const char *request_network_name(enum request_network network)
+{
+	static const char *const names[] = { "host", "private", "none" };
+
+	return names[network];
+}
+
+/* False if no network has this name. */
+static inline bool request_network_find(const char *name, enum request_network *ret_network)
+{
+	for (int i = NETWORK_HOST; i <= NETWORK_NONE; i++) {
+		*ret_network = (enum request_network)i;
+		if (strcmp(name, request_network_name(*ret_network)) == 0)
+			return true;
+	}
+	return false;
+}
 
 /* What it may take of the machine; 0: as much as there is. */
 struct request_limits {

@@ -35,9 +35,26 @@ static void add_file(struct strbuf *sb, const char *name, const char *text)
 	shim_ops_add(sb, SHIM_TEXT, text);
 }
 
-/* Private copies: a job may change them, and each has a host name of its own. */
-static void add_network_files(struct strbuf *sb, const char *id)
+void launch_resolv_conf(const char *host_conf, const char *resolver, struct strbuf *ret_text)
 {
+	for (const char *line = host_conf; *line;) {
+		size_t len = strcspn(line, "\n");
+		size_t blank = strspn(line, " \t");
+
+		len += line[len] == '\n';
+		if (strncmp(line + blank, "nameserver", strlen("nameserver")) != 0)
+			strbuf_add(ret_text, line, len);
+		line += len;
+	}
+	if (ret_text->len > 0 && ret_text->buf[ret_text->len - 1] != '\n')
+		strbuf_addch(ret_text, '\n');
+	strbuf_addf(ret_text, "nameserver %s\n", resolver);
+}
+
+/* Private copies: a job may change them, and each has a host name of its own. */
+static void add_network_files(struct strbuf *sb, const struct request *r)
+{
+	AUTO_STRBUF struct strbuf private = STRBUF_INIT(HOST_FILE_MAX);
 	AUTO_STRBUF struct strbuf resolv = STRBUF_INIT(HOST_FILE_MAX);
 	AUTO_STRBUF struct strbuf hosts = STRBUF_INIT(HOST_FILE_MAX);
 
@@ -46,8 +63,11 @@ static void add_network_files(struct strbuf *sb, const char *id)
 	(void)!io_read_file(AT_FDCWD, "/etc/hosts", &hosts);
 	if (hosts.len > 0 && hosts.buf[hosts.len - 1] != '\n')
 		strbuf_addch(&hosts, '\n');
-	strbuf_addf(&hosts, "127.0.1.1\t%s\n", id);
-	add_file(sb, BUNDLE_RESOLV_CONF, strbuf_str(&resolv));
+	strbuf_addf(&hosts, "127.0.1.1\t%s\n", r->id);
+	if (r->network == NETWORK_PRIVATE)
+		launch_resolv_conf(strbuf_str(&resolv), NETWORK_RESOLVER, &private);
+	add_file(sb, BUNDLE_RESOLV_CONF,
+	         strbuf_str(r->network == NETWORK_PRIVATE ? &private : &resolv));
 	add_file(sb, BUNDLE_HOSTS, strbuf_str(&hosts));
 }
 
@@ -115,7 +135,9 @@ static void add_all(struct strbuf *sb, const struct launch *l, const struct user
 	add_file(sb, BUNDLE_CONFIG, config);
 	if (r->script)
 		add_file(sb, BUNDLE_SCRIPT, r->script);
-	add_network_files(sb, r->id);
+	add_network_files(sb, r);
+	if (l->network)
+		shim_ops_add(sb, SHIM_NETWORK, "private");
 	add_mounts(sb, r);
 	for (size_t i = 0; r->secrets && r->secrets[i]; i++)
 		shim_ops_add(sb, SHIM_SECRET, r->secrets[i]);

@@ -3,7 +3,9 @@
 #define EXECUTOR_LAUNCH_H
 
 #include "base/error.h"
+#include "base/strbuf.h"
 #include "executor/executor.h"
+#include "executor/network.h"
 #include "image/image.h"
 
 struct launch {
@@ -13,10 +15,15 @@ struct launch {
 	/* ROOT_IMAGE: the image, and its /etc/passwd and /etc/group ("" where it has none) */
 	const struct image *image;
 	const char *passwd, *group;
+	const struct network *network; /* if the request wants a private one */
 };
 
 /* Writes the orders (see shim_ops.h) into a memfd that stands at its beginning. */
 int launch_orders(const struct launch *l, int *ret_fd, struct error *err) MUST_USE;
+
+/* The resolv.conf of a container that asks RESOLVER; of the machine's HOST_CONF stays what is not
+ * about where to ask. */
+void launch_resolv_conf(const char *host_conf, const char *resolver, struct strbuf *ret_text);
 
 /* "SIGTERM", "TERM", "15" or "SIGRTMIN+3" as a number; SIGTERM for what is none. */
 int launch_stop_signal(const char *name);

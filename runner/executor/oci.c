@@ -11,6 +11,7 @@
 #include "base/strbuf.h"
 #include "base/xalloc.h"
 #include "executor/attempt.h"
+#include "executor/network.h"
 #include "executor/runtime.h"
 
 #define SHIM_NAME "sluice-shim"
@@ -22,7 +23,8 @@ struct oci {
 	uv_loop_t *loop;
 	struct images *images;
 	char *home, *runtime, *shim;
-	struct map ready; /* digest -> struct ready; loop thread only */
+	struct map ready;       /* digest -> struct ready; loop thread only */
+	struct network network; /* of all its containers; made when the first wants it */
 };
 
 /* An image that jobs of this run have started from. */
@@ -114,16 +116,30 @@ static int stage_image(struct oci *oci, const struct launch *base,
 	return attempt_stage(oci->loop, oci->shim, &launch, hooks, ret_attempt, err);
 }
 
+/* If its helper was killed, those who come later get another one. */
+static int need_network(struct oci *oci, struct error *err)
+{
+	if (network_lives(&oci->network))
+		return 0;
+	network_close(&oci->network);
+	return network_open(&oci->network, err);
+}
+
 static int stage(struct executor *e, const struct request *request,
                  const struct attempt_hooks *hooks, struct attempt **ret_attempt, struct error *err)
 {
 	struct oci *oci = to_oci(e);
-	const struct launch launch = {
+	struct launch launch = {
 		.request = request,
 		.runtime = oci->runtime,
 		.home = oci->home,
 	};
 
+	if (request->network == NETWORK_PRIVATE) {
+		if (need_network(oci, err) < 0)
+			return error_wrap(err, "no private network for '%s'", request->id);
+		launch.network = &oci->network;
+	}
 	if (request->root == ROOT_HOST)
 		return attempt_stage(oci->loop, oci->shim, &launch, hooks, ret_attempt, err);
 	return stage_image(oci, &launch, hooks, ret_attempt, err);
@@ -152,6 +168,7 @@ static void oci_free(struct executor *e)
 	struct oci *oci = to_oci(e);
 
 	map_release(&oci->ready, free_ready);
+	network_close(&oci->network);
 	free(oci->home);
 	free(oci->runtime);
 	free(oci->shim);
@@ -220,6 +237,7 @@ int executor_oci_new(uv_loop_t *loop, struct images *images, const struct oci_op
 		.home = xstrdup(options->home),
 		.runtime = runtime,
 		.shim = take_ptr(&shim),
+		.network = NETWORK_NONE_YET,
 	};
 	*ret_executor = &oci->base;
 	return 0;

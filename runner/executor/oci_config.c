@@ -122,25 +122,28 @@ static void add_user(cJSON *process, const struct user *user)
 	json_add(process, "user", obj);
 }
 
-/* Docker's default set.  A built-in step on the host's files gets none. */
+/*
+ * Docker's default set; but with a private network no raw sockets, which would not have to keep to
+ * its routes.  A built-in step on the host's files gets none.
+ */
+static cJSON *usual_capabilities(const struct oci_config *c)
+{
+	static const char *const usual[] = { "CAP_CHOWN",       "CAP_DAC_OVERRIDE",
+		                             "CAP_FSETID",      "CAP_FOWNER",
+		                             "CAP_MKNOD",       "CAP_SETGID",
+		                             "CAP_SETUID",      "CAP_SETPCAP",
+		                             "CAP_SETFCAP",     "CAP_NET_BIND_SERVICE",
+		                             "CAP_SYS_CHROOT",  "CAP_KILL",
+		                             "CAP_AUDIT_WRITE", NULL };
+	cJSON *list = c->image ? string_array(usual) : json_new_arr();
+
+	if (c->image && c->request->network != NETWORK_PRIVATE)
+		json_push_str(list, "CAP_NET_RAW");
+	return list;
+}
+
 static void add_capabilities(cJSON *process, const struct oci_config *c)
 {
-	static const char *const usual[] = { "CAP_CHOWN",
-		                             "CAP_DAC_OVERRIDE",
-		                             "CAP_FSETID",
-		                             "CAP_FOWNER",
-		                             "CAP_MKNOD",
-		                             "CAP_NET_RAW",
-		                             "CAP_SETGID",
-		                             "CAP_SETUID",
-		                             "CAP_SETPCAP",
-		                             "CAP_SETFCAP",
-		                             "CAP_NET_BIND_SERVICE",
-		                             "CAP_SYS_CHROOT",
-		                             "CAP_KILL",
-		                             "CAP_AUDIT_WRITE",
-		                             NULL };
-	static const char *const none[] = { NULL };
 	static const char *const held[] = { "bounding", "effective", "permitted" };
 	cJSON *obj = json_new_obj();
 
@@ -148,7 +151,7 @@ static void add_capabilities(cJSON *process, const struct oci_config *c)
 		/* Without root's uid an exec drops the effective ones; so do the runtimes. */
 		bool drop = i > 0 && c->user->uid != 0;
 
-		json_add(obj, held[i], string_array(c->image && !drop ? usual : none));
+		json_add(obj, held[i], drop ? json_new_arr() : usual_capabilities(c));
 	}
 	json_add(process, "capabilities", obj);
 }

@@ -18,7 +18,7 @@ struct orders {
 	struct strbuf text; /* holds everything below */
 	const char *id, *runtime, *cgroup;
 	uint64_t stop_signal, grace_ms, uid, gid;
-	bool upper_in_memory;
+	bool upper_in_memory, network_is_private;
 	struct orders_list layers, views, owned, secrets;
 	struct orders_list files, texts; /* name and text of each */
 };

@@ -14,41 +14,10 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "executor/attempt.h"
+#include "executor/program.h"
 #include "executor/spawn.h"
 
-#define CACHE_NAME  "runtime-works"
-#define SEARCH_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-static bool is_program(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
-}
-
-static char *search(const char *name, const char *dirs)
-{
-	while (dirs && *dirs) {
-		size_t len = strcspn(dirs, ":");
-		AUTO_FREE char *path = xasprintf("%.*s/%s", (int)len, dirs, name);
-
-		if (path[0] == '/' && is_program(path))
-			return take_ptr(&path);
-		dirs += len + (dirs[len] == ':');
-	}
-	return NULL;
-}
-
-/* An absolute path, or NULL.  Some users' PATH lacks the sbin directories, where runc may lie. */
-static char *locate(const char *name)
-{
-	char *found;
-
-	if (strchr(name, '/'))
-		return realpath(name, NULL);
-	found = search(name, getenv("PATH"));
-	return found ? found : search(name, SEARCH_PATH);
-}
+#define CACHE_NAME "runtime-works"
 
 /* Changes whenever the answer of a check may: another program, another kernel. */
 static char *fingerprint(const char *runtime, const char *shim)
@@ -143,7 +112,7 @@ int runtime_find(const char *wanted, const char *home, const char *shim, char **
 	AUTO_STRBUF struct strbuf answers = STRBUF_INIT(STRBUF_BIG);
 
 	for (size_t i = 0; i < sizeof names / sizeof *names && names[i]; i++) {
-		AUTO_FREE char *path = locate(names[i]);
+		AUTO_FREE char *path = program_find(names[i]);
 		struct error one;
 
 		if (!path)

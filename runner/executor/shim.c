@@ -47,6 +47,7 @@
 #include "executor/rootfs.h"
 #include "executor/runtime_log.h"
 #include "executor/shim_life.h"
+#include "executor/shim_network.h"
 #include "executor/shim_ops.h"
 #include "executor/stop.h"
 
@@ -166,7 +167,11 @@ static int prepare(struct shim *s, struct error *err)
 		rc = write_bundle(o, err);
 	if (rc == 0)
 		rc = give_to_user(o, err);
-	return rc == 0 ? rootfs_mount(&root, err) : rc;
+	if (rc == 0)
+		rc = rootfs_mount(&root, err);
+	if (rc == 0 && o->network_is_private)
+		rc = shim_network_join(err);
+	return rc;
 }
 
 /* A pipe for one stream: our end in s->stream, the other one is returned. */

@@ -16,6 +16,8 @@ enum {
 	SHIM_TOLD_FD = 1,   /* closed by the shim once exit.json is there */
 	SHIM_ORDERS_FD = 3, /* where the orders are read */
 	SHIM_GO_FD = 4,     /* a pipe: a byte lets the container run, its end forbids it */
+	SHIM_NETNS_FD = 5,  /* with SHIM_NETWORK: the namespace, */
+	SHIM_HELPER_FD = 6, /* and what keeps its helper; see network.h */
 	SHIM_ORDERS_MAX = 64 << 20,
 };
 
@@ -31,7 +33,8 @@ enum {
 #define SHIM_VIEW        "view"  /* path of the directory; in the order of the request */
 #define SHIM_OWN         "own"   /* directory to be given to the container's user */
 #define SHIM_SECRET      "secret"
-#define SHIM_FILE        "file" /* name in the bundle; the next pair is its text */
+#define SHIM_NETWORK     "network" /* "private"; the descriptors are there */
+#define SHIM_FILE        "file"    /* name in the bundle; the next pair is its text */
 #define SHIM_TEXT        "text"
 
 static inline void shim_ops_add(struct strbuf *sb, const char *key, const char *value)

@@ -20,23 +20,24 @@ enum {
 
 struct child {
 	const struct spawn *spawn;
-	int fd[SHIM_GO_FD + 1];
+	int fd[SHIM_HELPER_FD + 1];
+	int n_fds;
 	int error; /* what it could not do */
 };
 
 static int set_descriptors(const struct child *c)
 {
-	int above[SHIM_GO_FD + 1];
+	int above[SHIM_HELPER_FD + 1];
 
-	for (int i = 0; i <= SHIM_GO_FD; i++) {
+	for (int i = 0; i < c->n_fds; i++) {
 		above[i] = fcntl(c->fd[i], F_DUPFD_CLOEXEC, FD_ABOVE);
 		if (above[i] < 0)
 			return -1;
 	}
-	for (int i = 0; i <= SHIM_GO_FD; i++)
+	for (int i = 0; i < c->n_fds; i++)
 		if (dup2(above[i], i) != i)
 			return -1;
-	closefrom(SHIM_GO_FD + 1); /* libraries open some that would be inherited */
+	closefrom(c->n_fds); /* libraries open some that would be inherited */
 	return 0;
 }
 
@@ -92,7 +93,7 @@ static pid_t clone_child(struct child *c)
 pid_t spawn_shim(const struct spawn *spawn)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	struct child c = { .spawn = spawn, .fd = { null, null, null } };
+	struct child c = { spawn, { null, null, null }, .n_fds = SHIM_GO_FD + 1 };
 	pid_t pid;
 
 	if (null < 0)
@@ -101,6 +102,11 @@ pid_t spawn_shim(const struct spawn *spawn)
 		c.fd[SHIM_TOLD_FD] = spawn->told;
 	c.fd[SHIM_ORDERS_FD] = spawn->orders;
 	c.fd[SHIM_GO_FD] = spawn->go;
+	if (spawn->network) {
+		c.fd[SHIM_NETNS_FD] = spawn->network->ns;
+		c.fd[SHIM_HELPER_FD] = spawn->network->helper;
+		c.n_fds = SHIM_HELPER_FD + 1;
+	}
 	pid = clone_child(&c);
 	(void)close(null);
 	if (pid > 0 && c.error != 0)

@@ -4,11 +4,14 @@
 
 #include <sys/types.h>
 
+#include "executor/network.h"
+
 struct spawn {
 	const char *program,
 		*name;        /* its argv: the program's path and one word for who reads `ps` */
 	const char *dir;      /* where it starts */
 	int told, orders, go; /* descriptors; told -1: nobody is told */
+	const struct network *network; /* that it is to go into, or NULL */
 };
 
 /*

@@ -113,7 +113,7 @@ cgroups_here() { # those of this home's attempts are named after the run's first
 }
 
 scratch_here() { # overlay work directories and unfinished things
-	find "$SLUICE_HOME/tmp" -mindepth 1 -maxdepth 1 ! -name runtime-works 2>/dev/null || true
+	find "$SLUICE_HOME/tmp" -mindepth 1 -maxdepth 1 ! -name '*-works' 2>/dev/null || true
 	find "$SLUICE_HOME/runs" -mindepth 3 \( -name scratch -o -name work -o -name upper -o -name views \) \
 		-type d 2>/dev/null || true
 }

@@ -69,7 +69,7 @@ test_candidates() {
 	same "$(candidates help run)" 'run runs'
 	same "$(candidates run --net)" '--network'
 	same "$(candidates run --inputP)" '--inputPath'
-	same "$(candidates run --network '')" 'host none'
+	same "$(candidates run --network '')" 'private host none'
 	same "$(candidates run --bad --network '')" ''
 	same "$(candidates run --network=n)" '--network=none'
 	same "$(candidates run -n --dr)" ''
@@ -151,7 +151,7 @@ test_bash_completes() {
 	same "$(in_bash 'sluice datasets files list te')" 'texts'
 	same "$(in_bash 'sluice datasets files list texts:')" "$(printf '%s\n' golden "$committed" | sort | paste -sd' ')"
 	same "$(in_bash 'sluice datasets files list --id=texts:gol')" 'golden'
-	same "$(in_bash 'sluice run --network=')" 'host none'
+	same "$(in_bash 'sluice run --network=')" 'host none private'
 	same "$(in_bash 'sluice run sma')" 'small.yaml'
 	same "$(in_bash 'sluice run --inputs=sma')" 'small.yaml'
 	same "$(in_bash 'sluice run flow.yaml --input corpus=./te')" './texts'

@@ -16,6 +16,7 @@ static void what_is_set_is_read(void **state)
 				   "cache:\n"
 				   "  size: 20GiB\n"
 				   "inputs: {verify: true}\n"
+				   "network: none\n"
 				   "storage:\n"
 				   "  path: \"/srv/team\"\n";
 	struct config c;
@@ -25,6 +26,7 @@ static void what_is_set_is_read(void **state)
 	assert_int_equal(config_parse(text, strlen(text), "f", &c, &err), 0);
 	assert_int_equal(c.cache_size, 20LL << 30);
 	assert_true(c.verify_inputs);
+	assert_string_equal(c.network, "none");
 	assert_string_equal(c.storage_path, "/srv/team");
 	config_release(&c);
 }
@@ -42,6 +44,7 @@ static void what_is_not_set_has_its_default(void **state)
 			fail_msg("%s", err.msg);
 		assert_true(c.cache_size == UINT64_MAX);
 		assert_false(c.verify_inputs);
+		assert_null(c.network);
 		assert_null(c.storage_path);
 		config_release(&c);
 	}
@@ -55,8 +58,9 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 		{ "cache:\n  sise: 1G\n",
 		  "f:2: there is no key 'cache.sise': did you mean 'cache.size'?" },
 		{ "unheard: {of: 1}\n", "f:1: there is no key 'unheard.of'; the keys are "
-		                        "cache.size, images.pull, inputs.verify, public.catalog, "
-		                        "storage.path" },
+		                        "cache.size, images.pull, inputs.verify, network, "
+		                        "public.catalog, storage.path" },
+		{ "network: bridge\n", "f:1: 'network' must be private, host or none" },
 		{ "cache:\n  size: much\n",
 		  "f:2: 'cache.size' must be a size such as 20GiB or 500MB" },
 		{ "\ninputs:\n  verify: 1\n", "f:3: 'inputs.verify' must be true or false" },
@@ -68,8 +72,9 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 		  "f:1: 'images.pull' must be missing, always or never" },
 		{ "cache:\n  size: {a: 1}\n", "f:2: a plain value is expected here" },
 		{ "text\n", "f:1: keys are expected here" },
-		{ "verify: true\n", "f:1: there is no key 'verify'; the keys are cache.size, "
-		                    "images.pull, inputs.verify, public.catalog, storage.path" },
+		{ "verify: true\n",
+		  "f:1: there is no key 'verify'; the keys are cache.size, "
+		  "images.pull, inputs.verify, network, public.catalog, storage.path" },
 	};
 
 	(void)state;

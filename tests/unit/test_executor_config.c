@@ -182,6 +182,42 @@ static void test_mounts(void **state)
 	cJSON_Delete(doc);
 }
 
+static void expect_resolv_conf(const char *host, const char *want)
+{
+	struct strbuf sb = STRBUF_INIT(1 << 16);
+
+	launch_resolv_conf(host, "1.2.3.4", &sb);
+	assert_string_equal(strbuf_str(&sb), want);
+	strbuf_release(&sb);
+}
+
+static void test_resolv_conf(void **state)
+{
+	(void)state;
+	expect_resolv_conf("", "nameserver 1.2.3.4\n");
+	expect_resolv_conf("# made by\nsearch a b\nnameserver 127.0.0.53\n nameserver ::1\n"
+	                   "options edns0",
+	                   "# made by\nsearch a b\noptions edns0\nnameserver 1.2.3.4\n");
+}
+
+static void test_private_network(void **state)
+{
+	const struct request r = { .id = "j-1", .dir = "/d", .network = NETWORK_PRIVATE };
+	struct image im = image();
+	cJSON *doc = config_of(&r, &im, &root);
+	const cJSON *caps = json_obj(json_obj(doc, "process"), "capabilities");
+	const cJSON *item;
+
+	(void)state;
+	/* The shim is in the namespace already; raw sockets would pass its routes by. */
+	assert_int_equal(cJSON_GetArraySize(json_arr(json_obj(doc, "linux"), "namespaces")), 4);
+	cJSON_ArrayForEach(item, json_arr(caps, "bounding"))
+	{
+		assert_string_not_equal(item->valuestring, "CAP_NET_RAW");
+	}
+	cJSON_Delete(doc);
+}
+
 static void test_limits(void **state)
 {
 	struct request r = { .id = "j-1", .dir = "/d" };
@@ -347,12 +383,13 @@ static void test_orders(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_command),        cmocka_unit_test(test_no_command),
-		cmocka_unit_test(test_process),        cmocka_unit_test(test_mounts),
-		cmocka_unit_test(test_relative_paths), cmocka_unit_test(test_host_root),
-		cmocka_unit_test(test_stop_signal),    cmocka_unit_test(test_host_mounts),
-		cmocka_unit_test(test_runtime_log),    cmocka_unit_test(test_orders),
-		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_command),         cmocka_unit_test(test_no_command),
+		cmocka_unit_test(test_process),         cmocka_unit_test(test_mounts),
+		cmocka_unit_test(test_relative_paths),  cmocka_unit_test(test_host_root),
+		cmocka_unit_test(test_stop_signal),     cmocka_unit_test(test_host_mounts),
+		cmocka_unit_test(test_runtime_log),     cmocka_unit_test(test_orders),
+		cmocka_unit_test(test_limits),          cmocka_unit_test(test_resolv_conf),
+		cmocka_unit_test(test_private_network),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

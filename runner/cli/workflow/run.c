@@ -20,6 +20,7 @@
 #include "cli/workflow/event.h"
 #include "cli/workflow/secrets.h"
 #include "engine/left.h"
+#include "executor/network.h"
 #include "executor/oci.h"
 #include "loop/work.h"
 
@@ -101,8 +102,10 @@ static const struct cli_option options[] = {
 	          "which the workflow file lies.",
 	  .complete = COMPLETE_FILE },
 	{ .name = "network",
-	  .value = "host|none",
-	  .help = "The network that jobs see (default: host)." },
+	  .value = "private|host|none",
+	  .help = "The network that jobs see: one of their own from which the outside can be reached "
+	          "but not this machine's loopback, this machine's, or none (default: private, "
+	          "where slirp4netns works, else host).  The configuration's network says the same." },
 	OPTION_PROGRESS,
 	OPTION_RUNTIME,
 	{ .name = "grace",
@@ -127,6 +130,7 @@ struct session {
 	struct run_given *given;
 	char **given_names;
 	size_t n_given;
+	const char *network; /* by name; NULL: the best that works */
 	struct run_options options;
 	uv_loop_t loop;
 	struct executor *executor;
@@ -322,8 +326,8 @@ static char *name_of_file(const char *file)
 
 static int read_options(struct session *s)
 {
-	const char *network = args_get(s->args, "network");
 	const char *name = args_get(s->args, "name");
+	enum request_network network;
 	const struct config *config;
 	uint64_t jobs;
 	uint64_t grace;
@@ -335,9 +339,12 @@ static int read_options(struct session *s)
 		return fail(s);
 	if (jobs == 0)
 		return fail_with(s, SLUICE_INVALID, "--jobs 0 would run nothing: it is 1 or more");
-	if (network && strcmp(network, "host") != 0 && strcmp(network, "none") != 0)
-		return fail_with(s, SLUICE_INVALID, "--network takes host or none, not '%s'",
-		                 network);
+	s->network = args_get(s->args, "network");
+	if (s->network && !request_network_find(s->network, &network))
+		return fail_with(s, SLUICE_INVALID,
+		                 "--network takes private, host or none, not '%s'", s->network);
+	if (!s->network)
+		s->network = config->network;
 	s->workflow = name ? xstrdup(name) : name_of_file(s->file);
 	if (strchr(s->workflow, '/') || !s->workflow[0])
 		return fail_with(s, SLUICE_INVALID,
@@ -346,7 +353,6 @@ static int read_options(struct session *s)
 		.workflow = s->workflow,
 		.jobs = (unsigned)jobs,
 		.grace_ms = grace * 1000,
-		.network = network && strcmp(network, "none") == 0 ? NETWORK_NONE : NETWORK_HOST,
 		.fail_fast = args_has(s->args, "fail-fast"),
 		.create_datasets = !args_has(s->args, "no-create-datasets"),
 		.strict_inputs = args_has(s->args, "strict-inputs"),
@@ -463,6 +469,25 @@ static int open_executor(struct session *s)
 	return 0;
 }
 
+static int choose_network(struct session *s)
+{
+	AUTO_FREE char *text = NULL;
+
+	s->options.network = NETWORK_PRIVATE;
+	if (s->network)
+		(void)request_network_find(s->network, &s->options.network); /* it is a name */
+	if (s->options.network != NETWORK_PRIVATE || network_check(s->options.home, &s->err) == 0)
+		return 0;
+	if (s->network)
+		return fail(s);
+	s->options.network = NETWORK_HOST;
+	text = xasprintf("jobs see this machine's network, since they can have none of their own: "
+	                 "%s",
+	                 s->err.msg);
+	view_notice(s->view, text);
+	return 0;
+}
+
 static int start_and_wait(struct session *s)
 {
 	view_begin(s->view, s->run, s->options.workflow);
@@ -533,7 +558,7 @@ static int session_run(struct session *s)
 	if (cli_home(s->cli, &s->options.home, &s->err) < 0 ||
 	    cli_open_datasets(s->cli, &datasets, &s->err) < 0)
 		return fail(s);
-	if (open_executor(s) < 0)
+	if (open_executor(s) < 0 || choose_network(s) < 0)
 		return s->err.class;
 	return run_it(s, datasets);
 }
