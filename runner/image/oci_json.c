@@ -230,8 +230,10 @@ static int top_type(const cJSON *doc, const char *said, const char *what, struct
 		return error_set(err, SLUICE_INVALID,
 		                 "%s is both an index and a manifest, which nobody can trust",
 		                 what);
-	if (!own && !d->type && (lists || has_layers))
-		take_type(d, lists ? OCI_TYPE_INDEX : OCI_TYPE_MANIFEST);
+	if (!own && !d->type && (lists || has_layers)) {
+		d->type = lists ? OCI_TYPE_INDEX : OCI_TYPE_MANIFEST;
+		d->is_index = lists;
+	}
 	if (json_arr(doc, "fsLayers"))
 		return too_old(what, err);
 	if (d->type && d->is_index == lists)
