@@ -142,6 +142,11 @@ struct pin *job_input_pin(const struct run_job *job, const struct spec_input *in
 int job_check_output(const struct run_job *job, const struct spec_output *output,
                      struct error *err) MUST_USE;
 
+/* --- masked.c ------------------------------------------------------------------------------ */
+
+/* The text with *** in the place of the job's secrets; the caller frees it. */
+char *job_masked(const struct run_job *job, const char *text) MUST_USE;
+
 /* --- job.c --------------------------------------------------------------------------------- */
 
 /* Starts a job that the scheduler let go; it ends in run_job_ended(). */

@@ -105,6 +105,14 @@ job_end(struct run_job *job, enum job_state state, const char *fmt, ...)
 	run_job_ended(job);
 }
 
+/* ... with what went wrong. */
+static void job_end_error(struct run_job *job, enum job_state state)
+{
+	AUTO_FREE char *text = job_masked(job, job->live->error.msg);
+
+	job_end(job, state, "%s", text);
+}
+
 void job_end_unstarted(struct run_job *job, enum job_state state, const char *message)
 {
 	job->message = message ? xstrdup(message) : NULL;
@@ -178,10 +186,13 @@ static void piece_done(struct work *work)
 	struct piece *p = container_of(work, struct piece, work);
 	struct job_work *live = p->job->live;
 
-	if (p->n_warnings > 0)
+	if (p->n_warnings > 0) {
+		AUTO_FREE char *warning = job_masked(p->job, p->warning);
+
 		run_notice(p->job->run, "job '%s': output '%s': %s%s", p->job->spec->id,
-		           p->output->spec->name, p->warning,
+		           p->output->spec->name, warning,
 		           p->n_warnings > 1 ? " (and more of the kind)" : "");
+	}
 	free(p->warning);
 	if (p->rc < 0 && live->error.class == 0)
 		live->error = p->error;
@@ -357,11 +368,14 @@ static void notice_undeclared(const struct run_job *job)
 
 		for (size_t i = 0; i < job->spec->n_outputs; i++)
 			declared |= strcmp(job->spec->outputs[i].name, e->d_name) == 0;
-		if (!declared)
+		if (!declared) {
+			AUTO_FREE char *name = job_masked(job, e->d_name);
+
 			run_notice(job->run,
 			           "job '%s' wrote to /outputs/%.200s, which is none of its "
 			           "outputs: it is not kept",
-			           job->spec->id, e->d_name);
+			           job->spec->id, name);
+		}
 	}
 }
 
@@ -462,7 +476,7 @@ static void after_preparing(struct run_job *job)
 	struct image_pin *image = run_image(job->run, job->spec);
 
 	if (live->error.class != 0) {
-		job_end(job, JOB_ERROR, "%s", live->error.msg);
+		job_end_error(job, JOB_ERROR);
 		return;
 	}
 	if (image)
@@ -473,7 +487,7 @@ static void after_preparing(struct run_job *job)
 	}
 	history_flush(job->run);
 	if (stage_container(job, &live->error) < 0) {
-		job_end(job, JOB_ERROR, "%s", live->error.msg);
+		job_end_error(job, JOB_ERROR);
 		return;
 	}
 	live->since_ms = clock_mono_ms();
@@ -520,7 +534,7 @@ static void after_success(struct run_job *job)
 	if (!live->checked) {
 		notice_undeclared(job);
 		if (check_outputs(job, &live->error) < 0) {
-			job_end(job, JOB_FAILED, "%s", live->error.msg);
+			job_end_error(job, JOB_FAILED);
 			return;
 		}
 	}
@@ -541,7 +555,7 @@ static void after_running(struct run_job *job)
 
 	if (r->end == ATTEMPT_ERROR) {
 		live->error = r->error;
-		job_end(job, JOB_ERROR, "%s", live->error.msg);
+		job_end_error(job, JOB_ERROR);
 	} else if (job->stopping) { /* however it ended: it may not have done all its work */
 		job_end(job, JOB_CANCELED, NULL);
 	} else if (r->end == ATTEMPT_EXITED && r->exit_code == 0) {
@@ -560,7 +574,7 @@ static void after_committing(struct run_job *job)
 		return;
 	}
 	release_locks(job);
-	job_end(job, JOB_ERROR, "%s", live->error.msg);
+	job_end_error(job, JOB_ERROR);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): a job's state only moves on */
@@ -628,7 +642,7 @@ void job_follow(struct run_job *job)
 	struct job_work *live = job->live;
 
 	if (live->error.class != 0) {
-		job_end(job, JOB_ERROR, "%s", live->error.msg);
+		job_end_error(job, JOB_ERROR);
 		return;
 	}
 	live->placed = true; /* whatever the limit says: it runs */

@@ -26,6 +26,23 @@ check() {
 	nothing_left
 }
 
+# What a job calls its files is said when they are left out, also in the catalog.
+test_not_in_what_is_said_of_files() {
+	{
+		printf 'jobs:\n'
+		script_job show 'env: {TOKEN: "secret:my-token"}' 'outputs: {d: {type: dataset, with: {ref: shown}}}' <<'END'
+mkdir "/outputs/$TOKEN"
+mkfifo "/outputs/d/fifo-$TOKEN"
+END
+	} >names.yaml
+	ok run names.yaml --secret "my-token=$VALUE"
+	says err '/outputs/***, which is none of its outputs'
+	says err "'fifo-***' is a FIFO"
+	silent err "$VALUE"
+	silent out "$VALUE"
+	! grep -rqF "$VALUE" "$SLUICE_HOME" || fail "on disk: $(grep -rlF "$VALUE" "$SLUICE_HOME")"
+}
+
 test_given_as_an_option() {
 	workflow
 	ok run secret.yaml --secret "my-token=$VALUE"
