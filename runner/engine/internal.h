@@ -33,6 +33,7 @@ struct binding {
 };
 
 struct given; /* see given.c */
+struct run_images;
 struct left;
 
 struct run {
@@ -59,6 +60,7 @@ struct run {
 	bool history_open, history_lost;
 	uv_prepare_t turn; /* ends the transaction of each turn of the loop */
 	struct work cleanup;
+	struct run_images *wanted; /* images that are being had, likewise: see images.c */
 	struct given *given; /* directories that are being committed: the run has not started */
 	struct error error;  /* why it could not start */
 	int64_t created_ms, started_ms, finished_ms; /* 0: not yet */
@@ -89,7 +91,7 @@ struct job_work {
 
 /* --- resolve.c ----------------------------------------------------------------------------- */
 
-/* Fills bindings, pins, images and targets; checks secrets and the context. */
+/* Fills bindings, pins and targets; checks secrets and the context. */
 int run_resolve(struct run *run, struct error *err) MUST_USE;
 /* Builds every step once, so that a value that cannot be had is found before anything starts. */
 int run_check_steps(const struct run *run, struct error *err) MUST_USE;
@@ -102,6 +104,13 @@ struct pin *run_pin(const struct run *run, const struct spec_input *input);
 /* The string that an input stands for, or NULL. */
 const char *run_value(const struct run *run, const struct spec_input *input);
 struct image_pin *run_image(const struct run *run, const struct spec_job *job);
+
+/* --- images.c ------------------------------------------------------------------------------ */
+
+/* Has the images of all jobs.  True: run_images_done() follows from the loop, and run->wanted is
+ * there until then; false: no job needs one. */
+bool images_start(struct run *run);
+void images_cancel(struct run *run);
 
 /* --- given.c ------------------------------------------------------------------------------- */
 
@@ -172,6 +181,7 @@ void job_follow(struct run_job *job);
 
 /* --- run.c --------------------------------------------------------------------------------- */
 
+void run_images_done(struct run *run, const struct error *err /* NULL: well */);
 void run_given_done(struct run *run, const struct error *err /* NULL: well */);
 /* With empty directory of names; `uuid` NULL for a new one. */
 struct run *run_alloc(uv_loop_t *loop, struct datasets *datasets, struct executor *executor,

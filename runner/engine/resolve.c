@@ -1,6 +1,6 @@
 /*
- * What names stand for in this run: every dataset reference, image and secret is looked up once,
- * before anything starts, and all jobs see the same answer.
+ * What names stand for in this run: every dataset reference and secret is looked up once, before
+ * anything starts, and all jobs see the same answer.  Images likewise: see images.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -178,24 +178,6 @@ static int bind_inputs(struct run *run, struct error *err)
 	return rc;
 }
 
-static int resolve_image(struct run *run, const struct spec_job *job, struct error *err)
-{
-	const char *name = spec_job_string(job, "image");
-	struct image_pin *pin;
-	int rc;
-
-	if (!name || map_find(&run->images, name))
-		return 0;
-	pin = xcalloc(1, sizeof *pin);
-	rc = executor_resolve(run->executor, name, pin->digest, err);
-	if (rc < 0) {
-		free(pin);
-		return error_wrap(err, "job '%s'", job->id);
-	}
-	(void)map_set(&run->images, name, pin);
-	return 0;
-}
-
 static int resolve_output(struct run *run, const struct spec_job *job,
                           const struct spec_output *output, struct error *err)
 {
@@ -233,7 +215,7 @@ static int resolve_input(struct run *run, const struct spec_job *job,
 
 static int resolve_job(struct run *run, const struct spec_job *job, struct error *err)
 {
-	int rc = resolve_image(run, job, err);
+	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < job->n_inputs; i++)
 		rc = resolve_input(run, job, &job->inputs[i], err);

@@ -510,10 +510,23 @@ void run_given_done(struct run *run, const struct error *err)
 	run->hooks.on_end(run->hooks.arg);
 }
 
+void run_images_done(struct run *run, const struct error *err)
+{
+	struct error why;
+
+	if (!err && given_start(run, &why) < 0)
+		err = &why;
+	if (err || !run->given)
+		run_given_done(run, err);
+}
+
 int run_start(struct run *run, struct error *err)
 {
-	int rc = given_start(run, err);
+	int rc = 0;
 
+	if (!run->left && images_start(run))
+		return 0;
+	rc = given_start(run, err);
 	return rc < 0 || run->given ? rc : begin(run, err);
 }
 
@@ -526,10 +539,12 @@ void run_cancel(struct run *run, int signal)
 {
 	bool again = run->cancel_signal != 0;
 
-	if (run->given) {
+	if (run->given || run->wanted)
 		run->cancel_signal = signal;
+	if (run->wanted)
+		images_cancel(run);
+	if (run->given)
 		given_cancel(run);
-	}
 	if (!run->started || run->finishing)
 		return;
 	run->cancel_signal = signal;

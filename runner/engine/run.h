@@ -1,11 +1,12 @@
 /*
  * One execution of a workflow: from the checked spec to committed versions.  Loop thread.
  *
- *	run_new(...)      resolves inputs, images and secrets; nothing is written but a
- *	                  public dataset that has to be fetched
+ *	run_new(...)      resolves inputs and secrets; nothing is written but a public
+ *	                  dataset that has to be fetched
+ *	run_look(...)     what its images are now (--dry-run)
  *	run_order(...)    what would happen (--dry-run)
- *	run_start(...)    commits directories that were given as inputs, records the run and
- *	                  starts its first jobs; hooks come from the loop
+ *	run_start(...)    has its images, commits directories that were given as inputs,
+ *	                  records the run and starts its first jobs; hooks come from the loop
  *	run_cancel(...)   any number of times
  *	hooks.on_end      exactly once, when every job has ended and what they left is gone, or
  *	                  when it could not start: see run_error()
@@ -104,9 +105,17 @@ struct run_options {
 	bool verify_inputs; /* hash what a job reads again before it starts */
 };
 
+/* How far the pull of its images is, before the run starts. */
+struct run_pull {
+	uint64_t done, total; /* bytes */
+	int64_t since_ms;     /* monotonic */
+	bool over;
+};
+
 struct run_hooks {
 	void (*on_job)(void *arg, const struct run_job *job); /* after each change of its state */
 	void (*on_notice)(void *arg, const char *text);       /* one sentence, for a person */
+	void (*on_pull)(void *arg, const struct run_pull *pull); /* now and then; may be NULL */
 	void (*on_end)(void *arg);
 	void *arg;
 };
@@ -136,6 +145,9 @@ struct catalog_job run_job_row(const struct run_job *job);
 int run_exit_status(const struct run *run); /* as in the README's table */
 
 /* --- for --dry-run ------------------------------------------------------------------------- */
+
+/* Asks for the digests of its images, which are not pulled.  Blocking. */
+int run_look(struct run *run, struct error *err) MUST_USE;
 
 /* Calls fn with each job in the order in which one at a time would run. */
 typedef void run_order_fn(void *arg, const struct run_job *job);

@@ -3,7 +3,7 @@
  * that is complete in itself goes in, one result comes back.
  *
  *	executor_oci_new(...)                 or another one
- *	executor_resolve(image) -> digest     once per run and image
+ *	executor_resolve(image) -> digest     on a worker thread, once per run and image
  *	executor_prepare(request)             on a worker thread: image unpacked, ready to start
  *	executor_stage(request, hooks)        under its shim, all is ready for the container to run
  *	executor_go(attempt)                  it runs
@@ -14,6 +14,7 @@
 #ifndef EXECUTOR_EXECUTOR_H
 #define EXECUTOR_EXECUTOR_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -136,11 +137,23 @@ struct executor_ops {
 	void (*free)(struct executor *e);
 };
 
-struct executor {
-	const struct executor_ops *ops;
+/* What goes with all that executor_resolve() is asked at a time. */
+struct image_order {
+	bool look_only;            /* the digest only: nothing is pulled */
+	struct progress *progress; /* of bytes that come, or NULL */
+	const atomic_bool *stop;   /* it shall end soon, with SLUICE_CANCELED; or NULL */
 };
 
-/* The digest that an image reference stands for now: recorded, so that all jobs see the same. */
+struct executor {
+	const struct executor_ops *ops;
+	struct image_order order; /* set before, by whoever asks */
+};
+
+/*
+ * The digest that an image reference stands for now: recorded, so that all jobs see the same.  Any
+ * thread; may take long, for the image is pulled if it is not here.  SLUICE_MISSING: it cannot be
+ * had.
+ */
 static inline int executor_resolve(struct executor *e, const char *image, char ret_digest[72],
                                    struct error *err)
 {

@@ -23,6 +23,8 @@ struct oci {
 	uv_loop_t *loop;
 	struct images *images;
 	char *home, *runtime, *shim;
+	enum images_pull_when pull;
+	const struct config_registries *registries;
 	struct map ready;       /* digest -> struct ready; loop thread only */
 	struct network network; /* of all its containers; made when the first wants it */
 };
@@ -38,9 +40,26 @@ static struct oci *to_oci(struct executor *e)
 	return (struct oci *)e;
 }
 
+/* What is wrong with a name is the workflow's; all else that keeps an image away is a lack. */
 static int resolve(struct executor *e, const char *image, char ret_digest[72], struct error *err)
 {
-	return images_resolve(to_oci(e)->images, image, ret_digest, err);
+	const struct oci *oci = to_oci(e);
+	const struct images_pull_how how = {
+		.when = oci->pull,
+		.registries = oci->registries,
+		.look_only = e->order.look_only,
+		.progress = e->order.progress,
+		.stop = e->order.stop,
+	};
+	AUTO_FREE char *full = NULL;
+	int rc = image_ref_normalize(image, &full, err);
+
+	if (rc == 0) {
+		rc = images_pull(oci->images, image, &how, ret_digest, err);
+		if (rc < 0 && rc != SLUICE_CANCELED && rc != SLUICE_SYSTEM)
+			err->class = rc = SLUICE_MISSING;
+	}
+	return rc;
 }
 
 static int prepare(struct executor *e, const struct request *request, struct error *err)
@@ -235,6 +254,8 @@ int executor_oci_new(uv_loop_t *loop, struct images *images, const struct oci_op
 		.loop = loop,
 		.images = images,
 		.home = xstrdup(options->home),
+		.pull = options->pull,
+		.registries = options->registries,
 		.runtime = runtime,
 		.shim = take_ptr(&shim),
 		.network = NETWORK_NONE_YET,

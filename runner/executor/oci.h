@@ -14,6 +14,8 @@
 struct oci_options {
 	const char *runtime; /* name or path; NULL: $SLUICE_RUNTIME, else what works */
 	const char *home;    /* sluice's directory */
+	enum images_pull_when pull;
+	const struct config_registries *registries; /* kept; or NULL */
 };
 
 /*

@@ -350,7 +350,7 @@ static void blob_start(struct pull_blob *b)
 	if (got == PARTIAL_OPEN) {
 		blob_take_up(b);
 	} else if (got == PARTIAL_STORED) {
-		progress_add(p->how->progress, b->want->size);
+		progress_expect(p->how->progress, -b->want->size);
 		blob_over(b, 0, NULL);
 	} else if (got != PARTIAL_BUSY) {
 		blob_over(b, got, &err);
@@ -531,8 +531,11 @@ static int pull_on_loop(struct pull *p, struct error *err)
 	p->registry = registry_new(http, &p->loop, &places, p->how->wait_ms);
 	rc = pull_all(p, err);
 	if (rc < 0)
-		(void)error_wrap(err, "cannot pull image '%s' from registry '%s'", p->shown,
-		                 p->ref->registry);
+		(void)error_wrap(err, "cannot pull image '%s' from registry '%s'%s", p->shown,
+		                 p->ref->registry,
+		                 rc == SLUICE_REMOTE
+		                         ? " ('sluice images import' takes it from a file)"
+		                         : "");
 	registry_free(p->registry);
 	http_free(http);
 	uv_close((uv_handle_t *)&p->watch, NULL);

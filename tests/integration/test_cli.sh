@@ -425,7 +425,7 @@ test_images() {
 	[ "$status" -ne 0 ] || fail 'an empty directory is no image'
 	ok images delete bash:5
 	simple
-	sluice run simple.yaml
+	sluice run --pull never simple.yaml
 	same "$status" 3
 	says err "'sluice images pull bash:5' gets it"
 }

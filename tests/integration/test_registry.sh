@@ -133,7 +133,10 @@ test_pulls_share() {
 	"$SLUICE" images pull "$REGISTRY/bash:5" &
 	ok images pull "$REGISTRY/bash:5"
 	wait $!
-	same "$(grep -c 'GET /v2/bash/blobs/' r/registry.log)" 4
+	local layer
+	for layer in $(skopeo inspect --tls-verify=false --raw "docker://$REGISTRY/bash:5" | jq -r '.layers[].digest'); do
+		same "$(grep -c "\"GET /v2/bash/blobs/$layer" r/registry.log)" 1
+	done
 	nothing_left
 }
 
@@ -150,4 +153,121 @@ test_skopeo_and_sluice_share_the_layout() {
 	ok run w.yaml
 	says out 'it runs'
 	nothing_left
+}
+
+job_of() { # IMAGE: a workflow of one job in w.yaml
+	printf 'jobs: {a: {uses: container@v1, with: {image: "%s", args: [echo, it runs]}}}' "$1" >w.yaml
+}
+
+test_run_pulls() {
+	start_registry r
+	push bash:5
+	forget_images
+	job_of "$REGISTRY/bash:5"
+	ok run --dry-run w.yaml
+	says out "$REGISTRY/bash:5@sha256:"
+	ok images list
+	silent out "$REGISTRY"
+	ok run w.yaml
+	says out 'it runs'
+	says err 'pulled '
+	# The image is here: nobody is asked, and it runs without its registry.
+	local before
+	before=$(requests r)
+	ok run w.yaml
+	silent err 'pulled '
+	same "$(requests r)" "$before"
+	ok run --pull always w.yaml
+	same "$(requests r)" $((before + 1))
+	"$REPO/tests/services/registry" stop r
+	ok run w.yaml
+	expect 3 sluice run --pull always w.yaml
+	says err "job 'a': cannot pull image '$REGISTRY/bash:5'"
+	nothing_left
+}
+
+test_run_without_its_image_does_not_start() {
+	start_registry r
+	job_of "$REGISTRY/none:1"
+	expect 3 sluice run w.yaml
+	says err "job 'a': cannot pull image '$REGISTRY/none:1' from registry '$REGISTRY': $REGISTRY answers 404"
+	expect 3 sluice run --pull never w.yaml
+	says err "no image '$REGISTRY/none:1' in this home"
+	printf 'images: {pull: never}\n' >config.yaml
+	SLUICE_CONFIG=$PWD/config.yaml expect 3 sluice run w.yaml
+	says err "no image '$REGISTRY/none:1' in this home"
+	expect 2 sluice run --pull often w.yaml
+	ok runs list
+	says out 'No data found'
+	nothing_left
+}
+
+test_container_registries() {
+	start_registry r AUTH=htpasswd
+	push team/bash:5 --dest-creds user:secret
+	forget_images
+	cat >config.yaml <<-END
+		registries:
+		- prefix: hub.example.com
+		  name: team-hub
+		  location: $REGISTRY
+		  user: user
+		  password: secret:hub
+	END
+	export SLUICE_CONFIG=$PWD/config.yaml
+	job_of hub.example.com/team/bash:5
+	printf '\ndefaults: {resources: {instance-type: C4, container-registries: [team-hub]}}\n' |
+		cat <(sed 's/^jobs: {/jobs:\n  {/' w.yaml) - >named.yaml
+	expect 2 sluice run named.yaml
+	says err "secret 'hub', the password of a container registry, is not given"
+	expect 3 sluice run --secret hub=wrong named.yaml
+	says err "does not let user 'user' pull"
+	ok run --secret hub=secret named.yaml
+	says out 'it runs'
+	! grep -rqF secret "$SLUICE_HOME" --include=plan.json || fail 'the password is in the home'
+	sed -i 's/team-hub/other-hub/' named.yaml
+	ok run --secret hub=secret named.yaml
+	says err "no registry of the name 'other-hub'"
+	nothing_left
+}
+
+part_has_come() { [ -n "$(find "$SLUICE_HOME/tmp" -name 'pull-*' -size +0)" ]; }
+
+# A pull that is killed leaves parts, and the next one goes on with them.
+test_a_killed_pull_goes_on() {
+	start_registry r
+	head -c 30000000 /dev/urandom >noise
+	mkdir -p big && tar -C . -cf big/layer.tar noise
+	skopeo_layer "$REGISTRY/big:1" big/layer.tar
+	forget_images
+	"$SLUICE" images pull "$REGISTRY/big:1" &
+	runner=$!
+	wait_for 20 part_has_come
+	kill -KILL "$runner"
+	wait "$runner" || true
+	runner=
+	ok images pull "$REGISTRY/big:1"
+	ok images list
+	says out "$REGISTRY/big:1"
+	nothing_left
+}
+
+# skopeo_layer REFERENCE TAR: an image of one layer, not packed.
+skopeo_layer() {
+	local digest size config
+	mkdir -p one/blobs/sha256
+	blob() { digest=$(sha256sum <"$1" | cut -d ' ' -f 1) size=$(stat -c %s "$1") && cp "$1" "one/blobs/sha256/$digest"; }
+	blob "$2"
+	local layer="{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar\",\"digest\":\"sha256:$digest\",\"size\":$size}"
+	printf '{"architecture":"%s","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
+		"$(dpkg --print-architecture)" "$digest" >config.json
+	blob config.json
+	config="{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":\"sha256:$digest\",\"size\":$size}"
+	printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":%s,"layers":[%s]}' \
+		"$config" "$layer" >manifest.json
+	blob manifest.json
+	printf '{"imageLayoutVersion":"1.0.0"}' >one/oci-layout
+	printf '{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:%s","size":%s}]}' \
+		"$digest" "$size" >one/index.json
+	skopeo --insecure-policy copy -q --dest-tls-verify=false --dest-compress=false oci:one "docker://$1"
 }

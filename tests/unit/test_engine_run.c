@@ -48,9 +48,14 @@ struct attempt {
 static int fake_resolve(struct executor *e, const char *image, char ret_digest[72],
                         struct error *err)
 {
-	(void)e;
+	progress_expect(e->order.progress, 10);
 	if (strcmp(image, "missing:1") == 0)
 		return error_set(err, SLUICE_NOT_FOUND, "no image 'missing:1'");
+	if (strcmp(image, "slow:1") == 0) {
+		while (!atomic_load(e->order.stop))
+			(void)usleep(1000);
+		return error_set(err, SLUICE_CANCELED, "canceled");
+	}
 	(void)snprintf(ret_digest, 72, "sha256:%064d", 1);
 	return 0;
 }
@@ -286,7 +291,7 @@ static int setup(void **state)
 	assert_int_equal(uv_loop_init(&f->loop), 0);
 	if (datasets_open(f->home, &f->datasets, &err) < 0)
 		fail_msg("%s", err.msg);
-	f->fake = (struct fake){ .base = { &fake_ops }, .loop = &f->loop };
+	f->fake = (struct fake){ .base = { .ops = &fake_ops }, .loop = &f->loop };
 	assert_int_equal(uv_sem_init(&f->fake.went, 0), 0);
 	f->options = (struct run_options){
 		.home = f->home,
@@ -595,6 +600,46 @@ static void a_given_directory_is_committed_once_and_recorded(void **state)
 	assert_int_equal(v.seq, 2); /* both jobs */
 }
 
+static bool knows_dataset(struct fixture *f, const char *name)
+{
+	struct dataset dataset;
+	struct error err;
+
+	return datasets_find(f->datasets, name, &dataset, &err) == 0;
+}
+
+static void a_run_can_be_canceled_while_its_images_come(void **state)
+{
+	static const char text[] = "jobs:\n"
+				   "  a: {uses: container@v1, with: {image: 'slow:1'}}\n"
+				   "  b: {uses: container@v1, with: {image: 'a:1'}}\n";
+	struct fixture *f = *state;
+	struct error err;
+
+	assert_int_equal(make_run(f, text, &err), 0);
+	assert_int_equal(run_start(f->run, &err), 0);
+	run_cancel(f->run, SIGTERM);
+	(void)uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_int_equal(f->ends, 1);
+	assert_int_equal(run_error(f->run)->class, SLUICE_CANCELED);
+	assert_int_equal(run_exit_status(f->run), 128 + SIGTERM);
+	assert_int_equal(f->fake.started, 0);
+	assert_int_equal(runs_recorded(f), 0);
+}
+
+static void the_image_that_failed_ends_the_others(void **state)
+{
+	static const char text[] = "jobs:\n"
+				   "  a: {uses: container@v1, with: {image: 'slow:1'}}\n"
+				   "  b: {uses: container@v1, with: {image: 'missing:1'}}\n";
+	struct fixture *f = *state;
+
+	do_run(f, text);
+	assert_string_equal(run_error(f->run)->msg, "job 'b': no image 'missing:1'");
+	assert_int_equal(f->fake.started, 0);
+	assert_int_equal(runs_recorded(f), 0);
+}
+
 static void a_run_can_be_canceled_while_a_directory_is_committed(void **state)
 {
 	struct fixture *f = *state;
@@ -606,6 +651,8 @@ static void a_run_can_be_canceled_while_a_directory_is_committed(void **state)
 	assert_int_equal(make_run(f, reader, &err), 0);
 	assert_int_equal(run_start(f->run, &err), 0);
 	assert_string_equal(run_phase(f->run), "PENDING");
+	while (!knows_dataset(f, "fresh"))
+		(void)uv_run(&f->loop, UV_RUN_ONCE);
 	run_cancel(f->run, SIGINT);
 	run_cancel(f->run, SIGINT);
 	(void)uv_run(&f->loop, UV_RUN_DEFAULT);
@@ -688,7 +735,9 @@ static void a_run_that_cannot_open_its_outputs_ends_with_all_its_jobs(void **sta
 	assert_true(fd >= 0);
 	assert_int_equal(close(fd), 0);
 	assert_int_equal(make_run(f, text, &err), 0);
-	assert_true(run_start(f->run, &err) < 0);
+	assert_int_equal(run_start(f->run, &err), 0);
+	(void)uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_non_null(run_error(f->run));
 	assert_int_equal(run_exit_status(f->run), 4);
 	assert_int_equal(catalog_each_job(c, run_uuid(f->run), see_job, &jobs, &err), 0);
 	assert_int_equal(jobs, 3);
@@ -887,7 +936,6 @@ static void what_cannot_be_had_stops_the_run_before_it_starts(void **state)
 	static const struct {
 		const char *job, *says;
 	} cases[] = {
-		{ "with: {image: 'missing:1'}", "job 'j': no image 'missing:1'" },
 		{ "with: {image: 'a:1'}, env: {A: 'secret:x', B: 'secret:y'}",
 		  "secrets 'x', 'y' not given" },
 		{ "with: {image: 'a:1'}, inputs: {d: {type: dataset, with: {ref: nowhere}}}",
@@ -903,7 +951,7 @@ static void what_cannot_be_had_stops_the_run_before_it_starts(void **state)
 		struct error err;
 
 		(void)snprintf(text, sizeof text, "%sjobs:\n  j: {uses: container@v1, %s}\n",
-		               i == 3 ? "inputs: {s: {type: string}}\n" : "", cases[i].job);
+		               i == 2 ? "inputs: {s: {type: string}}\n" : "", cases[i].job);
 		assert_true(make_run(f, text, &err) < 0);
 		if (!strstr(err.msg, cases[i].says))
 			fail_msg("'%s' does not say '%s'", err.msg, cases[i].says);
@@ -942,6 +990,10 @@ int main(void)
 		                                setup, teardown),
 		cmocka_unit_test_setup_teardown(a_given_directory_is_committed_once_and_recorded,
 		                                setup, teardown),
+		cmocka_unit_test_setup_teardown(a_run_can_be_canceled_while_its_images_come, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(the_image_that_failed_ends_the_others, setup,
+		                                teardown),
 		cmocka_unit_test_setup_teardown(
 			a_run_can_be_canceled_while_a_directory_is_committed, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_given_directory_that_cannot_be_kept_stops_the_run,

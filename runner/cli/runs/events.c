@@ -198,6 +198,20 @@ static void events_notice(void *arg, const char *text)
 	put(event, NULL);
 }
 
+static void events_pull(void *arg, const struct run_pull *pull)
+{
+	struct events *e = arg;
+	cJSON *event;
+
+	if (e->cli->quiet)
+		return;
+	event = new_event(e, "pull");
+	json_add_int(event, "bytes", (int64_t)pull->done);
+	json_add_int(event, "totalBytes", (int64_t)pull->total);
+	json_add_bool(event, "finished", pull->over);
+	put(event, NULL);
+}
+
 static void events_end(void *arg)
 {
 	struct events *e = arg;
@@ -289,6 +303,7 @@ const struct view_kind view_events = {
 	.begin = events_begin,
 	.job = events_job,
 	.notice = events_notice,
+	.pull = events_pull,
 	.end = events_end,
 	.diags = events_diags,
 	.plan = events_plan,
@@ -301,6 +316,7 @@ const struct view_kind view_events_with_logs = {
 	.begin = events_begin,
 	.job = events_job,
 	.notice = events_notice,
+	.pull = events_pull,
 	.end = events_end,
 	.diags = events_diags,
 	.plan = events_plan,

@@ -17,6 +17,7 @@
 #include "base/xalloc.h"
 #include "cli/text.h"
 #include "cli/view/layout.h"
+#include "cli/view/pull.h"
 #include "cli/view/recent.h"
 #include "cli/view/screen.h"
 #include "cli/view/summary.h"
@@ -58,6 +59,7 @@ struct live {
 	size_t n_active;
 	size_t waiting[LAYOUT_ROWS]; /* the first of those */
 	size_t n_waiting;
+	struct pull_shown pull;
 };
 
 static const char *colour(const struct live *v, const char *code)
@@ -381,11 +383,20 @@ static void live_free(void *arg)
 	free(v);
 }
 
+/* Before the block is there. */
+static void live_pull(void *arg, const struct run_pull *pull)
+{
+	struct live *v = arg;
+
+	pull_show(&v->pull, v->cli, pull);
+}
+
 const struct view_kind view_live = {
 	.make = live_make,
 	.begin = live_begin,
 	.job = live_job,
 	.notice = live_notice,
+	.pull = live_pull,
 	.end = live_end,
 	.free = live_free,
 };

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "cli/text.h"
+#include "cli/view/pull.h"
 #include "cli/view/summary.h"
 #include "cli/view/view_kind.h"
 #include "loop/tail.h"
@@ -47,6 +48,7 @@ struct plain {
 	int name_width;
 	bool run_ended;
 	int64_t began_ms;
+	struct pull_shown pull;
 };
 
 static const char *colour(const struct plain *p, const char *code)
@@ -288,11 +290,19 @@ static void plain_begin(void *arg, const struct run *run, const char *workflow)
 	}
 }
 
+static void plain_pull(void *arg, const struct run_pull *pull)
+{
+	struct plain *p = arg;
+
+	pull_show(&p->pull, p->cli, pull);
+}
+
 const struct view_kind view_plain = {
 	.make = plain_make,
 	.begin = plain_begin,
 	.job = plain_job,
 	.notice = plain_notice,
+	.pull = plain_pull,
 	.end = plain_end,
 	.free = plain_free,
 };

@@ -60,6 +60,7 @@ struct run_hooks view_hooks(struct view *view)
 	return (struct run_hooks){
 		.on_job = view->kind->job,
 		.on_notice = view->kind->notice,
+		.on_pull = view->kind->pull,
 		.on_end = view->kind->end,
 		.arg = view->arg,
 	};

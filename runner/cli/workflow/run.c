@@ -18,6 +18,7 @@
 #include "cli/view/view.h"
 #include "cli/workflow/diags.h"
 #include "cli/workflow/event.h"
+#include "cli/workflow/registries.h"
 #include "cli/workflow/secrets.h"
 #include "engine/left.h"
 #include "executor/network.h"
@@ -50,6 +51,12 @@ enum {
 		.name = "progress", .value = "auto|plain|live",                                          \
 		.help = "Log lines as they come, or above a block that shows what each job does (auto: " \
 			"live on a terminal)."                                                           \
+	}
+#define OPTION_PULL                                                                                 \
+	{                                                                                           \
+		.name = "pull", .value = "missing|always|never",                                    \
+		.help = "When images are asked for at their registries (default: missing, or what " \
+			"the configuration's images.pull says)."                                    \
 	}
 #define OPTION_RUNTIME                                                                                  \
 	{                                                                                               \
@@ -96,6 +103,7 @@ static const struct cli_option options[] = {
 	  .help = "Hash what a job reads again before it starts, and do not start it when something "
 	          "is damaged.  The configuration's inputs.verify asks for it always." },
 	OPTIONS_SECRETS,
+	OPTION_PULL,
 	{ .name = "event",
 	  .value = "FILE",
 	  .help = "JSON with github.url and github.ref for context.event; else the git checkout in "
@@ -126,6 +134,7 @@ struct session {
 	struct spec_inputs_doc *inputs;
 	struct map secrets;
 	struct event event;
+	struct config_registries registries; /* as this workflow sees them */
 	char **proxies;
 	struct run_given *given;
 	char **given_names;
@@ -457,12 +466,55 @@ static void close_handle(uv_handle_t *handle, void *arg)
 		uv_close(handle, NULL);
 }
 
+static int choose_pull(struct session *s, enum images_pull_when *ret_when)
+{
+	static const char *const names[] = {
+		[PULL_MISSING] = "missing", [PULL_ALWAYS] = "always", [PULL_NEVER] = "never"
+	};
+	const char *told = s->left ? "never" : args_get(s->args, "pull"); /* resumed: it was had */
+	const struct config *config;
+
+	if (cli_config(s->cli, &config, &s->err) < 0)
+		return fail(s);
+	*ret_when = PULL_MISSING;
+	if (!told)
+		told = config->image_pull;
+	for (size_t i = 0; told && i < sizeof names / sizeof *names; i++)
+		if (strcmp(told, names[i]) == 0) {
+			*ret_when = (enum images_pull_when)i;
+			told = NULL;
+		}
+	if (told)
+		return fail_with(s, SLUICE_INVALID,
+		                 "--pull takes missing, always or never, not '%s'", told);
+	return 0;
+}
+
+static int find_registries(struct session *s)
+{
+	const struct config *config;
+	const struct registries_told told = {
+		.spec = s->options.spec,
+		.secrets = &s->secrets,
+		.notice = view_notice,
+		.arg = s->view,
+	};
+
+	if (cli_config(s->cli, &config, &s->err) < 0 ||
+	    registries_for(&told, &config->registries, &s->registries, &s->err) < 0)
+		return fail(s);
+	return 0;
+}
+
 static int open_executor(struct session *s)
 {
 	struct oci_options oci = { .runtime = args_get(s->args, "runtime"),
-		                   .home = s->options.home };
+		                   .home = s->options.home,
+		                   .registries = &s->registries };
 	struct images *images;
 
+	if (choose_pull(s, &oci.pull) < 0 || find_registries(s) < 0)
+		return s->err.class;
 	if (cli_open_images(s->cli, &images, &s->err) < 0 ||
 	    executor_oci_new(&s->loop, images, &oci, &s->executor, &s->err) < 0)
 		return fail(s);
@@ -513,6 +565,8 @@ static int run_it(struct session *s, struct datasets *datasets)
 	if (run_new(&s->loop, datasets, s->executor, &s->options, &hooks, &s->run, &s->err) < 0)
 		return fail(s);
 	if (args_has(s->args, "dry-run")) {
+		if (run_look(s->run, &s->err) < 0)
+			return fail(s);
 		if (s->cli->json || !s->cli->quiet)
 			view_plan(s->view, s->run, s->workflow);
 		return 0;
@@ -571,6 +625,7 @@ static void session_release(struct session *s)
 	left_free(s->left);
 	left_runs_free(s->left_runs);
 	executor_free(s->executor);
+	config_registries_release(&s->registries);
 	view_free(s->view);
 	(void)uv_loop_close(&s->loop);
 	for (size_t i = 0; s->proxies && s->proxies[i]; i++)
