@@ -123,6 +123,9 @@ int catalog_each_dataset(struct catalog *c, const char *like, catalog_dataset_fn
 /* Open ones, then committed ones, newest first.  `id` NULL for all of the dataset. */
 int catalog_each_version(struct catalog *c, const char *dataset, const char *id,
                          catalog_version_fn *fn, void *arg, struct error *err) MUST_USE;
+/* Open ones or committed ones alone. */
+int catalog_each_in_state(struct catalog *c, const char *dataset, bool committed,
+                          catalog_version_fn *fn, void *arg, struct error *err) MUST_USE;
 /* Those that were made from the version `ref`, DS:VER, by id. */
 int catalog_each_made_from(struct catalog *c, const char *ref, catalog_version_fn *fn, void *arg,
                            struct error *err) MUST_USE;

@@ -204,6 +204,18 @@ int catalog_each_version(struct catalog *c, const char *dataset, const char *id,
 	return each_version(&st, fn, arg, err);
 }
 
+int catalog_each_in_state(struct catalog *c, const char *dataset, bool committed,
+                          catalog_version_fn *fn, void *arg, struct error *err)
+{
+	AUTO_STMT struct stmt st = stmt_begin(
+		c, "SELECT " VERSION_COLUMNS " FROM version WHERE dataset = ?1 AND committed = ?2"
+		   " ORDER BY seq DESC, created_ms DESC, id");
+
+	stmt_text(&st, dataset);
+	stmt_int(&st, committed);
+	return each_version(&st, fn, arg, err);
+}
+
 int catalog_each_made_from(struct catalog *c, const char *ref, catalog_version_fn *fn, void *arg,
                            struct error *err)
 {

@@ -80,6 +80,7 @@ static int add_bytes(struct bytes *b, struct store_tree_info *ret_info, struct e
 		.flags = (ours ? STORE_ADOPT : 0) | (b->from->foreign ? STORE_REFUSE_SPECIAL : 0),
 		.below = b->from->below,
 		.watch = b->watch,
+		.base = b->open.has_base ? &b->open.base : NULL,
 	};
 	int rc = 0;
 

@@ -170,7 +170,6 @@ struct walk {
 	void *arg;
 	struct datasets *d;
 	const struct dataset *dataset;
-	bool committed;
 	struct error *err;
 };
 
@@ -220,8 +219,6 @@ static int visit_version(void *arg, const struct catalog_version *row)
 	const struct walk *w = arg;
 	struct dataset_version v;
 
-	if (row->committed != w->committed)
-		return 0;
 	version_of_row(&v, w->dataset->name, row);
 	return w->on_version(w->arg, &v);
 }
@@ -229,14 +226,12 @@ static int visit_version(void *arg, const struct catalog_version *row)
 int datasets_each_version(struct datasets *d, const struct dataset *dataset, bool committed,
                           dataset_version_fn *fn, void *arg, struct error *err)
 {
-	struct walk w = {
-		.on_version = fn, .arg = arg, .dataset = dataset, .committed = committed
-	};
+	struct walk w = { .on_version = fn, .arg = arg, .dataset = dataset };
 	int rc = index_catch_up(d, err);
 
 	if (rc < 0)
 		return rc;
-	return catalog_each_version(d->catalog, dataset->id, NULL, visit_version, &w, err);
+	return catalog_each_in_state(d->catalog, dataset->id, committed, visit_version, &w, err);
 }
 
 static int take_version(void *arg, const struct dataset_version *v)

@@ -65,6 +65,9 @@ int record_each_input(struct store *store, const char *ds, const char *ver, reco
 struct open_record {
 	struct dataset_version v;
 	bool taken; /* its files are in the store for good: v.manifest names them */
+	bool has_base;
+	struct digest
+		base; /* of the newest version when it was opened: likely to have much of it */
 };
 
 int record_put_open(struct store *store, const struct open_record *open, bool replace,

@@ -281,8 +281,12 @@ int record_put_open(struct store *store, const struct open_record *open, bool re
 	AUTO_JSON cJSON *doc = new_version_doc(&open->v, NULL);
 	char path[RECORD_PATH_SIZE];
 
+	char hex[DIGEST_HEX_LEN + 1];
+
 	if (open->taken)
 		add_manifest(doc, &open->v);
+	if (open->has_base)
+		json_add_str(doc, "base", digest_hex(&open->base, hex));
 	return put(store, record_open_path(open->v.dataset, open->v.id, path), doc, replace, err);
 }
 
@@ -292,6 +296,7 @@ int record_read_open(struct store *store, const char *ds, const char *ver,
 	AUTO_JSON cJSON *doc = NULL;
 	char path[RECORD_PATH_SIZE];
 	struct open_record open = { .taken = false };
+	const char *base;
 	int rc = get(store, record_open_path(ds, ver, path), &doc, err);
 
 	if (rc == 0)
@@ -299,6 +304,8 @@ int record_read_open(struct store *store, const char *ds, const char *ver,
 	if (rc < 0)
 		return rc;
 	open.taken = read_manifest(doc, &open.v);
+	base = json_str(doc, "base");
+	open.has_base = base && strlen(base) == DIGEST_HEX_LEN && digest_parse(base, &open.base);
 	*ret_open = open;
 	return 0;
 }

@@ -104,6 +104,15 @@ static int put_new(struct datasets *d, struct open_record *open, struct error *e
 	return rc;
 }
 
+static int take_base(void *arg, const struct dataset_version *newest)
+{
+	struct open_record *open = arg;
+
+	open->has_base = true;
+	open->base = newest->manifest;
+	return 1;
+}
+
 int datasets_open_version(struct datasets *d, const struct dataset *dataset, const char *message,
                           const struct dataset_maker *maker, struct dataset_version *ret_version,
                           struct error *err)
@@ -125,6 +134,8 @@ int datasets_open_version(struct datasets *d, const struct dataset *dataset, con
 	rc = lock < 0 ? lock : record_get_dataset(d->store, dataset->id, &is, err);
 	if (rc == SLUICE_NOT_FOUND)
 		return error_set(err, rc, "there is no dataset '%s' any more", dataset->name);
+	if (rc == 0)
+		rc = datasets_each_version(d, dataset, true, take_base, &open, err);
 	if (rc < 0)
 		return rc;
 	do

@@ -364,6 +364,7 @@ int store_add_tree(struct store *store, const char *path, const struct store_add
 		.adopt = ours && root >= 0 && is_same_mount(root, store->fd),
 		.skip = below_len > 0 ? below_len + 1 : 0,
 		.real = real,
+		.base = wanted->base,
 		.began_ns = clock_wall_ms() * NS_PER_MS,
 		.progress = by->progress,
 		.stop = by->stop,

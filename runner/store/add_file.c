@@ -83,6 +83,36 @@ static void note_added(struct add_file *f, enum object_added how, bool copied)
 	f->replace = copied || how == OBJECT_PRESENT;
 }
 
+static void share_adopted(const struct add *add, const struct add_file *f, int fd)
+{
+	AUTO_BASE struct base base = { .fd = -1 };
+	AUTO_CHUNKS struct chunk_list list = { 0 };
+	struct error ignored;
+
+	base_find(add, f, &base);
+	if (base.fd >= 0 && base_read_list(add->store, &f->e.digest, &list, &ignored) == 0)
+		base_share(&base, fd, &list);
+}
+
+/* A file that was made of the base's bytes with some others is better a clone of it with these: to
+ * share blocks afterwards does not free the rest of an extent on btrfs. */
+static bool is_better_cloned(const struct add *add, struct hasher *hasher, const struct add_file *f,
+                             int fd, uint64_t size)
+{
+	AUTO_BASE struct base base = { .fd = -1 };
+	struct temp temp;
+	bool can = false;
+
+	if (size <= CHUNK_SIZE)
+		return false;
+	base_find(add, f, &base);
+	if (base.fd < 0 || temp_open(add->store, &temp) < 0)
+		return false;
+	can = io_clone(base.fd, temp.fd);
+	temp_close(add->store, &temp);
+	return can && base_is_like(&base, hasher, fd, size);
+}
+
 /* Returns 1 if the file cannot be adopted and has to be copied. */
 static int adopt(struct add *add, struct hasher *hasher, struct add_file *f, int fd,
                  struct error *err)
@@ -91,7 +121,8 @@ static int adopt(struct add *add, struct hasher *hasher, struct add_file *f, int
 	struct stat after;
 	int rc;
 
-	if (!lease(fd) || fstat(fd, &before) != 0)
+	if (!lease(fd) || fstat(fd, &before) != 0 ||
+	    is_better_cloned(add, hasher, f, fd, (uint64_t)before.st_size))
 		return 1;
 	rc = name_content(add, hasher, fd, (uint64_t)before.st_size, before.st_mode & S_IXUSR,
 	                  &f->e, err);
@@ -101,6 +132,8 @@ static int adopt(struct add *add, struct hasher *hasher, struct add_file *f, int
 	    normalise(fd, &before, f->e.kind) < 0)
 		return 1;
 	rc = object_add_fd(add->store, &f->e, fd);
+	if (rc == OBJECT_ADDED && f->e.size > CHUNK_SIZE)
+		share_adopted(add, f, fd);
 	if (rc == -EXDEV || rc == -EPERM || rc == -EMLINK)
 		return 1;
 	if (rc < 0)
@@ -156,24 +189,75 @@ static int copy_small(struct add *add, struct hasher *hasher, struct add_file *f
 	return rc < 0 ? error_sys(err, rc, "cannot copy it") : 0;
 }
 
-/* Small files are copied and hashed at once.  Of others what was copied is hashed: the source may
- * change under our hands. */
-static int copy_content(struct add *add, struct hasher *hasher, struct add_file *f,
-                        const struct ends *ends, struct error *err)
+static int name_copy(struct add *add, struct hasher *hasher, struct add_file *f,
+                     const struct ends *ends, struct error *err)
 {
-	bool small = ends->from.st_size <= CHUNK_SIZE && !has_holes(&ends->from);
 	struct stat to;
-	int rc;
 
-	if (small && !io_clone(ends->in, ends->out))
-		return copy_small(add, hasher, f, ends, err);
-	rc = small ? 0 : io_copy_until(ends->in, ends->out, add->stop);
-	if (rc < 0)
-		return error_sys(err, rc, "cannot copy it");
 	if (fstat(ends->out, &to) != 0)
 		return error_sys(err, errno, "cannot copy it");
 	return name_content(add, hasher, ends->out, (uint64_t)to.st_size,
 	                    ends->from.st_mode & S_IXUSR, &f->e, err);
+}
+
+static int copy_chunked(struct add *add, struct add_file *f, const struct ends *ends,
+                        const struct base *base, struct error *err)
+{
+	AUTO_CHUNKS struct chunk_list list = { 0 };
+	const struct chunk_copy c = {
+		.in = ends->in,
+		.out = ends->out,
+		.size = (uint64_t)ends->from.st_size,
+		.base = base ? &base->list : NULL,
+		.base_fd = base ? base->fd : -1,
+		.progress = add->progress,
+		.stop = add->stop,
+	};
+	int rc = copy_chunks(&c, &list);
+
+	if (rc == -ENODATA)
+		return has_changed(err);
+	if (rc < 0)
+		return error_sys(err, rc, "cannot copy it");
+	f->e.size = c.size;
+	f->e.kind = ends->from.st_mode & S_IXUSR ? 'C' : 'c';
+	return put_chunk_list(add, &list, &f->e, err);
+}
+
+/* The blocks of the base are shared if there is one, because it stays; else those of the source. */
+static int copy_large(struct add *add, struct hasher *hasher, struct add_file *f,
+                      const struct ends *ends, struct error *err)
+{
+	AUTO_BASE struct base base = { .fd = -1 };
+
+	base_find(add, f, &base);
+	if (base.fd >= 0 && io_clone(base.fd, ends->out)) {
+		if (ftruncate(ends->out, ends->from.st_size) != 0)
+			return error_sys(err, errno, "cannot copy it");
+		return copy_chunked(add, f, ends, &base, err);
+	}
+	if (io_clone(ends->in, ends->out))
+		return name_copy(add, hasher, f, ends, err);
+	return copy_chunked(add, f, ends, NULL, err);
+}
+
+/* Files without holes are read once, hashed and written.  Of a clone, and of files with holes, what
+ * was copied is hashed: the source may change under our hands. */
+static int copy_content(struct add *add, struct hasher *hasher, struct add_file *f,
+                        const struct ends *ends, struct error *err)
+{
+	bool small = ends->from.st_size <= CHUNK_SIZE;
+	int rc;
+
+	if (has_holes(&ends->from))
+		rc = io_copy_until(ends->in, ends->out, add->stop);
+	else if (!small)
+		return copy_large(add, hasher, f, ends, err);
+	else if (!io_clone(ends->in, ends->out))
+		return copy_small(add, hasher, f, ends, err);
+	else
+		rc = 0;
+	return rc < 0 ? error_sys(err, rc, "cannot copy it") : name_copy(add, hasher, f, ends, err);
 }
 
 static int copy_to(struct add *add, struct hasher *hasher, struct add_file *f, struct ends *ends,

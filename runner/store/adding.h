@@ -25,6 +25,7 @@ struct add {
 	size_t skip;      /* so many bytes of an entry's path stand before its path below `root` */
 	const char *real; /* the real path of a directory that is not ours, or NULL */
 	struct seen seen; /* what was noted of it */
+	const struct digest *base; /* as in struct store_add_how */
 	int64_t began_ns;
 	struct add_file *file;
 	size_t n;
@@ -49,6 +50,27 @@ int adding_open(struct add *add, struct add_file *f, struct stat *st, struct err
 /* Makes it an object; `ours` says that it may be adopted. */
 int adding_take(struct add *add, struct hasher *hasher, struct add_file *f, int fd, bool ours,
                 struct error *err) MUST_USE;
+
+/* --- add_base.c: what a large file has in common with one that is there ---------------------- */
+
+/* A large file of `base` under the same path, open, with its chunk list. */
+struct base {
+	int fd; /* -1: there is none */
+	struct chunk_list list;
+};
+
+void base_find(const struct add *add, const struct add_file *f, struct base *ret_base);
+void base_release(struct base *base);
+int base_read_list(struct store *store, const struct digest *digest, struct chunk_list *ret_list,
+                   struct error *err) MUST_USE;
+#define AUTO_BASE __attribute__((cleanup(base_release)))
+
+/* Are most chunks of a file of `size` bytes the same as the base's, as far as some of them tell? */
+bool base_is_like(const struct base *base, struct hasher *hasher, int fd, uint64_t size);
+
+/* Makes `fd`, a file of ours that nobody writes to, share the blocks of chunks that are the same.
+ * The kernel compares them; where it cannot be done nothing is done. */
+void base_share(const struct base *base, int fd, const struct chunk_list *list);
 
 /* --- add_notes.c: what has not changed since the last time ------------------------------------ */
 

@@ -1,7 +1,10 @@
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/io.h"
 #include "base/parallel.h"
 #include "base/xalloc.h"
@@ -84,24 +87,54 @@ int hash_copy(struct hasher *hasher, int in, int out, uint64_t max, uint64_t *re
 	return rc;
 }
 
+/* --- files of several chunks ----------------------------------------------------------------- */
+
 struct chunk_job {
 	int fd;
 	struct progress *progress;
 	struct chunk_list *list;
 	const atomic_bool *stop;
+	bool has_holes;
+	struct digest zero; /* of a whole chunk of a hole */
 };
+
+/* The digest of a chunk without a byte of data. */
+static struct digest digest_of_zeros(void)
+{
+	AUTO_FREE uint8_t *zeros = xcalloc(1, CHUNK_SIZE);
+
+	return digest_of(zeros, CHUNK_SIZE);
+}
+
+static bool is_hole(int fd, uint64_t offset, uint64_t len)
+{
+	off_t data = lseek(fd, (off_t)offset, SEEK_DATA);
+
+	return data < 0 ? errno == ENXIO : (uint64_t)data >= offset + len;
+}
 
 static int hash_one_chunk(void *arg, void *state, size_t i)
 {
 	struct chunk_job *job = arg;
+	uint64_t offset = (uint64_t)i * CHUNK_SIZE;
 	uint64_t len = chunks_length(job->list->size, i);
-	int rc;
+	int rc = 0;
 
 	if (job->stop && atomic_load(job->stop))
 		return -ECANCELED;
-	rc = hash_range(state, job->fd, (uint64_t)i * CHUNK_SIZE, len, &job->list->chunk[i]);
+	if (job->has_holes && len == CHUNK_SIZE && is_hole(job->fd, offset, len))
+		job->list->chunk[i] = job->zero;
+	else
+		rc = hash_range(state, job->fd, offset, len, &job->list->chunk[i]);
 	progress_add(job->progress, len);
 	return rc;
+}
+
+static bool has_holes(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_blocks < st.st_size / 512;
 }
 
 int hash_chunks(int fd, uint64_t size, struct progress *progress, const atomic_bool *stop,
@@ -109,13 +142,134 @@ int hash_chunks(int fd, uint64_t size, struct progress *progress, const atomic_b
 {
 	static const struct parallel_ops ops = { hasher_new, hasher_free, hash_one_chunk };
 	struct chunk_list list = { .size = size, .n = chunks_count(size) };
-	struct chunk_job job = { fd, progress, &list, stop };
+	struct chunk_job job = { .fd = fd,
+		                 .progress = progress,
+		                 .list = &list,
+		                 .stop = stop,
+		                 .has_holes = has_holes(fd) };
+	int rc;
+
+	if (list.n == 0)
+		return -EFBIG;
+	if (job.has_holes)
+		job.zero = digest_of_zeros();
+	list.chunk = xcalloc(list.n, sizeof *list.chunk);
+	rc = parallel_run(list.n, 0, &ops, &job);
+	if (rc != 0) {
+		chunks_release(&list);
+		return rc;
+	}
+	*ret_list = list;
+	return 0;
+}
+
+/* --- ... copied ------------------------------------------------------------------------------- */
+
+/* A chunk of the source for each, because what is hashed must be what is written, whoever changes
+ * the file meanwhile; and behind it a part of the base, which is rather in memory than its clone.
+ */
+enum { COPIERS_MAX = 8, COMPARE_STEP = 128 * 1024 };
+
+struct copy_job {
+	const struct chunk_copy *copy;
+	struct chunk_list *list;
+};
+
+static void *new_buffer(void *unused)
+{
+	(void)unused;
+	return xmalloc(CHUNK_SIZE + COMPARE_STEP);
+}
+
+static int read_chunk(int fd, uint8_t *buf, size_t len, uint64_t offset)
+{
+	size_t have = 0;
+
+	while (have < len) {
+		ssize_t n = pread(fd, buf + have, len - have, (off_t)(offset + have));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -ENODATA;
+		have += (size_t)n;
+	}
+	return 0;
+}
+
+static int write_chunk(int fd, const uint8_t *buf, size_t len, uint64_t offset)
+{
+	while (len > 0) {
+		ssize_t n = pwrite(fd, buf, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -ENOSPC;
+		buf += n;
+		len -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
+
+static bool is_in_base(const struct chunk_list *base, const struct chunk_list *list, size_t i)
+{
+	return base && i < base->n &&
+	       chunks_length(base->size, i) == chunks_length(list->size, i) &&
+	       digest_equal(&base->chunk[i], &list->chunk[i]);
+}
+
+/* The base may be damaged; its digests only tell where it is worth a look. */
+static bool is_cloned(const struct copy_job *job, uint8_t *buf, size_t i)
+{
+	size_t len = chunks_length(job->list->size, i);
+	uint8_t *part = buf + CHUNK_SIZE;
+
+	if (!is_in_base(job->copy->base, job->list, i))
+		return false;
+	for (size_t at = 0; at < len; at += COMPARE_STEP) {
+		size_t n = len - at < COMPARE_STEP ? len - at : COMPARE_STEP;
+
+		if (read_chunk(job->copy->base_fd, part, n, (uint64_t)i * CHUNK_SIZE + at) < 0 ||
+		    memcmp(part, buf + at, n) != 0)
+			return false;
+	}
+	return true;
+}
+
+static int copy_one_chunk(void *arg, void *state, size_t i)
+{
+	struct copy_job *job = arg;
+	const struct chunk_copy *c = job->copy;
+	uint64_t offset = (uint64_t)i * CHUNK_SIZE;
+	size_t len = chunks_length(c->size, i);
+	int rc;
+
+	if (c->stop && atomic_load(c->stop))
+		return -ECANCELED;
+	rc = read_chunk(c->in, state, len, offset);
+	if (rc < 0)
+		return rc;
+	job->list->chunk[i] = digest_of(state, len);
+	if (!is_cloned(job, state, i))
+		rc = write_chunk(c->out, state, len, offset);
+	progress_add(c->progress, len);
+	return rc;
+}
+
+int copy_chunks(const struct chunk_copy *copy, struct chunk_list *ret_list)
+{
+	static const struct parallel_ops ops = { new_buffer, free, copy_one_chunk };
+	struct chunk_list list = { .size = copy->size, .n = chunks_count(copy->size) };
+	struct copy_job job = { copy, &list };
+	unsigned cores = parallel_cores();
 	int rc;
 
 	if (list.n == 0)
 		return -EFBIG;
 	list.chunk = xcalloc(list.n, sizeof *list.chunk);
-	rc = parallel_run(list.n, 0, &ops, &job);
+	rc = parallel_run(list.n, cores < COPIERS_MAX ? cores : COPIERS_MAX, &ops, &job);
 	if (rc != 0) {
 		chunks_release(&list);
 		return rc;

@@ -62,6 +62,21 @@ int hash_range(struct hasher *hasher, int fd, uint64_t offset, uint64_t len,
 int hash_copy(struct hasher *hasher, int in, int out, uint64_t max, uint64_t *ret_len,
               struct digest *ret_digest) MUST_USE;
 
+/*
+ * Copies a file of `size` bytes, more than CHUNK_SIZE, on all cores, and makes its chunk list.
+ * `out` is empty, or a clone of the file of which `base` is the list: then only chunks that differ
+ * are written.  -ENODATA if `in` ends before, -ECANCELED as below.  Leaf.
+ */
+struct chunk_copy {
+	int in, out;
+	uint64_t size;
+	const struct chunk_list *base; /* or NULL */
+	int base_fd;                   /* the file itself, which nobody changes */
+	struct progress *progress;     /* or NULL */
+	const atomic_bool *stop;       /* or NULL */
+};
+int copy_chunks(const struct chunk_copy *copy, struct chunk_list *ret_list) MUST_USE;
+
 /* The chunk list of a file of more than CHUNK_SIZE bytes, on all cores.  Leaf; -EFBIG, and
  * -ECANCELED once `stop` (NULL: never) is set. */
 int hash_chunks(int fd, uint64_t size, struct progress *progress, const atomic_bool *stop,

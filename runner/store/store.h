@@ -68,6 +68,9 @@ struct store_add_how {
 	const char
 		*below; /* the directory of the tree that it becomes: "a/b"; not with STORE_ADOPT */
 	const struct store_watch *watch;
+	/* A manifest, or NULL: of a large file that it has under the same path, 4 MiB that are as
+	 * before share their blocks with that, where the file system can.  It may be gone. */
+	const struct digest *base;
 };
 
 /*

@@ -57,8 +57,8 @@ static int run_export(struct cli *cli, const struct cli_args *args)
 	const char *file = args_rest(args, 0);
 	const char *path = args_get(args, "path");
 	struct export_how how = { .prefix = path ? path : "" };
-	struct datasets *datasets;
-	struct dataset_version version;
+	struct datasets *datasets = NULL;
+	struct dataset_version version = { .committed = false };
 	struct meter_watch watch;
 	struct error err;
 	int rc;
