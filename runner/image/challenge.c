@@ -7,8 +7,8 @@
 #include "base/cleanup.h"
 #include "base/xalloc.h"
 
-/* RFC 9110, 5.6.2 */
-#define TOKEN_CHARS "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+/* RFC 9110, 5.6.2, and the '/' of plain words behind a scheme. */
+#define TOKEN_CHARS "/!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 static const char *skip_blanks(const char *s)
 {
@@ -91,7 +91,7 @@ static const char *take_challenge(const char *s, struct challenge *c)
 	c->scheme = scheme_of(s, len);
 	for (s += len; s; s = take_parameter(c, s, len, skip_blanks(s + len))) {
 		s += strspn(s, ", \t");
-		len = strspn(s, TOKEN_CHARS "/");
+		len = strspn(s, TOKEN_CHARS);
 		if (len == 0)
 			return NULL;
 		if (*skip_blanks(s + len) != '=')

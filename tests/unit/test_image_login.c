@@ -55,6 +55,8 @@ static void challenges_are_taken_apart(void **state)
 		{ "Basic realm=b, Bearer realm=\"no end", CHALLENGE_BASIC, "b", NULL, NULL },
 		{ "Digest realm=x, nonce=\"Basic realm=y\"", CHALLENGE_NONE, NULL, NULL, NULL },
 		{ "", CHALLENGE_NONE, NULL, NULL, NULL },
+		{ "a /b /c, d", CHALLENGE_NONE, NULL, NULL, NULL },
+		{ "Negotiate a/b+c==, Basic", CHALLENGE_BASIC, NULL, NULL, NULL },
 		{ ", ,=\"", CHALLENGE_NONE, NULL, NULL, NULL },
 	};
 
