@@ -307,12 +307,12 @@ static int start(struct attempt *a, uv_loop_t *loop, struct spawn *how)
 	return uv_read_start((uv_stream_t *)&a->told, on_alloc, on_told);
 }
 
-int attempt_stage(uv_loop_t *loop, const char *shim, const struct launch *launch,
+int attempt_stage(uv_loop_t *loop, struct spawner *spawner, const struct launch *launch,
                   const struct attempt_hooks *hooks, struct attempt **ret_attempt,
                   struct error *err)
 {
 	AUTO_FD int orders = -1;
-	struct spawn how = { .program = shim, .network = launch->network };
+	struct spawn how = { .spawner = spawner, .network = launch->network };
 	struct attempt *a;
 	int rc = launch_orders(launch, &orders, err);
 
@@ -334,7 +334,7 @@ int attempt_stage(uv_loop_t *loop, const char *shim, const struct launch *launch
 			uv_close((uv_handle_t *)&a->told, on_close);
 		else
 			release(a);
-		return error_sys(err, rc, "cannot start the shim '%s'", shim);
+		return error_sys(err, rc, "cannot start the shim '%s'", spawner->program);
 	}
 	*ret_attempt = a;
 	return 0;

@@ -10,10 +10,11 @@
 
 #include "executor/executor.h"
 #include "executor/launch.h"
+#include "executor/spawn.h"
 
-/* Starts the shim (an absolute path), which then waits for attempt_go().  Nothing of LAUNCH is
- * needed after it returns. */
-int attempt_stage(uv_loop_t *loop, const char *shim, const struct launch *launch,
+/* Starts a shim, which then waits for attempt_go().  Nothing of LAUNCH is needed after it
+ * returns. */
+int attempt_stage(uv_loop_t *loop, struct spawner *spawner, const struct launch *launch,
                   const struct attempt_hooks *hooks, struct attempt **ret_attempt,
                   struct error *err) MUST_USE;
 

@@ -23,6 +23,7 @@ struct oci {
 	uv_loop_t *loop;
 	struct images *images;
 	char *home, *runtime, *shim;
+	struct spawner spawner;
 	enum images_pull_when pull;
 	const struct config_registries *registries;
 	struct map ready;       /* digest -> struct ready; loop thread only */
@@ -132,7 +133,7 @@ static int stage_image(struct oci *oci, const struct launch *base,
 	launch.image = r->image;
 	launch.passwd = strbuf_str(&r->passwd);
 	launch.group = strbuf_str(&r->group);
-	return attempt_stage(oci->loop, oci->shim, &launch, hooks, ret_attempt, err);
+	return attempt_stage(oci->loop, &oci->spawner, &launch, hooks, ret_attempt, err);
 }
 
 /* If its helper was killed, those who come later get another one. */
@@ -160,7 +161,7 @@ static int stage(struct executor *e, const struct request *request,
 		launch.network = &oci->network;
 	}
 	if (request->root == ROOT_HOST)
-		return attempt_stage(oci->loop, oci->shim, &launch, hooks, ret_attempt, err);
+		return attempt_stage(oci->loop, &oci->spawner, &launch, hooks, ret_attempt, err);
 	return stage_image(oci, &launch, hooks, ret_attempt, err);
 }
 
@@ -187,6 +188,7 @@ static void oci_free(struct executor *e)
 	struct oci *oci = to_oci(e);
 
 	map_release(&oci->ready, free_ready);
+	spawner_release(&oci->spawner);
 	network_close(&oci->network);
 	free(oci->home);
 	free(oci->runtime);
@@ -260,6 +262,7 @@ int executor_oci_new(uv_loop_t *loop, struct images *images, const struct oci_op
 		.shim = take_ptr(&shim),
 		.network = NETWORK_NONE_YET,
 	};
+	oci->spawner = (struct spawner)SPAWNER_INIT(oci->shim);
 	*ret_executor = &oci->base;
 	return 0;
 }

@@ -44,16 +44,16 @@ static bool is_known_to_work(int tmpfd, const char *print)
 static int run_shim(const char *shim, const char *dir, int orders, struct error *err)
 {
 	AUTO_FD int go = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-	const struct spawn how = { shim, "check", dir, .told = -1, .orders = orders, .go = go };
-	int status;
+	struct spawner spawner = SPAWNER_INIT(shim);
+	const struct spawn how = { &spawner, "check", dir, .told = -1, .orders = orders, .go = go };
 	pid_t pid = go < 0 ? -errno : spawn_shim(&how);
+	int rc = pid < 0 ? error_sys(err, pid, "cannot start the shim '%s'", shim) : 0;
 
-	if (pid < 0)
-		return error_sys(err, pid, "cannot start the shim '%s'", shim);
-	while (waitpid(pid, &status, 0) < 0)
+	while (rc == 0 && waitpid(pid, NULL, 0) < 0)
 		if (errno != EINTR)
-			return error_sys(err, errno, "cannot wait for the shim '%s'", shim);
-	return 0;
+			rc = error_sys(err, errno, "cannot wait for the shim '%s'", shim);
+	spawner_release(&spawner);
+	return rc;
 }
 
 static int try_in(const char *dir, const char *runtime, const char *home, const char *shim,

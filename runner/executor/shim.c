@@ -46,6 +46,7 @@
 #include "executor/orders.h"
 #include "executor/rootfs.h"
 #include "executor/runtime_log.h"
+#include "executor/shim_fork.h"
 #include "executor/shim_life.h"
 #include "executor/shim_network.h"
 #include "executor/shim_ops.h"
@@ -641,12 +642,15 @@ static int take_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static struct shim shim;
 	struct error err;
 	int rc;
 
+	if (argc != 2 || strlen(argv[1]) != SHIM_TITLE_MAX - 1)
+		return 2; /* the runner's alone */
+	shim_fork(argv[1]);
 	init(&shim, take_signals());
 	(void)umask(022);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

@@ -18,8 +18,14 @@ enum {
 	SHIM_GO_FD = 4,     /* a pipe: a byte lets the container run, its end forbids it */
 	SHIM_NETNS_FD = 5,  /* with SHIM_NETWORK: the namespace, */
 	SHIM_HELPER_FD = 6, /* and what keeps its helper; see network.h */
+	SHIM_SOCKET_FD = 7, /* of the process that waits for attempts, see spawn.h */
+	SHIM_GIVEN_MAX = 6, /* descriptors that it is given for one */
+	SHIM_TITLE_MAX = 64,
 	SHIM_ORDERS_MAX = 64 << 20,
 };
+
+/* SHIM_TITLE_MAX bytes with the one that ends it. */
+#define SHIM_TITLE_ROOM "                                                               "
 
 #define SHIM_ID          "id"
 #define SHIM_RUNTIME     "runtime"     /* absolute path */

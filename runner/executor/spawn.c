@@ -2,114 +2,152 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <sys/mman.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/xalloc.h"
+#include "base/cleanup.h"
 #include "executor/argv.h"
+#include "executor/network.h"
 #include "executor/shim_ops.h"
 
-enum {
-	STACK_SIZE = 64 * 1024,
-	FD_ABOVE = 64, /* where descriptors are kept while those below it are set */
-};
-
-struct child {
-	const struct spawn *spawn;
-	int fd[SHIM_HELPER_FD + 1];
-	int n_fds;
-	int error; /* what it could not do */
-};
-
-static int set_descriptors(const struct child *c)
+static int spawn(const char *program, int socket, pid_t *ret_pid)
 {
-	int above[SHIM_HELPER_FD + 1];
+	/* The second one is where the shims write their ids. */
+	static const char room[] = SHIM_TITLE_ROOM;
+	const char *const argv[] = { program, room, NULL };
+	const char *const env[] = { NULL };
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t blocked, all;
+	int rc;
 
-	for (int i = 0; i < c->n_fds; i++) {
-		above[i] = fcntl(c->fd[i], F_DUPFD_CLOEXEC, FD_ABOVE);
-		if (above[i] < 0)
-			return -1;
-	}
-	for (int i = 0; i < c->n_fds; i++)
-		if (dup2(above[i], i) != i)
-			return -1;
-	closefrom(c->n_fds); /* libraries open some that would be inherited */
-	return 0;
-}
-
-static void set_signals(void)
-{
-	sigset_t blocked;
-
-	for (int sig = 1; sig < NSIG; sig++)
-		(void)signal(sig, SIG_DFL);
+	/* The shims begin with that, too: a stop waits until it is read. */
 	(void)sigemptyset(&blocked);
 	(void)sigaddset(&blocked, SIGTERM);
 	(void)sigaddset(&blocked, SIGINT);
-	(void)sigprocmask(SIG_SETMASK, &blocked, NULL);
-}
-
-/* In the runner's memory while that waits: only system calls, and words only into `c`. */
-static int child_main(void *arg)
-{
-	static char *const env[] = { NULL };
-	struct child *c = arg;
-	const char *const argv[] = { c->spawn->program, c->spawn->name, NULL };
-
-	set_signals();
-	(void)setsid();
-	if (set_descriptors(c) == 0 && chdir(c->spawn->dir) == 0)
-		(void)execve(argv[0], argv_exec(argv), env);
-	c->error = errno;
-	_exit(127);
-}
-
-/* posix_spawn() does the same but for the namespace.  (To fork a runner that holds a large workflow
- * takes longer than all else here.) */
-static pid_t clone_child(struct child *c)
-{
-	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
-	                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-	sigset_t all, before;
-	pid_t pid;
-
-	if (stack == MAP_FAILED)
-		return -errno;
 	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_BLOCK, &all, &before); /* no handler runs in the child */
-	pid = clone(child_main, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_NEWPID | SIGCHLD,
-	            c);
-	if (pid < 0)
-		c->error = errno;
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	(void)munmap(stack, STACK_SIZE);
-	return pid;
+	(void)posix_spawn_file_actions_init(&files);
+	/* First: it may stand where the next ones go. */
+	(void)posix_spawn_file_actions_adddup2(&files, socket, SHIM_SOCKET_FD);
+	for (int fd = 0; fd < SHIM_SOCKET_FD; fd++)
+		(void)posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
+	/* Libraries open descriptors that would be inherited. */
+	(void)posix_spawn_file_actions_addclosefrom_np(&files, SHIM_SOCKET_FD + 1);
+	(void)posix_spawnattr_init(&attr);
+	(void)posix_spawnattr_setsigmask(&attr, &blocked);
+	(void)posix_spawnattr_setsigdefault(&attr, &all);
+	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+	                                              POSIX_SPAWN_SETSIGDEF);
+	rc = posix_spawn(ret_pid, program, &files, &attr, argv_exec(argv), argv_exec(env));
+	(void)posix_spawnattr_destroy(&attr);
+	(void)posix_spawn_file_actions_destroy(&files);
+	return -rc;
+}
+
+static int ensure(struct spawner *s)
+{
+	int ends[2];
+	pid_t pid;
+	int rc;
+
+	if (s->fd >= 0 && s->owner == getpid())
+		return 0;
+	cleanup_fd(&s->fd); /* another's, which was forked into this one */
+	s->fd = -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+		return -errno;
+	rc = spawn(s->program, ends[1], &pid);
+	(void)close(ends[1]);
+	if (rc < 0)
+		(void)close(ends[0]);
+	else
+		*s = (struct spawner){ s->program, ends[0], pid, getpid() };
+	return rc;
+}
+
+/* What a shim gets: where it starts, and its descriptors. */
+static size_t list_given(const struct spawn *spawn, int dir, int null, int given[SHIM_GIVEN_MAX])
+{
+	size_t n = 0;
+
+	given[n++] = dir;
+	given[n++] = spawn->told >= 0 ? spawn->told : null;
+	given[n++] = spawn->orders;
+	given[n++] = spawn->go;
+	if (spawn->network) {
+		given[n++] = spawn->network->ns;
+		given[n++] = spawn->network->helper;
+	}
+	return n;
+}
+
+static ssize_t send_order(int fd, const char *name, const int *given, size_t n)
+{
+	union {
+		char buf[CMSG_SPACE(SHIM_GIVEN_MAX * sizeof *given)];
+		struct cmsghdr align;
+	} control = { .buf = { 0 } };
+	char title[SHIM_TITLE_MAX] = { 0 };
+	struct iovec text = { .iov_base = title, .iov_len = sizeof title };
+	struct msghdr msg = {
+		.msg_iov = &text,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
+		.msg_controllen = CMSG_SPACE(n * sizeof *given),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	memcpy(title, name, strnlen(name, sizeof title - 1));
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(n * sizeof *given);
+	memcpy(CMSG_DATA(c), given, n * sizeof *given);
+	return sendmsg(fd, &msg, MSG_NOSIGNAL);
+}
+
+/* The pid, or -errno; -EPIPE if nobody is there any more. */
+static int ask(int fd, const char *name, const int *given, size_t n_given)
+{
+	ssize_t n;
+	int answer;
+
+	if (send_order(fd, name, given, n_given) < 0)
+		return -errno;
+	do
+		n = recv(fd, &answer, sizeof answer, 0);
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)sizeof answer ? answer : -EPIPE;
 }
 
 pid_t spawn_shim(const struct spawn *spawn)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	struct child c = { spawn, { null, null, null }, .n_fds = SHIM_GO_FD + 1 };
-	pid_t pid;
+	AUTO_FD int dir = open(spawn->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int given[SHIM_GIVEN_MAX];
+	size_t n = list_given(spawn, dir, null, given);
+	int rc = dir < 0 || null < 0 ? -errno : -EPIPE;
 
-	if (null < 0)
-		return -errno;
-	if (spawn->told >= 0)
-		c.fd[SHIM_TOLD_FD] = spawn->told;
-	c.fd[SHIM_ORDERS_FD] = spawn->orders;
-	c.fd[SHIM_GO_FD] = spawn->go;
-	if (spawn->network) {
-		c.fd[SHIM_NETNS_FD] = spawn->network->ns;
-		c.fd[SHIM_HELPER_FD] = spawn->network->helper;
-		c.n_fds = SHIM_HELPER_FD + 1;
+	/* The one that waits may have been killed: then another does. */
+	for (int tries = 0; tries < 2 && rc == -EPIPE; tries++) {
+		rc = ensure(spawn->spawner);
+		if (rc == 0)
+			rc = ask(spawn->spawner->fd, spawn->name, given, n);
+		if (rc == -EPIPE)
+			spawner_release(spawn->spawner);
 	}
-	pid = clone_child(&c);
-	(void)close(null);
-	if (pid > 0 && c.error != 0)
-		(void)waitpid(pid, NULL, 0);
-	return c.error != 0 ? -c.error : pid;
+	return rc;
+}
+
+void spawner_release(struct spawner *s)
+{
+	if (s->fd < 0)
+		return;
+	(void)close(s->fd); /* it ends by that */
+	s->fd = -1;
+	while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+		;
 }

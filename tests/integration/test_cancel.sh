@@ -105,6 +105,24 @@ test_shim_killed() {
 	nothing_left
 }
 
+# The process that all shims of a run are forked from: the next job has another one.
+test_spawner_killed() {
+	{
+		echo 'jobs:'
+		script_job first <<<'echo started; until [ -e /storage/go ]; do sleep 0.05; done'
+		script_job next 'needs: [first]' <<<'echo two'
+	} >w.yaml
+	"$SLUICE" run w.yaml >out 2>err &
+	runner=$!
+	wait_for 30 grep -rq started "$SLUICE_HOME/runs" --include=log
+	same "$(pgrep -cP "$runner" -f 'sluice-shim +$')" 1
+	kill -KILL "$(pgrep -P "$runner" -f 'sluice-shim +$')"
+	touch "$SLUICE_HOME/storage/go"
+	wait "$runner" || fail "the run ended with $?"
+	says out "next  | two"
+	nothing_left
+}
+
 test_reader_goes_away() {
 	# `sluice run | head`: the run ends well or stops cleanly, but hangs never.
 	{

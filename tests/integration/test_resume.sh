@@ -256,31 +256,46 @@ test_secrets_are_given_again() {
 	finished
 }
 
-# A runner that is killed before its shim has said which process it is.
+# PID JOB of the shim that waits until it may go.
+waiting_shim() {
+	local cwd dir
+	for cwd in /proc/[0-9]*/cwd; do
+		dir=$(readlink "$cwd") || continue
+		[[ $dir == "$SLUICE_HOME"/runs/*/jobs/[ab]/1 && ! -e $dir/shim.json ]] || continue
+		cwd=${cwd%/cwd}
+		dir=${dir%/1}
+		echo "${cwd##*/} ${dir##*/}"
+	done
+}
+
+# A runner that is killed before the shim that it has let go has said which process it is.
 test_newborn_shim() {
-	cat >slow-shim <<END
-#!/bin/bash
-# Shims are also started to try the runtime.
-if [[ \$PWD == */jobs/first/1 ]]; then
-	echo \$\$ >'$PWD/pid'
-	until [ -e '$PWD/awake' ]; do sleep 0.05; done
-fi
-exec '${SLUICE%/*}/sluice-shim' "\$@"
+	local shim job name
+	{
+		echo 'jobs:'
+		for name in a b; do
+			script_job $name "outputs: {d: {type: dataset, with: {ref: made-$name}}}" <<'END'
+echo started
+until [ -e /storage/go ]; do sleep 0.05; done
+echo two > /outputs/d/file
 END
-	chmod +x slow-shim
-	workflow
-	SLUICE_SHIM=$PWD/slow-shim "$SLUICE" run w.yaml >out 2>err &
-	runner=$!
-	wait_for 30 test -s pid
-	kill_runner
-	same "$(find "$SLUICE_HOME/runs" -name shim.json)" ''
-	mkdir -p "$SLUICE_HOME/storage"
+		done
+	} >w.yaml
+	start --jobs 1
+	wait_for 30 eval 'read -r shim job < <(waiting_shim)'
+	kill -STOP "$shim"
 	go
+	wait_for 30 eval '"$SLUICE" runs show w/1 --json | jq -e ".status.jobs.$job.phase == \"RUNNING\""'
+	kill_runner
+	same "$(find "$SLUICE_HOME"/runs/*/jobs/$job/1 -name shim.json)" ''
 	ok runs resume w/1
-	touch awake # it learns that it is not wanted any more
-	wait_for 30 bash -c 'grep -q error "$SLUICE_HOME"/runs/*/jobs/first/1/exit.json'
-	test -e "$SLUICE_HOME"/runs/*/jobs/first/2/log || fail 'there was no second attempt'
-	finished
+	kill -CONT "$shim" # it learns that it is not wanted any more
+	wait_for 30 bash -c "grep -q error '$SLUICE_HOME'/runs/*/jobs/$job/1/exit.json"
+	test -e "$SLUICE_HOME"/runs/*/jobs/$job/2/log || fail 'there was no second attempt'
+	same "$(versions made-$job)" 1
+	same "$(contents made-$job file)" two
+	same "$(phase w/1)" SUCCEEDED
+	nothing_left
 }
 
 # --- killed at random instants ---------------------------------------------------------------------
