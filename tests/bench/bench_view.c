@@ -258,7 +258,7 @@ int main(int argc, char **argv)
 		.out_tty = true, .err_tty = true, .out_cursor = true, .out_colour = true
 	};
 	char home[] = "/tmp/sluice-bench-XXXXXX";
-	struct bench b = { .executor = { &ops } };
+	struct bench b = { .executor = { .ops = &ops } };
 	struct error err;
 	int out;
 	int rc;

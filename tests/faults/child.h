@@ -22,7 +22,7 @@
 
 struct fault_child {
 	int status; /* as waitpid() has it */
-	char out[4096], errors[1024];
+	char out[1024], errors[1024];
 };
 
 static inline void fault_child_exec(const char *const *argv, const char *variable,
