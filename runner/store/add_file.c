@@ -77,6 +77,13 @@ static bool lease(int fd)
 	return fcntl(fd, F_SETSIG, SIGURG) == 0 && fcntl(fd, F_SETLEASE, F_RDLCK) == 0;
 }
 
+/* A mapping that is there already changes a file without its times: who notes them asks before it
+ * reads whether nobody may write.  A mapping that comes later shows in the ctime. */
+static bool is_quiet(int fd)
+{
+	return lease(fd) && fcntl(fd, F_SETLEASE, F_UNLCK) == 0;
+}
+
 static void note_added(struct add_file *f, enum object_added how, bool copied)
 {
 	f->fresh = how == OBJECT_ADDED;
@@ -145,6 +152,7 @@ static int adopt(struct add *add, struct hasher *hasher, struct add_file *f, int
 /* The two sides of a copy. */
 struct ends {
 	int in, out;
+	bool is_quiet;    /* nobody had it open for writing, before that */
 	struct stat from; /* of `in`, before */
 };
 
@@ -168,7 +176,7 @@ static int check_source(const struct add *add, struct add_file *f, const struct 
 	if (!is_unchanged(&ends->from, &after))
 		return has_changed(err);
 	seen_fill(&f->now, &after);
-	f->noted = f->now.ctime_ns < add->began_ns - SETTLED_NS;
+	f->noted = ends->is_quiet && f->now.ctime_ns < add->began_ns - SETTLED_NS;
 	return 0;
 }
 
@@ -295,6 +303,7 @@ static int copy(struct add *add, struct hasher *hasher, struct add_file *f, int 
 	if (rc < 0)
 		return error_sys(err, rc, "cannot make a file beside '%s'", add->store->path);
 	ends.out = temp.fd;
+	ends.is_quiet = !add->ours && is_quiet(fd);
 	rc = copy_to(add, hasher, f, &ends, err);
 	temp_close(add->store, &temp);
 	return rc;

@@ -6,7 +6,8 @@
  * A file has not changed if its name has the same inode, with the same size, bit for its owner to
  * execute it, mtime and ctime, which nobody can set.  A change within the same tick of the file
  * system's clock would not show; so what had changed within two seconds before it was read is not
- * noted.  What is noted is believed only where its object is still there.
+ * noted, nor what somebody had open for writing: through a mapping it changes without its times.
+ * What is noted is believed only where its object is still there.
  *
  * The format, of this machine and in its byte order: SEEN_MAGIC, then for each file a `struct
  * seen_fixed` and the bytes of its path, in the order of paths; last the SHA-256 of all before it.

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -656,6 +657,36 @@ static void what_has_changed_in_any_way_is_read_again(void **state)
 	assert_false(digest_equal(&exec.manifest, &two.manifest));
 }
 
+/* A page that is dirty already changes without the times of its file. */
+static void what_somebody_writes_to_is_not_noted(void **state)
+{
+	struct store_home *h = *state;
+	struct store_tree_info one, two;
+	char *page;
+	size_t n;
+	int fd;
+
+	store_home_text(h, "in/file", "zero\n");
+	fd = openat(h->dir, "in/file", O_RDWR | O_CLOEXEC);
+	page = mmap(NULL, 5, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(page, MAP_FAILED);
+	close(fd);
+	memcpy(page, "one!\n", 5);
+	let_settle();
+	one = store_home_add(h, "in", 0);
+	(void)note_of(h, &n);
+	assert_int_equal(n, 0);
+	memcpy(page, "two!\n", 5);
+	two = store_home_add(h, "in", 0);
+	assert_false(digest_equal(&one.manifest, &two.manifest));
+	assert_int_equal(munmap(page, 5), 0);
+	let_settle();
+	two = store_home_add(h, "in", 0);
+	(void)note_of(h, &n);
+	assert_int_equal(n, 1);
+	expect_same(h, &two);
+}
+
 static void damaged_notes_say_nothing(void **state)
 {
 	struct store_home *h = *state;
@@ -737,6 +768,7 @@ int main(void)
 		TEST(what_is_stopped_ends_soon_and_can_be_done_again),
 		TEST(what_has_not_changed_is_not_read_again),
 		TEST(what_has_changed_in_any_way_is_read_again),
+		TEST(what_somebody_writes_to_is_not_noted),
 		TEST(damaged_notes_say_nothing),
 		TEST(a_directory_may_come_below_another),
 		TEST(a_commit_killed_at_any_instant_can_be_done_again),
