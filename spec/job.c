@@ -90,42 +90,24 @@ static void on_env(struct reader *r, const struct node *key, const struct node *
 	read_env(r, value, r->env, r->n_env, &job->env, &job->n_env);
 }
 
-static void on_instance_type(struct reader *r, const struct node *key, const struct node *value,
-                             void *target)
-{
-	const char *text = read_string(r, value, "instance-type");
-
-	(void)key;
-	if (text)
-		((struct job_draft *)target)->job->instance_type = text;
-}
-
-static const struct key resource_keys[] = {
-	{ "instance-type", "The machine that the job runs on.", "string", NULL, on_instance_type },
-};
-
-static const struct stray resource_strays[] = {
-	{ "container-registries", "registries are named once, in defaults.resources" },
-	{ "containerRegistry", "registries are named in defaults.resources.container-registries" },
-};
-
-static const struct shape resources_shape = {
-	.what = "resources",
-	.keys = resource_keys,
-	.n_keys = 1,
-	.strays = resource_strays,
-	.n_strays = 2,
-	.rule = "'required': ['instance-type']",
-};
-
 static void on_resources(struct reader *r, const struct node *key, const struct node *value,
                          void *target)
 {
-	read_shape(r, value, &resources_shape, target);
-	if (value->kind == NODE_MAP && !read_find(value, "instance-type"))
-		diag_error(r->diags, node_place(key),
-		           "add instance-type: NAME, or remove resources",
-		           "resources names no instance-type");
+	read_job_resources(r, key, value, &((struct job_draft *)target)->job->resources);
+}
+
+/* Only less than what the run is given: the rest is for who runs it to say. */
+static void on_network(struct reader *r, const struct node *key, const struct node *value,
+                       void *target)
+{
+	bool none = value->kind == NODE_SCALAR && strcmp(value->text, "none") == 0;
+
+	(void)key;
+	((struct job_draft *)target)->job->no_network = none;
+	if (!none)
+		diag_error(r->diags, node_place(value),
+		           "remove it: the job has the network of the run",
+		           "network of a job can only be none");
 }
 
 static void on_timeout(struct reader *r, const struct node *key, const struct node *value,
@@ -148,7 +130,8 @@ static const struct key job_keys[] = {
 	  on_outputs },
 	{ "env", "Environment variables; secret:NAME is replaced by a secret.", "env", NULL,
 	  on_env },
-	{ "resources", "What the job runs on.", NULL, &resources_shape, on_resources },
+	{ "resources", "What the job runs on.", NULL, &job_resources_shape, on_resources },
+	{ "network", "'none' keeps the job from any network.", "network", NULL, on_network },
 	{ "timeout", "Seconds that the job may take.", "timeout", NULL, on_timeout },
 };
 
@@ -201,7 +184,7 @@ static void read_job(struct reader *r, struct job_draft *draft)
 	draft->uses_at = node_place(draft->key);
 	draft->job->env = r->env;
 	draft->job->n_env = r->n_env;
-	draft->job->instance_type = r->instance_type;
+	draft->job->resources = r->resources;
 	(void)read_check_name(r, draft->key, "a job");
 	if (node_is_null(draft->body))
 		diag_error(r->diags, node_place(draft->key), NULL, "the job '%s' is empty",

@@ -232,8 +232,7 @@ bool read_check_name(struct reader *r, const struct node *node, const char *what
 	return !fault;
 }
 
-/* Plain decimals only, and independent of the locale; NAN: something else. */
-static double seconds_of(const char *text)
+double read_decimal(const char *text)
 {
 	double value = 0, scale = 1;
 	size_t digits = 0;
@@ -253,7 +252,7 @@ void read_timeout(struct reader *r, const struct node *value, double *ret_second
 	double seconds = (double)NAN;
 
 	if (value->kind == NODE_SCALAR && value->style == NODE_PLAIN)
-		seconds = seconds_of(value->text);
+		seconds = read_decimal(value->text);
 	*ret_at = value->at;
 	if (seconds > 0 && seconds <= most)
 		*ret_seconds = seconds;

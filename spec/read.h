@@ -52,7 +52,7 @@ struct reader {
 	struct table input_names;   /* of the workflow: to an index in spec->inputs */
 	const struct spec_env *env; /* of `defaults` */
 	size_t n_env;
-	const char *instance_type; /* of `defaults` */
+	struct spec_resources resources; /* of `defaults` */
 	struct pendings pendings;
 };
 
@@ -86,7 +86,7 @@ struct shape {
 
 /* What schema.c prints: the whole language, in workflow.c, job.c and typed.c. */
 extern const struct shape workflow_shape, job_shape, workflow_input_shape, job_input_shape;
-extern const struct shape output_shape;
+extern const struct shape output_shape, job_resources_shape, default_resources_shape;
 
 /* Reads each entry of NODE (nothing, if it is null) into TARGET. */
 void read_shape(struct reader *r, const struct node *node, const struct shape *shape, void *target);
@@ -114,6 +114,9 @@ bool read_strings(struct reader *r, const struct node *node, const char *what,
 /* Names of jobs, inputs and outputs become names of directories. */
 bool read_check_name(struct reader *r, const struct node *node, const char *what);
 
+/* Plain decimals only, and independent of the locale; NAN: something else. */
+double read_decimal(const char *text);
+
 /* A number of seconds. */
 void read_timeout(struct reader *r, const struct node *value, double *ret_seconds,
                   struct spec_mark *ret_at);
@@ -131,6 +134,10 @@ void read_job_inputs(struct reader *r, const struct node *node, struct spec_job 
 void read_job_outputs(struct reader *r, const struct node *node, struct spec_job *job);
 void read_given(struct reader *r, const struct node *key, const struct node *node,
                 struct spec_given *ret_given);
+
+/* resources.c: laid over what *RET holds. */
+void read_job_resources(struct reader *r, const struct node *key, const struct node *value,
+                        struct spec_resources *ret);
 
 /* job.c */
 void read_jobs(struct reader *r, const struct node *node);

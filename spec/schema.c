@@ -24,6 +24,11 @@ static const struct def defs[] = {
 	{ "script", "{'type': 'string'}" },
 	{ "secret", "{'type': 'string', 'pattern': '^secret:.'}" },
 	{ "timeout", "{'type': 'number', 'exclusiveMinimum': 0, 'maximum': 1000000000}" },
+	{ "cpus", "{'type': 'number', 'minimum': 0.01, 'maximum': 65536}" },
+	{ "gpus", "{'type': 'integer', 'minimum': 0, 'maximum': 1024}" },
+	{ "size",
+	  "{'type': 'string', 'pattern': '^[1-9][0-9]{0,8}(?:[KMGT](?:i|iB)?|[MGT]B|kB)$'}" },
+	{ "network", "{'const': 'none'}" },
 	{ "type", "{'enum': ['dataset', 'string', 'volume']}" },
 	{ "name", "{'pattern': '^(?![.]{1,2}$)[^/" CONTROLS "]{1,128}$'}" },
 	{ "ref", "{'type': 'string', 'pattern': '^(?!workflow[.]inputs[.])(?!.*[.]outputs[.])"

@@ -88,6 +88,16 @@ struct spec_param {
 	struct spec_mark at;      /* of the value */
 };
 
+/* What a job runs on: each its own, else that of `defaults`.  0: it is not said. */
+struct spec_resources {
+	const char *instance_type; /* any name, or NULL */
+	uint64_t cpu_milli;        /* thousandths of a core */
+	uint64_t memory, shm_size; /* bytes */
+	bool has_gpus;             /* a number of them is given, and be it 0 */
+	uint64_t gpus;
+	struct spec_mark cpus_at, memory_at, gpus_at, shm_size_at;
+};
+
 struct spec_job {
 	const char *id;
 	size_t index;       /* its place in spec->jobs: the order in the file */
@@ -103,8 +113,9 @@ struct spec_job {
 	size_t n_outputs;
 	const struct spec_env *env; /* defaults.env is merged in already; the job's own wins */
 	size_t n_env;
-	const char *instance_type; /* its own, else defaults', else NULL */
-	double timeout;            /* seconds; 0: none.  `timeout_at` says where it stands */
+	struct spec_resources resources;
+	bool no_network; /* whatever the run's is */
+	double timeout;  /* seconds; 0: none.  `timeout_at` says where it stands */
 	struct spec_mark at, uses_at, timeout_at;
 };
 

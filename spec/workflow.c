@@ -128,36 +128,20 @@ static void on_env(struct reader *r, const struct node *key, const struct node *
 	read_env(r, value, NULL, 0, &r->env, &r->n_env);
 }
 
-static void on_instance_type(struct reader *r, const struct node *key, const struct node *value,
-                             void *target)
+static void on_resources(struct reader *r, const struct node *key, const struct node *value,
+                         void *target)
 {
+	(void)key;
 	(void)target;
-	on_text(r, key, value, &r->instance_type);
+	read_shape(r, value, &default_resources_shape, &r->resources);
 }
-
-static void on_registries(struct reader *r, const struct node *key, const struct node *value,
-                          void *target)
-{
-	struct spec *spec = target;
-
-	if (!node_is_null(value))
-		(void)read_strings(r, value, key->text, &spec->registries, &spec->n_registries);
-}
-
-static const struct key resource_keys[] = {
-	{ "instance-type", "The machine of jobs that name none.", "string", NULL,
-	  on_instance_type },
-	{ "container-registries", "Names of the registries that images come from.",
-	  "strings-or-nothing", NULL, on_registries },
-};
-
-static const struct shape resources_shape = { "defaults.resources", KEYS(resource_keys) };
 
 static const struct key defaults_keys[] = {
 	{ "clusterId", "The cluster that the hosted service ran jobs on.", "string", NULL,
 	  on_cluster },
 	{ "env", "Environment variables of every job; a job's own win.", "env", NULL, on_env },
-	{ "resources", "What jobs run on.", NULL, &resources_shape, NULL },
+	{ "resources", "What jobs run on that do not say otherwise.", NULL,
+	  &default_resources_shape, on_resources },
 };
 
 static const struct stray defaults_strays[] = {

@@ -136,7 +136,7 @@ static void test_job(void **state)
 	assert_int_equal(job->uses_at.line, 49);
 	assert_int_equal(job->uses_at.column, 11);
 	assert_true(job->timeout > 1.49 && job->timeout < 1.51);
-	assert_string_equal(job->instance_type, "P4000");
+	assert_string_equal(job->resources.instance_type, "P4000");
 	assert_int_equal(job->n_needs, 1);
 	assert_ptr_equal(job->needs[0], doc->spec->jobs[1]);
 	assert_int_equal(job->n_env, 2);
@@ -150,7 +150,7 @@ static void test_job(void **state)
 	                    "cp -R /inputs/code /work && \\\n  cd /work   \n\npython \"$EPOCHS\"");
 	assert_null(spec_job_string(job, "args"));
 	job = doc->spec->jobs[1];
-	assert_string_equal(job->instance_type, "C4");
+	assert_string_equal(job->resources.instance_type, "C4");
 	assert_int_equal(job->n_env, 2);
 	assert_string_equal(job->env[1].value, "1");
 	assert_string_equal(spec_job_string(job, "url"), "context.event.github.url");
@@ -242,7 +242,7 @@ static void test_string_command(void **state)
 	assert_false(param->is_list);
 	assert_string_equal(spec_job_string(doc->spec->jobs[0], "command"), "bash");
 	assert_false(doc->spec->has_trigger);
-	assert_null(doc->spec->jobs[0]->instance_type);
+	assert_null(doc->spec->jobs[0]->resources.instance_type);
 	spec_doc_free(doc);
 }
 
@@ -429,15 +429,49 @@ static void test_nothing_given(void **state)
 	spec_doc_free(NULL);
 }
 
+static void resources_are_laid_over_those_of_defaults(void **state)
+{
+	struct spec_doc *doc = NULL;
+	const struct spec_resources *a = NULL, *b = NULL;
+	static const char text[] =
+		"defaults: {resources: {instance-type: C4, cpus: 0.5, memory: 1GiB, gpus: 0}}\n"
+		"jobs:\n"
+		"  a: {uses: container@v1, with: {image: i}, network: none,\n"
+		"      resources: {cpus: 1.25, memory: 500MB, shm-size: 999999999TiB}}\n"
+		"  b: {uses: container@v1, with: {image: i}, resources: {gpus: 2}}\n";
+
+	(void)state;
+	doc = spec_parse(text, sizeof text - 1);
+	assert_non_null(doc->spec);
+	a = &doc->spec->jobs[0]->resources;
+	b = &doc->spec->jobs[1]->resources;
+	assert_true(doc->spec->jobs[0]->no_network);
+	assert_false(doc->spec->jobs[1]->no_network);
+	assert_string_equal(a->instance_type, "C4");
+	assert_true(a->cpu_milli == 1250 && a->memory == 500000000 && a->shm_size == INT64_MAX);
+	assert_true(a->has_gpus && a->gpus == 0);
+	assert_int_equal(a->cpus_at.line, 4);
+	assert_true(b->cpu_milli == 500 && b->memory == 1 << 30 && b->shm_size == 0);
+	assert_true(b->has_gpus && b->gpus == 2);
+	spec_doc_free(doc);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_workflow),   cmocka_unit_test(test_job),
-		cmocka_unit_test(test_job_inputs), cmocka_unit_test(test_crlf),
-		cmocka_unit_test(test_params),     cmocka_unit_test(test_string_command),
-		cmocka_unit_test(test_merge),      cmocka_unit_test(test_implied_needs),
-		cmocka_unit_test(test_odd_names),  cmocka_unit_test(test_refs),
-		cmocka_unit_test(test_given),      cmocka_unit_test(test_nothing_given),
+		cmocka_unit_test(test_workflow),
+		cmocka_unit_test(resources_are_laid_over_those_of_defaults),
+		cmocka_unit_test(test_job),
+		cmocka_unit_test(test_job_inputs),
+		cmocka_unit_test(test_crlf),
+		cmocka_unit_test(test_params),
+		cmocka_unit_test(test_string_command),
+		cmocka_unit_test(test_merge),
+		cmocka_unit_test(test_implied_needs),
+		cmocka_unit_test(test_odd_names),
+		cmocka_unit_test(test_refs),
+		cmocka_unit_test(test_given),
+		cmocka_unit_test(test_nothing_given),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
