@@ -80,6 +80,8 @@ static const struct key {
 	{ "public.catalog", set_public_catalog }, { "storage.path", set_storage_path },
 };
 
+#define INSTANCES "instances."
+
 enum { N_KEYS = sizeof keys / sizeof keys[0] };
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -137,12 +139,27 @@ static int unknown_key(struct reading *r, const char *name, yaml_mark_t at)
 	return invalid(r, at, strbuf_str(&text));
 }
 
+/* Its names are anyone's. */
+static int set_instance(struct reading *r, const char *name, const char *value, yaml_mark_t at)
+{
+	AUTO_FREE char *what = NULL;
+
+	if (!map_find(&r->config->instances, name)) {
+		(void)map_set(&r->config->instances, name, xstrdup(value));
+		return 0;
+	}
+	what = xasprintf("'instances.%s' is given twice", name);
+	return invalid(r, at, what);
+}
+
 static int set(struct reading *r, const char *name, const char *value, yaml_mark_t at)
 {
 	AUTO_FREE char *what = NULL;
 	const char *takes;
 	size_t i = 0;
 
+	if (strncmp(name, INSTANCES, strlen(INSTANCES)) == 0)
+		return set_instance(r, name + strlen(INSTANCES), value, at);
 	while (i < N_KEYS && strcmp(keys[i].name, name) != 0)
 		i++;
 	if (i == N_KEYS)
@@ -293,6 +310,7 @@ int config_load(struct config *ret_config, struct error *err)
 
 void config_release(struct config *config)
 {
+	map_release(&config->instances, free);
 	free(config->network);
 	free(config->public_catalog);
 	free(config->storage_path);

@@ -6,6 +6,8 @@
  *	  size: 20GiB          'sluice store gc' keeps trees below it
  *	inputs:
  *	  verify: true         what a job reads is hashed again before it starts
+ *	instances:
+ *	  C5: 4 8GiB           what an instance type has: cores, memory and GPUs, if any
  *	network: host          private, host or none, as --network
  *	public:
  *	  catalog: /srv/public.yaml   where public datasets lie; else the one that is built in
@@ -24,10 +26,12 @@
 
 #include "base/config_registries.h"
 #include "base/error.h"
+#include "base/map.h"
 
 struct config {
 	uint64_t cache_size; /* bytes; UINT64_MAX: no limit */
 	bool verify_inputs;
+	struct map instances; /* name -> text (char *) */
 	char *network;        /* "private", "host", "none", or NULL */
 	char *public_catalog; /* absolute, or NULL */
 	char *storage_path;   /* absolute, or NULL */

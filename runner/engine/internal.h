@@ -32,6 +32,12 @@ struct binding {
 	struct pin *pin;
 };
 
+/* What a job gets of the machine. */
+struct job_share {
+	struct request_limits limits;
+	size_t n_gpus;
+};
+
 struct given; /* see given.c */
 struct run_images;
 struct left;
@@ -49,6 +55,8 @@ struct run {
 	int lock;          /* held while this runner owns the run; -1 */
 	struct left *left; /* what another runner left of it, or NULL: it is new */
 	struct run_job *jobs;
+	struct job_share *shares;     /* one for each of spec->jobs */
+	struct sched_amount *demands; /* the same, for the scheduler */
 	struct sched sched;
 	struct binding *bindings; /* one for each of spec->inputs */
 	struct map pins;          /* text of a reference -> struct pin */
@@ -64,9 +72,7 @@ struct run {
 	struct given *given; /* directories that are being committed: the run has not started */
 	struct error error;  /* why it could not start */
 	int64_t created_ms, started_ms, finished_ms; /* 0: not yet */
-	size_t n_placed; /* jobs from their going to their end: at most options->jobs */
-	struct run_job
-		*ready; /* those that lack nothing but a place, in the order in which they got so */
+	struct run_job *ready; /* it lacks nothing but its share of the machine; one at most */
 	size_t n_failed, n_error;
 	bool started, advancing, finishing, ended;
 };
@@ -76,7 +82,6 @@ struct job_work {
 	struct attempt *attempt;
 	struct attempt_result result;
 	bool staged;      /* the attempt is there; it has not gone */
-	bool placed;      /* one of run->n_placed is for it */
 	bool checked;     /* its outputs were, by the runner that died while they were committed */
 	bool taken;       /* ... and their bytes are in the store */
 	unsigned pending; /* pieces of work that are still out */
@@ -118,6 +123,12 @@ void images_cancel(struct run *run);
  * returns, and run_given_done() follows from the loop. */
 int given_start(struct run *run, struct error *err) MUST_USE;
 void given_cancel(struct run *run);
+
+/* --- share.c ------------------------------------------------------------------------------- */
+
+/* SLUICE_MISSING: a job asks for more than there is. */
+int shares_make(struct run *run, struct error *err) MUST_USE;
+void shares_room(const struct run *run, struct sched_amount *ret_room);
 
 /* --- request.c ----------------------------------------------------------------------------- */
 
@@ -189,10 +200,8 @@ struct run *run_alloc(uv_loop_t *loop, struct datasets *datasets, struct executo
                       const char *uuid);
 void run_sched_restore(struct run *run, const enum sched_was *was);
 void run_job_ended(struct run_job *job);
-/* A place for its container.  If there is none, job_go() follows as soon as there is. */
-bool run_take_place(struct run_job *job);
-/* It needs none any more, or never again. */
-void run_leave_place(struct run_job *job);
+/* Its container may run.  If not, job_go() follows as soon as it may. */
+bool run_may_go(struct run_job *job);
 void run_notice(struct run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* --- plan.c ---------------------------------------------------------------------------------- */

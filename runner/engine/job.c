@@ -97,7 +97,6 @@ job_end(struct run_job *job, enum job_state state, const char *fmt, ...)
 		job->message = xstrdup(text);
 	va_end(ap);
 	job_enter(job, state);
-	run_leave_place(job);
 	job->live = NULL;
 	job_request_free(live->request);
 	free(live->pieces);
@@ -491,7 +490,7 @@ static void after_preparing(struct run_job *job)
 		return;
 	}
 	live->since_ms = clock_mono_ms();
-	if (run_take_place(job))
+	if (run_may_go(job))
 		job_go(job);
 }
 
@@ -645,8 +644,6 @@ void job_follow(struct run_job *job)
 		job_end_error(job, JOB_ERROR);
 		return;
 	}
-	live->placed = true; /* whatever the limit says: it runs */
-	job->run->n_placed++;
 	job_enter(job, JOB_RUNNING);
 	if (live->taken)
 		after_success(job);

@@ -4,7 +4,8 @@
  * outlived a power cut would be worth little without it.  The text of the spec lies in the run's
  * row; the values of secrets, and of the machine's proxies, lie nowhere.
  *
- *	{"format": 1, "boot": ID, "jobs": N, "grace_ms": N, "network": "host", "fail_fast": BOOL,
+ *	{"format": 1, "boot": ID, "jobs": N, "cpu_cap": N, "memory_cap": N, "grace_ms": N,
+ *	 "network": "host", "fail_fast": BOOL,
  *	 "create_datasets": BOOL, "strict_inputs": BOOL, "verify_inputs": BOOL, "storage": PATH,
  *	 "event_url": TEXT, "event_ref": TEXT,
  *	 "inputs": {NAME: {"value": TEXT} or {"version": DS:VER} or {}},
@@ -106,6 +107,8 @@ int plan_write(const struct run *run, int dirfd)
 	json_add_int(doc, "format", PLAN_FORMAT);
 	json_add_str(doc, "boot", boot);
 	json_add_int(doc, "jobs", o->jobs);
+	json_add_int(doc, "cpu_cap", (int64_t)o->cpu_cap);
+	json_add_int(doc, "memory_cap", (int64_t)o->memory_cap);
 	json_add_int(doc, "grace_ms", (int64_t)o->grace_ms);
 	json_add_str(doc, "network", request_network_name(o->network));
 	json_add_bool(doc, "fail_fast", o->fail_fast);
@@ -165,6 +168,8 @@ void plan_options(const cJSON *plan, struct run_options *o)
 	const char *network = json_str(plan, "network");
 
 	o->jobs = (unsigned)json_int(plan, "jobs", 1);
+	o->cpu_cap = (uint64_t)json_int(plan, "cpu_cap", 0);
+	o->memory_cap = (uint64_t)json_int(plan, "memory_cap", 0);
 	o->grace_ms = (uint64_t)json_int(plan, "grace_ms", 0);
 	if (!network || !request_network_find(network, &o->network))
 		o->network = NETWORK_HOST;

@@ -151,7 +151,8 @@ int job_request_new(struct run_job *job, struct job_request **ret_request, struc
 		.script = jr->step->script,
 		.env = jr->env,
 		.mounts = jr->mounts,
-		.network = run->options->network,
+		.network = job->spec->no_network ? NETWORK_NONE : run->options->network,
+		.limits = run->shares[job->spec->index].limits,
 		.secrets = jr->secrets,
 		.grace_ms = run->options->grace_ms,
 	};

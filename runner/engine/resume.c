@@ -84,6 +84,8 @@ int run_resume(uv_loop_t *loop, struct datasets *datasets, struct executor *exec
 	if (rc == 0)
 		rc = plan_restore(run, left->plan, err);
 	if (rc == 0)
+		rc = shares_make(run, err);
+	if (rc == 0)
 		rc = run_check_steps(run, err);
 	if (rc < 0) {
 		run_free(run);

@@ -17,9 +17,6 @@
 #include "engine/left_internal.h"
 #include "engine/owner.h"
 
-/* Got ready while as many run as may, to take a place as soon as it is free. */
-enum { JOBS_AHEAD = 1 };
-
 void run_notice(struct run *run, const char *fmt, ...)
 {
 	char text[1400];
@@ -110,10 +107,11 @@ static void never_skipped(void *arg, size_t job)
 
 void run_order(const struct run *run, run_order_fn *fn, void *arg)
 {
+	static const struct sched_amount one = { { [SCHED_PLACES] = 1 } };
 	struct sched s;
 	size_t job;
 
-	sched_init(&s, run->options->spec, 1);
+	sched_init(&s, run->options->spec, &one, NULL, false);
 	while (sched_next(&s, &job)) {
 		fn(arg, &run->jobs[job]);
 		sched_done(&s, job, true, never_skipped, NULL);
@@ -157,6 +155,8 @@ int run_new(uv_loop_t *loop, struct datasets *datasets, struct executor *executo
 	struct run *run = run_alloc(loop, datasets, executor, options, hooks, NULL);
 	int rc = run_resolve(run, err);
 
+	if (rc == 0)
+		rc = shares_make(run, err);
 	if (rc < 0) {
 		run_free(run);
 		return rc;
@@ -188,6 +188,8 @@ void run_free(struct run *run)
 	map_release(&run->targets, free);
 	strbuf_release(&run->scratch);
 	sched_release(&run->sched);
+	free(run->shares);
+	free(run->demands);
 	free(run->bindings);
 	free(run->jobs);
 	free(run->dir);
@@ -369,38 +371,24 @@ static void cancel_job(void *arg, size_t job)
 	job_end_unstarted(&run->jobs[job], JOB_CANCELED, NULL);
 }
 
-bool run_take_place(struct run_job *job)
+bool run_may_go(struct run_job *job)
 {
 	struct run *run = job->run;
 
-	if (run->n_placed < run->options->jobs) {
-		run->n_placed++;
-		job->live->placed = true;
-	} else {
-		assert(!run->ready); /* no more than JOBS_AHEAD are without a place */
-		run->ready = job;
-	}
-	return job->live->placed;
-}
-
-void run_leave_place(struct run_job *job)
-{
-	struct run *run = job->run;
-
-	run->n_placed -= job->live->placed;
-	if (run->ready == job)
-		run->ready = NULL;
+	if (sched_holds(&run->sched, job->spec->index))
+		return true;
+	run->ready = job; /* the scheduler lets no other come so far */
+	return false;
 }
 
 static void let_ready_go(struct run *run)
 {
 	struct run_job *job = run->ready;
 
-	if (!job || run->stopping || run->n_placed >= run->options->jobs)
+	if (!job || run->stopping || !sched_holds(&run->sched, job->spec->index))
 		return;
 	run->ready = NULL;
-	if (run_take_place(job))
-		job_go(job);
+	job_go(job);
 }
 
 /* Starts what may start, and ends what has nothing left.  A job that fails at once comes back here
@@ -438,6 +426,8 @@ void run_job_ended(struct run_job *job)
 	struct run *run = job->run;
 	bool ok = job->state == JOB_SUCCEEDED;
 
+	if (run->ready == job)
+		run->ready = NULL;
 	run->n_failed += job->state == JOB_FAILED;
 	run->n_error += job->state == JOB_ERROR;
 	sched_done(&run->sched, job->spec->index, ok, skip_job, run);
@@ -478,9 +468,11 @@ static void resume_stopping(struct run *run)
 
 static int begin(struct run *run, struct error *err)
 {
+	struct sched_amount room;
 	int rc;
 
-	sched_init(&run->sched, run->options->spec, run->options->jobs + JOBS_AHEAD);
+	shares_room(run, &room);
+	sched_init(&run->sched, run->options->spec, &room, run->demands, true);
 	run->advancing = true; /* until it is all there */
 	rc = run->left ? run_resume_start(run, err) : start(run, err);
 	history_flush(run);

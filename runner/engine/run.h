@@ -88,6 +88,12 @@ struct run_given {
 	                    * with '.' or '/' is a directory, committed when the run starts */
 };
 
+/* What the jobs of a run may use together; 0: it is not known. */
+struct run_machine {
+	uint64_t cpu_milli, memory;
+	size_t n_gpus;
+};
+
 struct run_options {
 	const char *home;     /* absolute */
 	const char *workflow; /* its name */
@@ -98,6 +104,9 @@ struct run_options {
 	const struct map *secrets; /* name -> value (char *) */
 	struct action_context context;
 	unsigned jobs; /* at once, at least 1 */
+	struct run_machine machine;
+	uint64_t cpu_cap, memory_cap; /* of the whole run; 0: the machine's */
+	const struct map *instances;  /* name -> text, see instance_parse(); or NULL */
 	uint64_t grace_ms;
 	enum request_network network;
 	const char *storage; /* the directory that is /storage, absolute; NULL: HOME/storage */

@@ -7,51 +7,98 @@
 
 #define SCHED_GONE UINT32_MAX
 
+#define SCHED_NOBODY UINT32_MAX
+
 static void heap_push(struct sched *s, uint32_t job)
 {
-	size_t i = s->n_ready++;
+	struct sched_class *c = &s->classes[s->class_of[job]];
+	size_t i = c->n_ready++;
 
-	while (i > 0 && s->heap[(i - 1) / 2] > job) {
-		s->heap[i] = s->heap[(i - 1) / 2];
+	while (i > 0 && c->heap[(i - 1) / 2] > job) {
+		c->heap[i] = c->heap[(i - 1) / 2];
 		i = (i - 1) / 2;
 	}
-	s->heap[i] = job;
+	c->heap[i] = job;
 }
 
-static uint32_t heap_pop(struct sched *s)
+static uint32_t heap_pop(struct sched_class *c)
 {
-	uint32_t top = s->heap[0];
-	uint32_t last = s->heap[--s->n_ready];
+	uint32_t top = c->heap[0];
+	uint32_t last = c->heap[--c->n_ready];
 	size_t i = 0;
 
 	for (;;) {
 		size_t child = 2 * i + 1;
 
-		if (child >= s->n_ready)
+		if (child >= c->n_ready)
 			break;
-		if (child + 1 < s->n_ready && s->heap[child + 1] < s->heap[child])
+		if (child + 1 < c->n_ready && c->heap[child + 1] < c->heap[child])
 			child++;
-		if (s->heap[child] >= last)
+		if (c->heap[child] >= last)
 			break;
-		s->heap[i] = s->heap[child];
+		c->heap[i] = c->heap[child];
 		i = child;
 	}
-	if (s->n_ready > 0)
-		s->heap[i] = last;
+	if (c->n_ready > 0)
+		c->heap[i] = last;
+	if (top == c->claimant)
+		c->claims = 0;
 	return top;
 }
 
-void sched_init(struct sched *s, const struct spec *spec, size_t limit)
+/* --- making ---------------------------------------------------------------------------------- */
+
+static int compare_demands(const void *a, const void *b, void *arg)
+{
+	const struct sched_amount *demands = arg;
+	const uint32_t *x = a, *y = b;
+
+	for (int kind = SCHED_CPU; kind < SCHED_KINDS; kind++) {
+		int64_t p = demands[*x].of[kind], q = demands[*y].of[kind];
+
+		if (p != q)
+			return p < q ? -1 : 1;
+	}
+	return 0;
+}
+
+static void add_class(struct sched *s, const struct sched_amount *demand, size_t heap)
+{
+	struct sched_class *c = &s->classes[s->n_classes++];
+
+	*c = (struct sched_class){ .heap = &s->heaps[heap] };
+	if (demand)
+		c->demand = *demand;
+	c->demand.of[SCHED_PLACES] = 1;
+}
+
+/* Sorted by what they ask for, so that equal ones are neighbours; the heaps take their places. */
+static void make_classes(struct sched *s, const struct sched_amount *demands)
+{
+	uint32_t *order = xcalloc(s->n, sizeof *order);
+
+	s->classes = xcalloc(demands ? s->n : 1, sizeof *s->classes);
+	for (size_t i = 0; i < s->n; i++)
+		order[i] = (uint32_t)i;
+	if (demands)
+		qsort_r(order, s->n, sizeof *order, compare_demands, (void *)(uintptr_t)demands);
+	for (size_t i = 0; i < s->n; i++) {
+		bool same = i > 0 && (!demands || compare_demands(&order[i - 1], &order[i],
+		                                                  (void *)(uintptr_t)demands) == 0);
+
+		if (!same)
+			add_class(s, demands ? &demands[order[i]] : NULL, i);
+		s->class_of[order[i]] = (uint32_t)(s->n_classes - 1);
+	}
+	free(order);
+}
+
+/* Counted two places ahead, so that filling leaves user_start where it belongs. */
+static void make_users(struct sched *s, const struct spec *spec)
 {
 	size_t edges = 0;
 
-	assert(limit > 0 && spec->n_jobs < SCHED_GONE);
-	*s = (struct sched){ .n = spec->n_jobs, .n_left = spec->n_jobs, .limit = limit };
-	s->blockers = xcalloc(s->n, sizeof *s->blockers);
 	s->user_start = xcalloc(s->n + 2, sizeof *s->user_start);
-	s->heap = xcalloc(s->n, sizeof *s->heap);
-	s->worklist = xcalloc(s->n, sizeof *s->worklist);
-	/* Counted two places ahead, so that filling leaves user_start where it belongs. */
 	for (size_t i = 0; i < s->n; i++) {
 		const struct spec_job *job = spec->jobs[i];
 
@@ -66,6 +113,25 @@ void sched_init(struct sched *s, const struct spec *spec, size_t limit)
 	for (size_t i = 0; i < s->n; i++)
 		for (size_t k = 0; k < spec->jobs[i]->n_needs; k++)
 			s->user[s->user_start[spec->jobs[i]->needs[k]->index + 1]++] = (uint32_t)i;
+}
+
+void sched_init(struct sched *s, const struct spec *spec, const struct sched_amount *room,
+                const struct sched_amount *demands, bool ahead)
+{
+	assert(room->of[SCHED_PLACES] > 0 && spec->n_jobs < SCHED_GONE);
+	*s = (struct sched){
+		.n = spec->n_jobs,
+		.n_left = spec->n_jobs,
+		.free = *room,
+		.ahead = SCHED_NOBODY,
+		.wants_ahead = ahead,
+	};
+	s->blockers = xcalloc(s->n, sizeof *s->blockers);
+	s->heaps = xcalloc(s->n, sizeof *s->heaps);
+	s->worklist = xcalloc(s->n, sizeof *s->worklist);
+	s->class_of = xcalloc(s->n, sizeof *s->class_of);
+	make_classes(s, demands);
+	make_users(s, spec);
 	for (size_t i = 0; i < s->n; i++)
 		if (s->blockers[i] == 0)
 			heap_push(s, (uint32_t)i);
@@ -76,19 +142,128 @@ void sched_release(struct sched *s)
 	free(s->blockers);
 	free(s->user_start);
 	free(s->user);
-	free(s->heap);
+	free(s->heaps);
 	free(s->worklist);
+	free(s->class_of);
+	free(s->classes);
 	*s = (struct sched){ 0 };
+}
+
+/* --- what is free ---------------------------------------------------------------------------- */
+
+static const struct sched_amount *demand_of(const struct sched *s, uint32_t job)
+{
+	return &s->classes[s->class_of[job]].demand;
+}
+
+static void take(struct sched *s, uint32_t job, int64_t sign)
+{
+	for (int kind = 0; kind < SCHED_KINDS; kind++)
+		s->free.of[kind] -= sign * demand_of(s, job)->of[kind];
+}
+
+static unsigned lacking(const struct sched *s, const struct sched_amount *demand)
+{
+	unsigned kinds = 0;
+
+	for (int kind = 0; kind < SCHED_KINDS; kind++)
+		if (demand->of[kind] > 0 && demand->of[kind] > s->free.of[kind])
+			kinds |= 1U << kind;
+	return kinds;
+}
+
+static unsigned uses(const struct sched_amount *demand)
+{
+	unsigned kinds = 0;
+
+	for (int kind = 0; kind < SCHED_KINDS; kind++)
+		kinds |= (demand->of[kind] > 0 ? 1U : 0U) << kind;
+	return kinds;
+}
+
+/* The one that was got ready comes before all others. */
+static void settle_ahead(struct sched *s)
+{
+	unsigned lack;
+
+	if (s->ahead == SCHED_NOBODY)
+		return;
+	lack = lacking(s, demand_of(s, s->ahead));
+	s->ahead_claims |= lack;
+	if (lack != 0)
+		return;
+	take(s, s->ahead, 1);
+	s->ahead = SCHED_NOBODY;
+	s->ahead_claims = 0;
+}
+
+/* The class whose first job comes next behind job LAST. */
+static struct sched_class *next_class(const struct sched *s, int64_t last)
+{
+	struct sched_class *best = NULL;
+
+	for (size_t i = 0; i < s->n_classes; i++) {
+		struct sched_class *c = &s->classes[i];
+
+		if (c->n_ready > 0 && c->heap[0] > last && (!best || c->heap[0] < best->heap[0]))
+			best = c;
+	}
+	return best;
+}
+
+/* One whose first job may start, or NULL; then *RET_AHEAD may be got ready, or is NULL. */
+static struct sched_class *pick(const struct sched *s, struct sched_class **ret_ahead)
+{
+	unsigned claimed = s->ahead_claims;
+	int64_t last = -1;
+	struct sched_class *c;
+
+	*ret_ahead = NULL;
+	while (!(claimed & 1U << SCHED_PLACES) && (c = next_class(s, last))) {
+		unsigned used = uses(&c->demand);
+
+		if (!(used & claimed)) {
+			unsigned lack = lacking(s, &c->demand);
+
+			if (lack == 0)
+				return c;
+			if (c->claims == 0)
+				c->claimant = c->heap[0];
+			c->claims |= lack;
+			if (!*ret_ahead && !(used & 1U << SCHED_GPUS))
+				*ret_ahead = c;
+		}
+		claimed |= c->claims;
+		last = c->heap[0];
+	}
+	return NULL;
 }
 
 bool sched_next(struct sched *s, size_t *ret_job)
 {
-	if (s->n_ready == 0 || s->n_running >= s->limit)
+	struct sched_class *ahead;
+	struct sched_class *c = pick(s, &ahead);
+
+	if (c) {
+		*ret_job = heap_pop(c);
+		take(s, (uint32_t)*ret_job, 1);
+	} else if (ahead && s->wants_ahead && s->ahead == SCHED_NOBODY) {
+		s->ahead_claims = ahead->claims;
+		s->ahead = heap_pop(ahead);
+		*ret_job = s->ahead;
+	} else {
 		return false;
-	*ret_job = heap_pop(s);
+	}
 	s->n_running++;
 	return true;
 }
+
+bool sched_holds(const struct sched *s, size_t job)
+{
+	return job != s->ahead;
+}
+
+/* --- what ended ------------------------------------------------------------------------------ */
 
 static void free_users(struct sched *s, size_t job)
 {
@@ -133,12 +308,14 @@ static uint32_t count_blockers(const struct spec_job *job, const enum sched_was 
 void sched_restore(struct sched *s, const struct spec *spec, const enum sched_was *was,
                    sched_skip_fn *on_skip, void *arg)
 {
-	s->n_ready = 0;
+	for (size_t i = 0; i < s->n_classes; i++)
+		s->classes[i].n_ready = 0;
 	for (size_t i = 0; i < s->n; i++) {
 		bool ended = was[i] == SCHED_SUCCEEDED || was[i] == SCHED_OTHERWISE;
 
 		s->n_left -= ended;
 		s->n_running += was[i] == SCHED_RUNNING;
+		take(s, (uint32_t)i, was[i] == SCHED_RUNNING);
 		s->blockers[i] = ended                     ? SCHED_GONE
 		                 : was[i] == SCHED_RUNNING ? 0
 		                                           : count_blockers(spec->jobs[i], was);
@@ -156,27 +333,33 @@ void sched_done(struct sched *s, size_t job, bool ok, sched_skip_fn *on_skip, vo
 	s->n_running--;
 	s->n_left--;
 	s->blockers[job] = SCHED_GONE;
+	if (s->ahead == job) {
+		s->ahead = SCHED_NOBODY;
+		s->ahead_claims = 0;
+	} else {
+		take(s, (uint32_t)job, -1);
+		settle_ahead(s);
+	}
 	if (ok)
 		free_users(s, job);
 	else
 		take_users_along(s, job, on_skip, arg);
 }
 
-/* What waits in the heap has no blockers left, as what runs has: the heap tells them apart. */
+static void drop(struct sched *s, uint32_t job, sched_skip_fn *on_skip, void *arg)
+{
+	s->blockers[job] = SCHED_GONE;
+	s->n_left--;
+	on_skip(arg, job);
+}
+
+/* What waits in a heap has no blockers left, as what runs has: the heaps tell them apart. */
 void sched_stop(struct sched *s, sched_skip_fn *on_skip, void *arg)
 {
-	while (s->n_ready > 0) {
-		uint32_t job = heap_pop(s);
-
-		s->blockers[job] = SCHED_GONE;
-		s->n_left--;
-		on_skip(arg, job);
-	}
-	for (size_t i = 0; i < s->n; i++) {
-		if (s->blockers[i] == SCHED_GONE || s->blockers[i] == 0)
-			continue;
-		s->blockers[i] = SCHED_GONE;
-		s->n_left--;
-		on_skip(arg, i);
-	}
+	for (size_t i = 0; i < s->n_classes; i++)
+		while (s->classes[i].n_ready > 0)
+			drop(s, heap_pop(&s->classes[i]), on_skip, arg);
+	for (size_t i = 0; i < s->n; i++)
+		if (s->blockers[i] != SCHED_GONE && s->blockers[i] != 0)
+			drop(s, (uint32_t)i, on_skip, arg);
 }

@@ -1,11 +1,15 @@
 /*
  * Which job may start now: counters, no rescans.  Pure.
  *
- * Each job counts the needs that have not succeeded yet; at zero it is ready.  Ready jobs start in
- * the order of the file.  A job that did not succeed takes everything that needs it with it.
+ * Each job counts the needs that have not succeeded yet; at zero it is ready.  A ready job starts
+ * when all that it asks for is free, in the order of the file.  One that has to wait lets later
+ *ones pass, but not to what it lacks: from the moment that it lacked something, no later job takes
+ *of that until it has started.  So it starts for certain, and what it does not wait for is not
+ *idle. A job that did not succeed takes everything that needs it with it.
  *
- *	sched_init(&s, spec, limit);
- *	while (sched_next(&s, &job))   start it
+ *	sched_init(&s, spec, ...);
+ *	while (sched_next(&s, &job))   get it ready
+ *	if (sched_holds(&s, job))      ... and start it, now or after a sched_done()
  *	sched_done(&s, job, ok, ...)   it has ended; then ask sched_next() again
  *	...
  *	sched_is_done(&s)
@@ -19,21 +23,52 @@
 
 #include "spec/spec.h"
 
+enum sched_kind {
+	SCHED_PLACES, /* how many may run at once; a job takes one */
+	SCHED_CPU,    /* thousandths of a core */
+	SCHED_MEMORY, /* bytes */
+	SCHED_GPUS,
+	SCHED_KINDS
+};
+
+struct sched_amount {
+	int64_t of[SCHED_KINDS];
+};
+
+/* Jobs that ask for the same: only the first of them has to be looked at. */
+struct sched_class {
+	struct sched_amount demand;
+	uint32_t *heap; /* its ready jobs, the first of the file on top */
+	size_t n_ready;
+	unsigned claims;   /* bits of the kinds that its first job has lacked, */
+	uint32_t claimant; /* which was this one: they are kept until it starts */
+};
+
 struct sched {
 	size_t n;
 	uint32_t *blockers;   /* per job: needs that have not succeeded; SCHED_GONE once it ended */
 	uint32_t *user_start; /* n + 1 places in `user` */
 	uint32_t *user;     /* the jobs that need job i: user[user_start[i] .. user_start[i + 1]) */
-	uint32_t *heap;     /* ready jobs, the first of the file on top */
 	uint32_t *worklist; /* room for one walk over what a failed job takes with it */
-	size_t n_ready;
+	uint32_t *class_of; /* per job */
+	uint32_t *heaps;    /* room for those of all classes */
+	struct sched_class *classes;
+	size_t n_classes;
+	struct sched_amount free; /* below 0 after sched_restore() of more than there is room for */
 	size_t n_running;
-	size_t n_left; /* not ended yet, the running ones included */
-	size_t limit;
+	size_t n_left;         /* not ended yet, the running ones included */
+	uint32_t ahead;        /* the job that is got ready before what it asks for is free */
+	unsigned ahead_claims; /* as those of a class */
+	bool wants_ahead;
 };
 
-/* `limit` is how many may run at once, at least 1. */
-void sched_init(struct sched *s, const struct spec *spec, size_t limit);
+/*
+ * `demands`: of each job, at most the whole room; its places do not count.  NULL: nothing but the
+ * place.  With `ahead` one job that cannot start yet is given out all the same, to be got ready;
+ * never one with GPUs, since these are known only when it starts.
+ */
+void sched_init(struct sched *s, const struct spec *spec, const struct sched_amount *room,
+                const struct sched_amount *demands, bool ahead);
 void sched_release(struct sched *s);
 
 /* How far the jobs of a run that another runner has left had come. */
@@ -50,8 +85,11 @@ typedef void sched_skip_fn(void *arg, size_t job);
 void sched_restore(struct sched *s, const struct spec *spec, const enum sched_was *was,
                    sched_skip_fn *on_skip, void *arg);
 
-/* Takes the next job that may start now. */
+/* Takes the next job that is to be got ready now. */
 bool sched_next(struct sched *s, size_t *ret_job);
+
+/* Of one that was taken: all that it asks for is its own, and it may start. */
+bool sched_holds(const struct sched *s, size_t job);
 
 /* A running job has ended.  If not ok, on_skip is called once for each job that can no longer run;
  * it must not call back. */

@@ -16,6 +16,9 @@ static void what_is_set_is_read(void **state)
 				   "cache:\n"
 				   "  size: 20GiB\n"
 				   "inputs: {verify: true}\n"
+				   "instances:\n"
+				   "  C5: 4 8GiB\n"
+				   "  own: 64 500GiB 8\n"
 				   "network: none\n"
 				   "storage:\n"
 				   "  path: \"/srv/team\"\n";
@@ -27,6 +30,8 @@ static void what_is_set_is_read(void **state)
 	assert_int_equal(c.cache_size, 20LL << 30);
 	assert_true(c.verify_inputs);
 	assert_string_equal(c.network, "none");
+	assert_string_equal(map_find(&c.instances, "C5"), "4 8GiB");
+	assert_string_equal(map_find(&c.instances, "own"), "64 500GiB 8");
 	assert_string_equal(c.storage_path, "/srv/team");
 	config_release(&c);
 }
@@ -60,6 +65,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 		{ "unheard: {of: 1}\n", "f:1: there is no key 'unheard.of'; the keys are "
 		                        "cache.size, images.pull, inputs.verify, network, "
 		                        "public.catalog, storage.path" },
+		{ "instances:\n  A: 1 1G\n  A: 1 1G\n", "f:3: 'instances.A' is given twice" },
 		{ "network: bridge\n", "f:1: 'network' must be private, host or none" },
 		{ "cache:\n  size: much\n",
 		  "f:2: 'cache.size' must be a size such as 20GiB or 500MB" },

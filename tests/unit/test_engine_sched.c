@@ -107,11 +107,12 @@ static size_t first_ready(const struct graph *g)
 
 static void run_graph(struct graph *g, size_t limit, uint32_t fail_one_in)
 {
+	const struct sched_amount room = { { [SCHED_PLACES] = (int64_t)limit } };
 	struct sched s;
 	size_t running[MAX_JOBS];
 	size_t n_running = 0;
 
-	sched_init(&s, &g->spec, limit);
+	sched_init(&s, &g->spec, &room, NULL, false);
 	while (!sched_is_done(&s)) {
 		size_t job;
 		size_t at;
@@ -155,6 +156,7 @@ static void random_graphs_run_as_the_model_says(void **state)
 
 static void stopping_ends_all_that_has_not_started(void **state)
 {
+	static const struct sched_amount three = { { [SCHED_PLACES] = 3 } };
 	struct graph *g = xcalloc(1, sizeof *g);
 
 	(void)state;
@@ -165,7 +167,7 @@ static void stopping_ends_all_that_has_not_started(void **state)
 
 		seed = round;
 		make_graph(g);
-		sched_init(&s, &g->spec, 3);
+		sched_init(&s, &g->spec, &three, NULL, false);
 		while (started < 3 && sched_next(&s, &job[started]))
 			g->state[job[started++]] = RUNNING;
 		sched_stop(&s, on_skip, g);
@@ -183,11 +185,197 @@ static void stopping_ends_all_that_has_not_started(void **state)
 	free(g);
 }
 
+/* --- what jobs ask for ----------------------------------------------------------------------- */
+
+enum { CORES = 8, MEMORY = 64, GPUS = 2, PLACES = 6 };
+
+static const struct sched_amount machine = { { PLACES, CORES, MEMORY, GPUS } };
+
+struct load {
+	struct graph g;
+	struct sched_amount demand[MAX_JOBS];
+	size_t out[MAX_JOBS]; /* given by the scheduler, not ended */
+	size_t n_out;
+	int64_t used[SCHED_KINDS];
+	bool runs[MAX_JOBS];
+	bool claimed[MAX_JOBS][SCHED_KINDS]; /* what it has lacked while it was the first */
+};
+
+static void make_load(struct load *l)
+{
+	memset(l, 0, sizeof *l);
+	make_graph(&l->g);
+	for (size_t i = 0; i < l->g.spec.n_jobs; i++)
+		l->demand[i] = (struct sched_amount){ { 0, draw(3) == 0 ? CORES : draw(4),
+			                                draw(8) == 0 ? MEMORY : draw(20),
+			                                draw(4) == 0 ? 1 + draw(GPUS) : 0 } };
+}
+
+static int64_t wants(const struct load *l, size_t job, int kind)
+{
+	return kind == SCHED_PLACES ? 1 : l->demand[job].of[kind];
+}
+
+/* Never more than there is. */
+static void starts(struct load *l, size_t job)
+{
+	assert_false(l->runs[job]);
+	l->runs[job] = true;
+	for (int kind = 0; kind < SCHED_KINDS; kind++) {
+		l->used[kind] += wants(l, job, kind);
+		assert_true(l->used[kind] <= machine.of[kind]);
+	}
+}
+
+/* No job before it in the file that waits may have lacked what it takes. */
+static void passes_fairly(struct load *l, size_t job)
+{
+	for (size_t i = 0; i < job; i++)
+		for (int kind = 0; kind < SCHED_KINDS; kind++)
+			if (is_ready(&l->g, i) && wants(l, job, kind) > 0)
+				assert_false(l->claimed[i][kind]);
+}
+
+/* The first of all that are ready: nobody keeps it from what it wants, it may only be taken. */
+static void note_claims(struct load *l)
+{
+	size_t i = first_ready(&l->g);
+
+	for (int kind = 0; kind < SCHED_KINDS && i != SIZE_MAX; kind++)
+		l->claimed[i][kind] |= wants(l, i, kind) > 0 &&
+		                       l->used[kind] + wants(l, i, kind) > machine.of[kind];
+}
+
+static void take_all(struct load *l, struct sched *s, bool ahead)
+{
+	size_t waiting = 0;
+	size_t job;
+
+	for (size_t i = 0; i < l->n_out; i++)
+		if (!l->runs[l->out[i]] && sched_holds(s, l->out[i]))
+			starts(l, l->out[i]);
+	note_claims(l);
+	while (sched_next(s, &job)) {
+		assert_true(is_ready(&l->g, job));
+		if (!ahead)
+			passes_fairly(l, job);
+		l->g.state[job] = RUNNING;
+		l->out[l->n_out++] = job;
+		if (sched_holds(s, job))
+			starts(l, job);
+		if (!ahead)
+			note_claims(l);
+	}
+	for (size_t i = 0; i < l->n_out; i++)
+		waiting += !l->runs[l->out[i]];
+	assert_true(waiting <= (ahead ? 1 : 0));
+	/* Something runs, or nothing could. */
+	assert_true(l->n_out > waiting);
+}
+
+static void end_one(struct load *l, struct sched *s, uint32_t fail_one_in)
+{
+	size_t at;
+	size_t job;
+	bool ok = draw(fail_one_in) > 0;
+
+	do
+		at = draw((uint32_t)l->n_out);
+	while (!l->runs[l->out[at]]);
+	job = l->out[at];
+	l->out[at] = l->out[--l->n_out];
+	for (int kind = 0; kind < SCHED_KINDS; kind++)
+		l->used[kind] -= wants(l, job, kind);
+	l->g.state[job] = ok ? OK : FAILED;
+	sched_done(s, job, ok, on_skip, &l->g);
+}
+
+static void demands_are_kept_as_the_model_says(void **state)
+{
+	struct load *l = xcalloc(1, sizeof *l);
+
+	(void)state;
+	for (uint32_t round = 0; round < 2000; round++) {
+		bool ahead = round % 2 == 0;
+		struct sched s;
+
+		seed = round * 104729 + 5;
+		make_load(l);
+		sched_init(&s, &l->g.spec, &machine, l->demand, ahead);
+		while (!sched_is_done(&s)) {
+			take_all(l, &s, ahead);
+			end_one(l, &s, 20);
+		}
+		assert_int_equal(l->n_out, 0);
+		sched_release(&s);
+	}
+	free(l);
+}
+
+/* Small jobs come for ever; the big one of them all starts as soon as those before it have ended.
+ */
+static void a_big_job_does_not_starve(void **state)
+{
+	enum { N = 30, BIG = 2 };
+	struct load *l = xcalloc(1, sizeof *l);
+	struct sched s;
+	size_t job;
+
+	(void)state;
+	l->g.spec.n_jobs = N;
+	l->g.spec.jobs = l->g.jobs;
+	for (size_t i = 0; i < N; i++) {
+		l->g.jobs[i] = &l->g.job[i];
+		l->g.job[i].index = i;
+		l->demand[i].of[SCHED_CPU] = i == BIG ? CORES : CORES / 2;
+	}
+	sched_init(&s, &l->g.spec, &machine, l->demand, false);
+	assert_true(sched_next(&s, &job) && job == 0);
+	assert_true(sched_next(&s, &job) && job == 1);
+	assert_false(sched_next(&s, &job));
+	sched_done(&s, 0, true, on_skip, &l->g);
+	assert_false(sched_next(&s, &job)); /* what is free is kept for it */
+	sched_done(&s, 1, true, on_skip, &l->g);
+	assert_true(sched_next(&s, &job) && job == BIG);
+	sched_release(&s);
+	free(l);
+}
+
+/* Who waits for the GPU does not keep others from the cores. */
+static void who_waits_for_one_thing_lets_others_have_the_rest(void **state)
+{
+	struct load *l = xcalloc(1, sizeof *l);
+	struct sched s;
+	size_t job;
+
+	(void)state;
+	l->g.spec.n_jobs = 4;
+	l->g.spec.jobs = l->g.jobs;
+	for (size_t i = 0; i < 4; i++) {
+		l->g.jobs[i] = &l->g.job[i];
+		l->g.job[i].index = i;
+		l->demand[i].of[SCHED_CPU] = 1;
+		l->demand[i].of[SCHED_GPUS] = i < 2 ? GPUS : 0;
+	}
+	sched_init(&s, &l->g.spec, &machine, l->demand, true);
+	assert_true(sched_next(&s, &job) && job == 0);
+	assert_true(sched_next(&s, &job) && job == 2);
+	assert_true(sched_next(&s, &job) && job == 3);
+	assert_false(sched_next(&s, &job)); /* and it is not got ready ahead */
+	sched_done(&s, 0, true, on_skip, &l->g);
+	assert_true(sched_next(&s, &job) && job == 1 && sched_holds(&s, 1));
+	sched_release(&s);
+	free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_graphs_run_as_the_model_says),
 		cmocka_unit_test(stopping_ends_all_that_has_not_started),
+		cmocka_unit_test(demands_are_kept_as_the_model_says),
+		cmocka_unit_test(a_big_job_does_not_starve),
+		cmocka_unit_test(who_waits_for_one_thing_lets_others_have_the_rest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@
 #include "cli/view/view.h"
 #include "cli/workflow/diags.h"
 #include "cli/workflow/event.h"
+#include "cli/workflow/machine.h"
 #include "cli/workflow/registries.h"
 #include "cli/workflow/secrets.h"
 #include "engine/left.h"
@@ -87,6 +88,12 @@ static const struct cli_option options[] = {
 	  .letter = 'j',
 	  .value = "N",
 	  .help = "How many jobs run at once (default: the number of cores)." },
+	{ .name = "cpus",
+	  .value = "N",
+	  .help = "Cores that the run may use: jobs that ask for no number of them share these." },
+	{ .name = "memory",
+	  .value = "SIZE",
+	  .help = "Memory that the run may use, such as 16GiB, likewise." },
 	{ .name = "fail-fast", .help = "Stop everything when a job fails." },
 	{ .name = "dry-run",
 	  .letter = 'n',
@@ -340,8 +347,11 @@ static int read_options(struct session *s)
 	const struct config *config;
 	uint64_t jobs;
 	uint64_t grace;
+	struct run_options caps = { .jobs = 0 };
 
-	if (number(s, "jobs", MAX_AT_ONCE, parallel_cores(), &jobs) < 0 ||
+	if (machine_caps(s->args, &caps, &s->err) < 0)
+		return fail(s);
+	if (number(s, "jobs", MAX_AT_ONCE, machine_places(&caps), &jobs) < 0 ||
 	    number(s, "grace", UINT64_C(24) * 3600, DEFAULT_GRACE_S, &grace) < 0)
 		return s->err.class;
 	if (cli_config(s->cli, &config, &s->err) < 0)
@@ -361,6 +371,8 @@ static int read_options(struct session *s)
 	s->options = (struct run_options){
 		.workflow = s->workflow,
 		.jobs = (unsigned)jobs,
+		.cpu_cap = caps.cpu_cap,
+		.memory_cap = caps.memory_cap,
 		.grace_ms = grace * 1000,
 		.fail_fast = args_has(s->args, "fail-fast"),
 		.create_datasets = !args_has(s->args, "no-create-datasets"),
@@ -513,6 +525,8 @@ static int open_executor(struct session *s)
 		                   .registries = &s->registries };
 	struct images *images;
 
+	if (machine_look(s->cli, &s->options, &s->err) < 0)
+		return fail(s);
 	if (choose_pull(s, &oci.pull) < 0 || find_registries(s) < 0)
 		return s->err.class;
 	if (cli_open_images(s->cli, &images, &s->err) < 0 ||
