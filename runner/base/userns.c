@@ -18,7 +18,12 @@
 #include "base/strbuf.h"
 #include "base/xalloc.h"
 
-enum { FILE_MAX = 1 << 20, RANGES_MAX = 16, MAP_ARGS_MAX = 2 + 3 * (RANGES_MAX + 1) + 1 };
+enum {
+	FILE_MAX = 1 << 20,
+	LINE_MAX_SIZE = 256,
+	RANGES_MAX = 16,
+	MAP_ARGS_MAX = 2 + 3 * (RANGES_MAX + 1) + 1
+};
 
 /* Who this process is: set by userns_enter() alone. */
 static struct {
@@ -45,10 +50,16 @@ struct map {
 /* A line "WHO:START:COUNT" of subuid(5). */
 static bool parse_line(const char *line, const char *name, const char *number, struct range *ret)
 {
-	AUTO_FREE char *copy = strndup(line, strcspn(line, "\n"));
-	char *start = copy ? strchr(copy, ':') : NULL;
-	char *count = start ? strchr(start + 1, ':') : NULL;
+	char copy[LINE_MAX_SIZE] = "";
+	size_t len = strcspn(line, "\n");
+	char *start;
+	char *count;
 
+	if (len >= sizeof copy)
+		return false;
+	memcpy(copy, line, len);
+	start = strchr(copy, ':');
+	count = start ? strchr(start + 1, ':') : NULL;
 	if (!count)
 		return false;
 	*start++ = '\0';
