@@ -327,7 +327,7 @@ entries_left() { # what no run may leave in its home
 	# A runner that is killed while it writes a record leaves a .tmp- file, which goes with the run.
 	find "$SLUICE_HOME/runs" -mindepth 5 ! -name log ! -name exit.json ! -name shim.json ! -name '.tmp-*'
 	find "$SLUICE_HOME/store/datasets" -path '*/open/*'
-	find "$SLUICE_HOME/tmp" -mindepth 1 ! -name runtime-works
+	find "$SLUICE_HOME/tmp" -mindepth 1 ! -name '*-works'
 }
 
 check_round() { # ROUND JOBS
