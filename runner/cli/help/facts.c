@@ -24,9 +24,14 @@ const struct cli_fact facts_environment[] = {
 	  "The program sluice-shim, if it lies neither beside sluice nor where it was "
 	  "installed." },
 	{ "PATH", "Where runtimes and git are looked for." },
+	{ "REGISTRY_AUTH_FILE", "Logins to registries, and no other file is looked at." },
+	{ "DOCKER_CONFIG",
+	  "The directory of Docker's config.json, where docker login keeps its logins. Without "
+	  "it, ~/.docker." },
+	{ "XDG_RUNTIME_DIR", "Where podman login keeps its logins, in containers/auth.json." },
 	{ "XDG_DATA_HOME", "See SLUICE_HOME." },
 	{ "XDG_CONFIG_HOME", "See SLUICE_CONFIG." },
-	{ "HOME", "See SLUICE_HOME and SLUICE_CONFIG." },
+	{ "HOME", "See SLUICE_HOME, SLUICE_CONFIG and DOCKER_CONFIG." },
 	{ "NO_COLOR", "If it is set, nothing is printed in colour." },
 	{ "TERM", "A terminal that is called dumb gets no colour either." },
 	{ NULL, NULL },
