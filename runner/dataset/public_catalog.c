@@ -12,6 +12,7 @@
 #include "base/parse.h"
 #include "base/xalloc.h"
 #include "dataset/internal.h"
+#include "store/manifest.h"
 
 /* What is read, and what it is put into. */
 struct reading {
@@ -159,16 +160,10 @@ static int set_size(struct reading *r, const yaml_node_t *node)
 	               : invalid(r, node, "a number of bytes is expected here");
 }
 
-static bool is_plain(const char *path)
-{
-	AUTO_FREE char *clean = path_clean(path);
-
-	return clean && path[0] && strcmp(clean, path) == 0;
-}
-
 static int check_file(struct reading *r, const yaml_node_t *at)
 {
 	struct public_file *f = r->file;
+	const char *why;
 
 	if (!f->url)
 		return invalid(r, at, "a file needs a 'url'");
@@ -183,8 +178,9 @@ static int check_file(struct reading *r, const yaml_node_t *at)
 
 		f->path = xstrndup(end, strcspn(end, "?#"));
 	}
-	if (!is_plain(f->path))
-		return invalid(r, at, "'%.256s' cannot be the path of a file", f->path);
+	why = manifest_check_path(f->path);
+	if (why)
+		return invalid(r, at, "'%.256s' cannot be the path of a file: it %s", f->path, why);
 	for (const struct public_file *other = r->dataset->file; other < f; other++)
 		if (!f->unpack && !other->unpack && strcmp(other->path, f->path) == 0)
 			return invalid(r, at, "there is a file '%.256s' already", f->path);

@@ -85,11 +85,13 @@ static const char *next_path(const struct seen *seen, size_t *ret_len)
 	               : NULL;
 }
 
+/* As strcmp() would; what was read may hold any byte. */
 static int compare(const char *path, const char *other, size_t len)
 {
-	int order = strncmp(path, other, len);
+	size_t own = strlen(path);
+	int order = memcmp(path, other, own < len ? own : len);
 
-	return order != 0 ? order : path[len] != '\0';
+	return order != 0 || own == len ? order : own < len ? -1 : 1;
 }
 
 size_t seen_find(struct seen *seen, const char *path)

@@ -211,6 +211,14 @@ test_committed_is_for_ever() {
 	local before
 	create texts
 	committed one
+	{
+		echo 'jobs:'
+		script_job scribble 'inputs: {data: {type: dataset, with: {ref: texts}}}' <<'END'
+echo three > /inputs/data/lines
+rm -f /inputs/data/lines
+END
+	} >scribble.yaml
+	ok run scribble.yaml # its tree is there from now on
 	before=$(find "$SLUICE_HOME/store" -path '*/trees/*' -o -path '*/objects/*' -o \
 		-path '*/versions/*' | sort | xargs -d '\n' stat -c '%n %i %s %a %Y')
 	echo two >in/lines
@@ -220,13 +228,6 @@ test_committed_is_for_ever() {
 	says err 'is committed already and cannot change'
 	expect 2 sluice datasets files delete --id texts:latest
 	ok datasets versions commit --id "$v"
-	{
-		echo 'jobs:'
-		script_job scribble 'inputs: {data: {type: dataset, with: {ref: texts}}}' <<'END'
-echo three > /inputs/data/lines
-rm -f /inputs/data/lines
-END
-	} >scribble.yaml
 	ok run scribble.yaml
 	ok datasets files get --id "$v" --target-path got
 	echo four >got/lines
