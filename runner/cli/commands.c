@@ -37,6 +37,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_tags_delete,
 	&cmd_images_pull,
 	&cmd_images_import,
+	&cmd_images_export,
 	&cmd_images_list,
 	&cmd_images_delete,
 	&cmd_runs_list,

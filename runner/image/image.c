@@ -224,12 +224,10 @@ static bool is_meant(const struct entry *entry, const struct reference *ref, con
 	                   : strcmp(entry->name, full) == 0;
 }
 
-/* `ret_top`: of what the name stands for in the index. */
-static int resolve(struct images *im, const struct reference *ref, char ret_top[OCI_DIGEST_SIZE],
-                   char ret_digest[OCI_DIGEST_SIZE], struct error *err)
+static int resolve(struct images *im, const struct reference *ref, struct layout_found *ret_found,
+                   struct error *err)
 {
 	AUTO_OCI_INDEX struct oci_index index = { 0 };
-	struct oci_descriptor chosen;
 	const struct entry *found = NULL;
 	char *full = reference_format(ref);
 	struct entry *list = NULL;
@@ -242,42 +240,52 @@ static int resolve(struct images *im, const struct reference *ref, char ret_top[
 		if (is_meant(&list[i], ref, full))
 			found = &list[i];
 	if (rc == 0)
-		rc = found ? layout_choose(found->d, read_document, im, &chosen, err)
+		rc = found ? layout_choose(found->d, read_document, im, &ret_found->manifest, err)
 		           : no_image(full, list, n, err);
 	if (rc == 0) {
-		memcpy(ret_top, found->d->digest, sizeof found->d->digest);
-		memcpy(ret_digest, chosen.digest, sizeof chosen.digest);
+		memcpy(ret_found->top, found->d->digest, sizeof found->d->digest);
+		ret_found->name = strchr(found->name, '@') ? NULL : xstrdup(found->name);
 	}
 	entries_free(list, n);
 	free(full);
 	return rc;
 }
 
-int images_resolve(struct images *im, const char *ref, char ret_digest[72], struct error *err)
+int layout_find(struct images *im, const char *ref, struct layout_found *ret_found,
+                struct error *err)
 {
 	AUTO_REFERENCE struct reference parsed = { 0 };
-	char top[OCI_DIGEST_SIZE];
 	int rc = reference_parse(ref, &parsed, err);
 
-	return rc != 0 ? rc : resolve(im, &parsed, top, ret_digest, err);
+	return rc != 0 ? rc : resolve(im, &parsed, ret_found, err);
+}
+
+int images_resolve(struct images *im, const char *ref, char ret_digest[72], struct error *err)
+{
+	struct layout_found found = { 0 };
+	int rc = layout_find(im, ref, &found, err);
+
+	free(found.name);
+	memcpy(ret_digest, found.manifest.digest, sizeof found.manifest.digest);
+	return rc;
 }
 
 static int pull(struct images *im, const struct reference *ref, const struct images_pull_how *how,
                 char ret_digest[OCI_DIGEST_SIZE], struct error *err)
 {
-	char top[OCI_DIGEST_SIZE] = "";
-	char local[OCI_DIGEST_SIZE];
-	int rc = resolve(im, ref, top, local, err);
+	struct layout_found found = { 0 };
+	int rc = resolve(im, ref, &found, err);
 
+	free(found.name);
 	if (rc != 0 && rc != SLUICE_MISSING)
 		return rc;
 	if (rc == 0 && (how->when != PULL_ALWAYS || ref->digest))
 		rc = PULL_UNCHANGED;
 	else if (how->when != PULL_NEVER)
-		rc = layout_pull(im, ref, top[0] ? top : NULL, how, ret_digest, err);
+		rc = layout_pull(im, ref, rc == 0 ? found.top : NULL, how, ret_digest, err);
 	if (rc != PULL_UNCHANGED)
 		return rc;
-	memcpy(ret_digest, local, sizeof local);
+	memcpy(ret_digest, found.manifest.digest, sizeof found.manifest.digest);
 	return 0;
 }
 

@@ -36,6 +36,23 @@ typedef int images_name_fn(void *arg, const char *name, const char *digest);
 int images_import(struct images *im, const char *path, const char *name, images_name_fn *fn,
                   void *arg, struct error *err) MUST_USE;
 
+enum images_form {
+	IMAGES_OCI_DIR,        /* an OCI image layout */
+	IMAGES_OCI_TAR,        /* the same as a tar */
+	IMAGES_DOCKER_ARCHIVE, /* what `docker save` writes, and `docker load` takes */
+};
+
+struct images_export_how {
+	enum images_form form;
+	int fd;                    /* an empty directory, or where the tar goes; kept */
+	struct progress *progress; /* of the layers' bytes, or NULL */
+};
+
+/* Writes one image, that for this machine.  What is damaged in the home is an error; then what was
+ * written is worth nothing. */
+int images_export(struct images *im, const char *ref, const struct images_export_how *how,
+                  struct error *err) MUST_USE;
+
 struct image_info {
 	const char *name;   /* full reference */
 	const char *digest; /* "sha256:..." of the manifest */

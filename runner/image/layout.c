@@ -72,7 +72,7 @@ int layout_open(struct images *im, struct error *err)
 	if (rc == 0)
 		rc = open_dir(im->home, "tmp", &im->tmp_fd, err);
 	if (rc == 0)
-		rc = put_new(im, "oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", err);
+		rc = put_new(im, "oci-layout", OCI_LAYOUT_TEXT, err);
 	if (rc == 0)
 		rc = put_new(im, "index.json", empty_index, err);
 	if (rc == 0)

@@ -25,6 +25,7 @@
 
 #define LAYOUT_TEMP_PREFIX "image-"
 #define LAYOUT_LOCK        ".lock"
+#define OCI_LAYOUT_TEXT    "{\"imageLayoutVersion\":\"1.0.0\"}"
 
 struct image;
 
@@ -84,6 +85,16 @@ typedef int layout_read_fn(void *arg, const char *digest, struct strbuf *ret_tex
                            struct error *err);
 int layout_choose(const struct oci_descriptor *from, layout_read_fn *read, void *arg,
                   struct oci_descriptor *ret_manifest, struct error *err) MUST_USE;
+
+struct layout_found {
+	char *name;                     /* what the image is called, NAME:TAG in full, or NULL */
+	char top[OCI_DIGEST_SIZE];      /* what the name stands for in the index */
+	struct oci_descriptor manifest; /* of the image for this machine; without a name */
+};
+
+/* What a reference stands for now; the caller frees ret_found->name. */
+int layout_find(struct images *im, const char *ref, struct layout_found *ret_found,
+                struct error *err) MUST_USE;
 
 /* Blobs that come while an image is loaded, and not from the layout. */
 struct layout_arrivals {
