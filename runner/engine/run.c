@@ -395,14 +395,19 @@ static void let_ready_go(struct run *run)
  * from inside: the outermost call does the work, so that nothing nests. */
 static void run_advance(struct run *run)
 {
-	size_t job;
+	bool more = true;
 
 	if (run->advancing)
 		return;
 	run->advancing = true;
-	let_ready_go(run);
-	while (!run->stopping && sched_next(&run->sched, &job))
-		job_start(&run->jobs[job]);
+	while (more) {
+		size_t job = 0;
+
+		more = !run->stopping && sched_next(&run->sched, &job);
+		let_ready_go(run);
+		if (more)
+			job_start(&run->jobs[job]);
+	}
 	run->advancing = false;
 	if (!sched_is_done(&run->sched) || run->finishing)
 		return;

@@ -181,22 +181,6 @@ static unsigned uses(const struct sched_amount *demand)
 	return kinds;
 }
 
-/* The one that was got ready comes before all others. */
-static void settle_ahead(struct sched *s)
-{
-	unsigned lack;
-
-	if (s->ahead == SCHED_NOBODY)
-		return;
-	lack = lacking(s, demand_of(s, s->ahead));
-	s->ahead_claims |= lack;
-	if (lack != 0)
-		return;
-	take(s, s->ahead, 1);
-	s->ahead = SCHED_NOBODY;
-	s->ahead_claims = 0;
-}
-
 /* The class whose first job comes next behind job LAST. */
 static struct sched_class *next_class(const struct sched *s, int64_t last)
 {
@@ -211,17 +195,47 @@ static struct sched_class *next_class(const struct sched *s, int64_t last)
 	return best;
 }
 
-/* One whose first job may start, or NULL; then *RET_AHEAD may be got ready, or is NULL. */
-static struct sched_class *pick(const struct sched *s, struct sched_class **ret_ahead)
+/* The one that was got ready takes what it asks for, unless that is another's or not there. */
+static void settle_ahead(struct sched *s, unsigned claimed)
 {
-	unsigned claimed = s->ahead_claims;
+	const struct sched_amount *demand = demand_of(s, s->ahead);
+	unsigned lack;
+
+	if (uses(demand) & claimed)
+		return;
+	lack = lacking(s, demand);
+	s->ahead_claims |= lack;
+	if (lack != 0)
+		return;
+	take(s, s->ahead, 1);
+	s->ahead = SCHED_NOBODY;
+	s->ahead_claims = 0;
+}
+
+/* One whose first job may start, or NULL; then *RET_AHEAD may be got ready, or is NULL.  Goes
+ * through the ready jobs in the order of the file, the one that was got ready ahead in its place.
+ */
+static struct sched_class *pick(struct sched *s, struct sched_class **ret_ahead)
+{
+	unsigned claimed = 0;
 	int64_t last = -1;
-	struct sched_class *c;
 
 	*ret_ahead = NULL;
-	while (!(claimed & 1U << SCHED_PLACES) && (c = next_class(s, last))) {
-		unsigned used = uses(&c->demand);
+	while (!(claimed & 1U << SCHED_PLACES)) {
+		struct sched_class *c = next_class(s, last);
+		bool is_ahead = s->ahead != SCHED_NOBODY && s->ahead > last &&
+		                (!c || s->ahead < c->heap[0]);
+		unsigned used;
 
+		if (is_ahead) {
+			last = s->ahead;
+			settle_ahead(s, claimed);
+			claimed |= s->ahead_claims;
+			continue;
+		}
+		if (!c)
+			break;
+		used = uses(&c->demand);
 		if (!(used & claimed)) {
 			unsigned lack = lacking(s, &c->demand);
 
@@ -338,7 +352,6 @@ void sched_done(struct sched *s, size_t job, bool ok, sched_skip_fn *on_skip, vo
 		s->ahead_claims = 0;
 	} else {
 		take(s, (uint32_t)job, -1);
-		settle_ahead(s);
 	}
 	if (ok)
 		free_users(s, job);

@@ -1,15 +1,16 @@
 /*
  * Which job may start now: counters, no rescans.  Pure.
  *
- * Each job counts the needs that have not succeeded yet; at zero it is ready.  A ready job starts
- * when all that it asks for is free, in the order of the file.  One that has to wait lets later
- *ones pass, but not to what it lacks: from the moment that it lacked something, no later job takes
- *of that until it has started.  So it starts for certain, and what it does not wait for is not
- *idle. A job that did not succeed takes everything that needs it with it.
+ * Each job counts the needs that have not succeeded yet; at zero it is ready.  Of the ready jobs
+ * always the first of the file starts, however late it became ready, as soon as all that it asks
+ * for is free.  One that has to wait lets later ones pass, but not to what it lacks: from the
+ *moment that it lacked something, no later job takes of that until it has started.  So it starts
+ *for certain, and what it does not wait for is not idle.  A job that did not succeed takes
+ *everything that needs it with it.
  *
  *	sched_init(&s, spec, ...);
  *	while (sched_next(&s, &job))   get it ready
- *	if (sched_holds(&s, job))      ... and start it, now or after a sched_done()
+ *	if (sched_holds(&s, job))      ... and start it, now or after another sched_next()
  *	sched_done(&s, job, ok, ...)   it has ended; then ask sched_next() again
  *	...
  *	sched_is_done(&s)
@@ -64,8 +65,9 @@ struct sched {
 
 /*
  * `demands`: of each job, at most the whole room; its places do not count.  NULL: nothing but the
- * place.  With `ahead` one job that cannot start yet is given out all the same, to be got ready;
- * never one with GPUs, since these are known only when it starts.
+ * place.  With `ahead` one job that cannot start yet is given out all the same, to be got ready; it
+ * then waits for its turn as if it had not been.  Never one with GPUs, since these are known only
+ * when it starts.
  */
 void sched_init(struct sched *s, const struct spec *spec, const struct sched_amount *room,
                 const struct sched_amount *demands, bool ahead);
@@ -85,7 +87,8 @@ typedef void sched_skip_fn(void *arg, size_t job);
 void sched_restore(struct sched *s, const struct spec *spec, const enum sched_was *was,
                    sched_skip_fn *on_skip, void *arg);
 
-/* Takes the next job that is to be got ready now. */
+/* Takes the next job that is to be got ready now; the one that was got ready ahead may start after
+ * this, if its turn comes before. */
 bool sched_next(struct sched *s, size_t *ret_job);
 
 /* Of one that was taken: all that it asks for is its own, and it may start. */

@@ -902,6 +902,25 @@ static void the_next_job_is_ready_before_its_turn(void **state)
 	assert_string_equal(f->fake.order, "a b c ");
 }
 
+/* ... and yet waits for one that stands before it in the file and becomes ready later. */
+static void what_is_ready_lets_an_earlier_job_pass(void **state)
+{
+	static const char text[] =
+		"jobs:\n"
+		"  a: {uses: container@v1, with: {image: 'a:1'}, env: {ME: a, DO: await}}\n"
+		"  b: {uses: container@v1, with: {image: 'a:1'}, env: {ME: b, DO: ok}, "
+		"needs: [a]}\n"
+		"  c: {uses: container@v1, with: {image: 'a:1'}, "
+		"env: {ME: c, DO: ok, AFTER: awaiting}}\n";
+	struct fixture *f = *state;
+
+	f->options.jobs = 1;
+	do_run(f, text);
+	assert_string_equal(run_phase(f->run), "SUCCEEDED");
+	assert_int_equal(f->fake.most_running, 1);
+	assert_string_equal(f->fake.order, "a b c ");
+}
+
 static void a_job_that_is_ready_can_be_withdrawn(void **state)
 {
 	struct fixture *f = *state;
@@ -1009,6 +1028,8 @@ int main(void)
 		                                teardown),
 		cmocka_unit_test_setup_teardown(fail_fast_cancels_the_rest, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_next_job_is_ready_before_its_turn, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(what_is_ready_lets_an_earlier_job_pass, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(a_job_that_is_ready_can_be_withdrawn, setup,
 		                                teardown),

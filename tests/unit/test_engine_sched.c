@@ -105,30 +105,61 @@ static size_t first_ready(const struct graph *g)
 	return SIZE_MAX;
 }
 
-static void run_graph(struct graph *g, size_t limit, uint32_t fail_one_in)
+struct crowd {
+	size_t running[MAX_JOBS];
+	size_t n, limit;
+	size_t ahead; /* or SIZE_MAX */
+};
+
+static void join(struct graph *g, struct crowd *c, size_t job)
+{
+	assert_int_equal(job, first_ready(g));
+	assert_true(c->n < c->limit);
+	g->state[job] = RUNNING;
+	c->running[c->n++] = job;
+}
+
+/* The one that is ahead was given before its turn and is still WAITING for it: whether the next is
+ * given or allowed, it is the first of all that are ready. */
+static void start_all(struct graph *g, struct sched *s, struct crowd *c)
+{
+	size_t job;
+
+	for (;;) {
+		bool given = sched_next(s, &job);
+
+		if (c->ahead != SIZE_MAX && sched_holds(s, c->ahead)) {
+			join(g, c, c->ahead);
+			c->ahead = SIZE_MAX;
+		}
+		if (!given)
+			break;
+		if (sched_holds(s, job))
+			join(g, c, job);
+		else
+			c->ahead = job;
+	}
+	assert_true(c->n == c->limit || first_ready(g) == SIZE_MAX);
+}
+
+static void run_graph(struct graph *g, size_t limit, bool ahead, uint32_t fail_one_in)
 {
 	const struct sched_amount room = { { [SCHED_PLACES] = (int64_t)limit } };
+	struct crowd c = { .limit = limit, .ahead = SIZE_MAX };
 	struct sched s;
-	size_t running[MAX_JOBS];
-	size_t n_running = 0;
 
-	sched_init(&s, &g->spec, &room, NULL, false);
+	sched_init(&s, &g->spec, &room, NULL, ahead);
 	while (!sched_is_done(&s)) {
 		size_t job;
 		size_t at;
 		bool ok;
 
-		while (n_running < limit && first_ready(g) != SIZE_MAX) {
-			assert_true(sched_next(&s, &job));
-			assert_int_equal(job, first_ready(g));
-			g->state[job] = RUNNING;
-			running[n_running++] = job;
-		}
-		assert_false(sched_next(&s, &job));
-		assert_true(n_running > 0);
-		at = draw((uint32_t)n_running);
-		job = running[at];
-		running[at] = running[--n_running];
+		start_all(g, &s, &c);
+		assert_true(ahead || c.ahead == SIZE_MAX);
+		assert_true(c.n > 0);
+		at = draw((uint32_t)c.n);
+		job = c.running[at];
+		c.running[at] = c.running[--c.n];
 		ok = fail_one_in == 0 || draw(fail_one_in) > 0;
 		g->state[job] = ok ? OK : FAILED;
 		sched_done(&s, job, ok, on_skip, g);
@@ -149,7 +180,7 @@ static void random_graphs_run_as_the_model_says(void **state)
 	for (uint32_t round = 0; round < 1000; round++) {
 		seed = round * 7919 + 17;
 		make_graph(g);
-		run_graph(g, 1 + draw(5), round % 3 == 0 ? 0 : 2 + draw(8));
+		run_graph(g, 1 + draw(5), round % 2 == 0, round % 3 == 0 ? 0 : 2 + draw(8));
 	}
 	free(g);
 }
@@ -194,16 +225,17 @@ static const struct sched_amount machine = { { PLACES, CORES, MEMORY, GPUS } };
 struct load {
 	struct graph g;
 	struct sched_amount demand[MAX_JOBS];
-	size_t out[MAX_JOBS]; /* given by the scheduler, not ended */
+	size_t out[MAX_JOBS]; /* running */
 	size_t n_out;
+	size_t ahead; /* given by the scheduler and still waiting, or SIZE_MAX */
 	int64_t used[SCHED_KINDS];
-	bool runs[MAX_JOBS];
 	bool claimed[MAX_JOBS][SCHED_KINDS]; /* what it has lacked while it was the first */
 };
 
 static void make_load(struct load *l)
 {
 	memset(l, 0, sizeof *l);
+	l->ahead = SIZE_MAX;
 	make_graph(&l->g);
 	for (size_t i = 0; i < l->g.spec.n_jobs; i++)
 		l->demand[i] = (struct sched_amount){ { 0, draw(3) == 0 ? CORES : draw(4),
@@ -216,24 +248,20 @@ static int64_t wants(const struct load *l, size_t job, int kind)
 	return kind == SCHED_PLACES ? 1 : l->demand[job].of[kind];
 }
 
-/* Never more than there is. */
+/* Never more than there is; and no job before it in the file that waits may have lacked what it
+ * takes. */
 static void starts(struct load *l, size_t job)
 {
-	assert_false(l->runs[job]);
-	l->runs[job] = true;
+	assert_true(is_ready(&l->g, job));
 	for (int kind = 0; kind < SCHED_KINDS; kind++) {
 		l->used[kind] += wants(l, job, kind);
 		assert_true(l->used[kind] <= machine.of[kind]);
-	}
-}
-
-/* No job before it in the file that waits may have lacked what it takes. */
-static void passes_fairly(struct load *l, size_t job)
-{
-	for (size_t i = 0; i < job; i++)
-		for (int kind = 0; kind < SCHED_KINDS; kind++)
+		for (size_t i = 0; i < job; i++)
 			if (is_ready(&l->g, i) && wants(l, job, kind) > 0)
 				assert_false(l->claimed[i][kind]);
+	}
+	l->g.state[job] = RUNNING;
+	l->out[l->n_out++] = job;
 }
 
 /* The first of all that are ready: nobody keeps it from what it wants, it may only be taken. */
@@ -248,29 +276,27 @@ static void note_claims(struct load *l)
 
 static void take_all(struct load *l, struct sched *s, bool ahead)
 {
-	size_t waiting = 0;
 	size_t job;
+	bool given;
 
-	for (size_t i = 0; i < l->n_out; i++)
-		if (!l->runs[l->out[i]] && sched_holds(s, l->out[i]))
-			starts(l, l->out[i]);
 	note_claims(l);
-	while (sched_next(s, &job)) {
-		assert_true(is_ready(&l->g, job));
-		if (!ahead)
-			passes_fairly(l, job);
-		l->g.state[job] = RUNNING;
-		l->out[l->n_out++] = job;
-		if (sched_holds(s, job))
-			starts(l, job);
-		if (!ahead)
+	do {
+		given = sched_next(s, &job);
+		if (l->ahead != SIZE_MAX && sched_holds(s, l->ahead)) {
+			starts(l, l->ahead);
+			l->ahead = SIZE_MAX;
 			note_claims(l);
-	}
-	for (size_t i = 0; i < l->n_out; i++)
-		waiting += !l->runs[l->out[i]];
-	assert_true(waiting <= (ahead ? 1 : 0));
+		}
+		if (given && sched_holds(s, job)) {
+			starts(l, job);
+			note_claims(l);
+		} else if (given) {
+			assert_true(ahead && is_ready(&l->g, job) && l->ahead == SIZE_MAX);
+			l->ahead = job;
+		}
+	} while (given);
 	/* Something runs, or nothing could. */
-	assert_true(l->n_out > waiting);
+	assert_true(l->n_out > 0);
 }
 
 static void end_one(struct load *l, struct sched *s, uint32_t fail_one_in)
@@ -279,9 +305,7 @@ static void end_one(struct load *l, struct sched *s, uint32_t fail_one_in)
 	size_t job;
 	bool ok = draw(fail_one_in) > 0;
 
-	do
-		at = draw((uint32_t)l->n_out);
-	while (!l->runs[l->out[at]]);
+	at = draw((uint32_t)l->n_out);
 	job = l->out[at];
 	l->out[at] = l->out[--l->n_out];
 	for (int kind = 0; kind < SCHED_KINDS; kind++)
