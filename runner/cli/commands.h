@@ -18,7 +18,7 @@ extern const struct cli_command cmd_files_put, cmd_files_list, cmd_files_get;
 extern const struct cli_command cmd_files_delete;
 extern const struct cli_command cmd_tags_set, cmd_tags_list, cmd_tags_delete;
 extern const struct cli_command cmd_images_pull, cmd_images_import, cmd_images_export,
-	cmd_images_list, cmd_images_delete;
+	cmd_images_list, cmd_images_delete, cmd_images_inspect, cmd_images_prune;
 extern const struct cli_command cmd_runs_list, cmd_runs_show, cmd_runs_logs;
 extern const struct cli_command cmd_runs_resume, cmd_runs_cancel, cmd_runs_delete;
 extern const struct cli_command cmd_store_gc, cmd_store_verify, cmd_store_recover, cmd_store_stats;

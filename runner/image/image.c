@@ -167,6 +167,8 @@ int images_each_name(const char *home, images_name_fn *fn, void *arg, struct err
 
 int images_delete(struct images *im, const char *ref, struct error *err)
 {
+	struct layout_sweep sweep = { .dry_run = false };
+	AUTO_FD int lock = -1;
 	char *full = NULL;
 	bool found = false;
 	int rc = image_ref_normalize(ref, &full, err);
@@ -182,7 +184,9 @@ int images_delete(struct images *im, const char *ref, struct error *err)
 	free(full);
 	if (rc != 0)
 		return rc;
-	rc = layout_sweep(im, err);
+	rc = layout_lock(im, LOCK_EXCLUSIVE, &lock, err);
+	if (rc == 0)
+		rc = layout_sweep(im, &sweep, err);
 	return rc != 0 ? error_wrap(err, "the name is gone, but not what it stood for") : 0;
 }
 
@@ -270,11 +274,25 @@ int images_resolve(struct images *im, const char *ref, char ret_digest[72], stru
 	return rc;
 }
 
+/* Under a lock, so that what is found does not go before it is said to be used. */
+static int find_here(struct images *im, const struct reference *ref, bool look_only,
+                     struct layout_found *ret_found, struct error *err)
+{
+	AUTO_FD int lock = -1;
+	int rc = layout_lock(im, LOCK_SHARED, &lock, err);
+
+	if (rc == 0)
+		rc = resolve(im, ref, ret_found, err);
+	if (rc == 0 && !look_only)
+		layout_touch(im, ret_found->manifest.digest);
+	return rc;
+}
+
 static int pull(struct images *im, const struct reference *ref, const struct images_pull_how *how,
                 char ret_digest[OCI_DIGEST_SIZE], struct error *err)
 {
 	struct layout_found found = { 0 };
-	int rc = resolve(im, ref, &found, err);
+	int rc = find_here(im, ref, how->look_only, &found, err);
 
 	free(found.name);
 	if (rc != 0 && rc != SLUICE_MISSING)

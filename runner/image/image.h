@@ -64,12 +64,56 @@ typedef int images_info_fn(void *arg, const struct image_info *info);
 /* By name. */
 int images_each(struct images *im, images_info_fn *fn, void *arg, struct error *err) MUST_USE;
 
-/* The same of their names and digests only, without a lock and without making anything in the home:
- * for completion. */
+struct image_layer_info {
+	const char *digest, *diff_id; /* of the blob, of the tar in it */
+	uint64_t bytes;               /* of the blob */
+	bool unpacked;
+};
+
+/* Lists of words end with NULL; what the image does not say is NULL or "". */
+struct image_details {
+	const char *name;   /* full reference, or NULL */
+	const char *digest; /* of the manifest */
+	const char *config; /* of its config */
+	const char *os, *arch;
+	int64_t created_ms; /* 0 unknown */
+	uint64_t bytes;
+	const struct image_layer_info *layer; /* the lowest first */
+	size_t n_layers;
+	char *const *entrypoint, *const *cmd, *const *env;
+	const char *user, *workdir, *stop_signal;
+};
+typedef int images_details_fn(void *arg, const struct image_details *details);
+/* Calls fn once; all that it sees is borrowed. */
+int images_inspect(struct images *im, const char *ref, images_details_fn *fn, void *arg,
+                   struct error *err) MUST_USE;
+
+/* Names and digests as those of images_each(), without a lock and without making anything in the
+ * home: for completion. */
 int images_each_name(const char *home, images_name_fn *fn, void *arg, struct error *err) MUST_USE;
 
 /* Forgets a name; blobs and layers that nothing names any more go too. */
 int images_delete(struct images *im, const char *ref, struct error *err) MUST_USE;
+
+struct images_prune_how {
+	int64_t used_since_ms; /* wall clock: what was pulled or used since then stays */
+	/* 1: a run that has not ended needs the image, 0: none does, or a class. */
+	int (*is_needed)(void *arg, const char *digest, struct error *err);
+	images_name_fn *gone; /* called for each that goes; or NULL */
+	void *arg;            /* of both */
+	bool dry_run;         /* say only */
+};
+
+struct images_pruned {
+	uint64_t images, bytes; /* bytes of the disk: of blobs and unpacked layers */
+	uint64_t part_bytes;    /* of pulls that have not gone on */
+	bool in_use;            /* unpacked layers stay, because somebody has an image loaded */
+};
+
+/* Removes images that were not used for long, what no image needs, and what broken pulls have left,
+ * unless another pull works on it.  Waits for pulls and imports that run. */
+int images_prune(struct images *im, const struct images_prune_how *how,
+                 struct images_pruned *ret_result, struct error *err) MUST_USE;
 
 struct images_trim_how {
 	uint64_t limit; /* bytes */

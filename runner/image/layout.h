@@ -20,6 +20,7 @@
 
 #include "base/error.h"
 #include "base/lock.h"
+#include "base/map.h"
 #include "base/strbuf.h"
 #include "image/oci_json.h"
 
@@ -112,7 +113,18 @@ int layout_load(struct images *im, const char *digest, const struct layout_arriv
 /* Removes an unpacked layer; the exclusive layers/.lock is held.  -errno. */
 int layout_remove_layer(struct images *im, const char *hex) MUST_USE;
 
-/* Removes blobs and layers that no name needs.  Layers stay while somebody has an image loaded. */
-int layout_sweep(struct images *im, struct error *err) MUST_USE;
+struct layout_sweep {
+	const struct map *without; /* full names that count for nothing; or NULL */
+	bool dry_run;              /* count only */
+	uint64_t bytes;            /* of the disk, that have gone or would go */
+	bool in_use;               /* layers stay, because somebody has an image loaded */
+};
+
+/* Removes blobs and layers that no name needs.  The exclusive images/.lock is held; for a dry run
+ * the shared one will do. */
+int layout_sweep(struct images *im, struct layout_sweep *sweep, struct error *err) MUST_USE;
+
+/* Says that an image is used now, for those who look for what is not. */
+void layout_touch(struct images *im, const char *digest);
 
 #endif

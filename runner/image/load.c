@@ -296,6 +296,7 @@ static int load_into(struct load *load, const char *digest, struct image *image,
 	if (rc != 0)
 		return rc;
 	touch(image);
+	layout_touch(im, digest);
 	memcpy(image->digest, digest, strlen(digest) + 1);
 	take_process(image, &config);
 	return 0;

@@ -7,17 +7,20 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/id.h"
 #include "base/io.h"
 #include "base/map.h"
+#include "base/usage.h"
 #include "base/xalloc.h"
 #include "image/layout.h"
 
 /* Digests as hex; any value that is not NULL means "keep". */
 struct keep {
 	struct images *im;
+	struct layout_sweep *sweep;
 	struct map blobs, layers;
 };
 
@@ -80,6 +83,13 @@ static bool is_here(const struct keep *keep, const struct oci_descriptor *d)
 	return faccessat(keep->im->blobs_fd, d->digest + 7, F_OK, 0) == 0;
 }
 
+static bool is_without(const struct keep *keep, const struct oci_descriptor *d)
+{
+	AUTO_FREE char *name = keep->sweep->without ? layout_full_name(d->name) : NULL;
+
+	return name && map_find(keep->sweep->without, name);
+}
+
 static int mark_all(struct keep *keep, struct error *err)
 {
 	AUTO_OCI_INDEX struct oci_index top = { 0 };
@@ -87,7 +97,8 @@ static int mark_all(struct keep *keep, struct error *err)
 	int rc = layout_index(keep->im, &top, err);
 
 	for (size_t i = 0; rc == 0 && i < top.n; i++)
-		pending_add(&list, &top.manifest[i], &keep->blobs);
+		if (!is_without(keep, &top.manifest[i]))
+			pending_add(&list, &top.manifest[i], &keep->blobs);
 	while (rc == 0 && list.n > 0) {
 		struct oci_descriptor d = list.at[--list.n];
 
@@ -99,10 +110,10 @@ static int mark_all(struct keep *keep, struct error *err)
 	return rc;
 }
 
-typedef int remove_fn(struct images *im, const char *name);
+typedef int remove_fn(struct keep *keep, const char *name);
 
 /* Calls REMOVE for each entry of the directory that is named like a digest and not kept. */
-static int sweep_dir(struct images *im, int dirfd, const struct map *keep, remove_fn *remove)
+static int sweep_dir(struct keep *keep, int dirfd, const struct map *kept, remove_fn *remove)
 {
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -115,15 +126,21 @@ static int sweep_dir(struct images *im, int dirfd, const struct map *keep, remov
 		struct digest d;
 
 		if (digest_parse(e->d_name, &d) && strlen(e->d_name) == DIGEST_HEX_LEN &&
-		    !map_find(keep, e->d_name))
-			rc = remove(im, e->d_name);
+		    !map_find(kept, e->d_name))
+			rc = remove(keep, e->d_name);
 	}
 	return rc;
 }
 
-static int remove_blob(struct images *im, const char *name)
+static int remove_blob(struct keep *keep, const char *name)
 {
-	return unlinkat(im->blobs_fd, name, 0) != 0 && errno != ENOENT ? -errno : 0;
+	struct stat st;
+
+	if (fstatat(keep->im->blobs_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		keep->sweep->bytes += (uint64_t)st.st_blocks * 512;
+	if (keep->sweep->dry_run)
+		return 0;
+	return unlinkat(keep->im->blobs_fd, name, 0) != 0 && errno != ENOENT ? -errno : 0;
 }
 
 /* Out of sight first: a layer that is half removed must never be found under its name. */
@@ -142,29 +159,39 @@ int layout_remove_layer(struct images *im, const char *hex)
 	return io_remove_tree(im->tmp_fd, temp);
 }
 
-static int sweep_layers(struct images *im, const struct map *keep)
+static int remove_layer(struct keep *keep, const char *hex)
 {
-	AUTO_FD int lock = lock_take(im->layers_fd, LAYOUT_LOCK, LOCK_EXCLUSIVE, false);
+	AUTO_FREE char *path = xasprintf("%s/layers/%s", keep->im->home, hex);
+	struct usage usage = { 0 };
+	int rc = usage_add(path, &usage);
 
-	if (lock == -EWOULDBLOCK)
-		return 0; /* in use: the next sweep gets them */
-	return lock < 0 ? lock : sweep_dir(im, im->layers_fd, keep, layout_remove_layer);
+	if (rc == 0 && !keep->sweep->dry_run)
+		rc = layout_remove_layer(keep->im, hex);
+	keep->sweep->bytes += usage.bytes;
+	return rc;
 }
 
-int layout_sweep(struct images *im, struct error *err)
+static int sweep_layers(struct keep *keep)
 {
-	struct keep keep = { .im = im };
-	AUTO_FD int lock = -1;
-	int rc = layout_lock(im, LOCK_EXCLUSIVE, &lock, err);
+	AUTO_FD int lock = lock_take(keep->im->layers_fd, LAYOUT_LOCK, LOCK_EXCLUSIVE, false);
 
-	if (rc != 0)
-		return rc;
-	rc = mark_all(&keep, err);
+	if (lock == -EWOULDBLOCK) {
+		keep->sweep->in_use = true;
+		return 0; /* the next sweep gets them */
+	}
+	return lock < 0 ? lock : sweep_dir(keep, keep->im->layers_fd, &keep->layers, remove_layer);
+}
+
+int layout_sweep(struct images *im, struct layout_sweep *sweep, struct error *err)
+{
+	struct keep keep = { .im = im, .sweep = sweep };
+	int rc = mark_all(&keep, err);
+
 	if (rc == 0) {
-		int sys = sweep_dir(im, im->blobs_fd, &keep.blobs, remove_blob);
+		int sys = sweep_dir(&keep, im->blobs_fd, &keep.blobs, remove_blob);
 
 		if (sys == 0)
-			sys = sweep_layers(im, &keep.layers);
+			sys = sweep_layers(&keep);
 		if (sys < 0)
 			rc = error_sys(err, sys, "cannot remove from '%s'", im->home);
 	}

@@ -59,3 +59,94 @@ test_export_leaves_nothing_half() {
 	same "$(echo ./*)" './err ./out ./taken'
 	nothing_left
 }
+
+test_inspect() {
+	ok images inspect bash:5 --json
+	cp out inspected
+	local manifest="oci:$SLUICE_HOME/images:docker.io/library/bash:5"
+	same "$(jq -r .name inspected)" docker.io/library/bash:5
+	same "$(jq -r .digest inspected)" "$(skopeo inspect --format '{{.Digest}}' "$manifest")"
+	same "$(jq -c '[.layers[] | [.digest, .bytes]]' inspected)" \
+		"$(skopeo inspect --raw "$manifest" | jq -c '[.layers[] | [.digest, .size]]')"
+	same "$(jq -c '[.layers[].diffId]' inspected)" \
+		"$(skopeo inspect --config "$manifest" | jq -c .rootfs.diff_ids)"
+	same "$(jq -c '[.command, .env, .architecture, .layers[0].unpacked]' inspected)" \
+		"$(skopeo inspect --config "$manifest" | jq -c '[.config.Cmd, .config.Env, .architecture, true]')"
+	ok images inspect bash:5
+	matches out '^\| Platform +\| linux/'
+	matches out "Layer 3 +\| $(jq -r '.layers[2].digest' inspected), .*, unpacked"
+	expect 3 sluice images inspect bash:6
+	says err 'nearest: bash:5'
+}
+
+# age NAME TIME: as if the image had been used at that time last.
+age() {
+	local digest
+	digest=$("$SLUICE" images inspect "$1" --json | jq -r .digest)
+	touch -d "$2" "$SLUICE_HOME/images/blobs/sha256/${digest#sha256:}"
+}
+
+contents_of_images() { (cd "$SLUICE_HOME" && find images/blobs layers -maxdepth 2 | sort); }
+
+test_prune() {
+	ok images export bash:5 file.tar --docker-archive
+	mkdir saved && tar -xf file.tar -C saved
+	local config
+	config=$(jq -r '.[0].Config' saved/manifest.json)
+	jq -c '.config.Env = ["OTHER=1"]' "saved/$config" >config.new && mv config.new "saved/$config"
+	tar -C saved -cf other.tar .
+	ok images import other.tar --name other:1
+	# Nothing is old.
+	ok images prune
+	matches out '^Freed 0 B of images, 0 B of unfinished pulls$'
+	# A dry run says what would go, and nothing goes.
+	age other:1 '31 days ago'
+	head -c 100000 /dev/zero >"$SLUICE_HOME/tmp/pull-$(printf '0%.0s' {1..64})"
+	contents_of_images >before
+	ok images prune --dry-run
+	says out 'Would delete image: docker.io/library/other:1'
+	silent out bash:5
+	matches out '^Would free [1-9].* of images, 100.0 KiB of unfinished pulls$'
+	contents_of_images | diff before -
+	# Being used makes it young again.
+	printf 'jobs: {a: {uses: container@v1, with: {image: "other:1", args: ["true"]}}}' >w.yaml
+	ok run w.yaml
+	ok images prune --json
+	same "$(jq -c '[.images, .partBytes > 0]' out)" '[[],true]'
+	# What only it needs goes with it.
+	age other:1 '31 days ago'
+	ok images prune --json
+	same "$(jq -r '.images[].name' out)" docker.io/library/other:1
+	ok images list --json
+	same "$(jq -r '.[].name' out)" docker.io/library/bash:5
+	age bash:5 '2 hours ago'
+	ok images prune --keep-within 1s
+	says out 'Deleted image: docker.io/library/bash:5'
+	same "$(ls "$SLUICE_HOME/images/blobs/sha256" "$SLUICE_HOME/layers" | grep -c '^[0-9a-f]')" 0
+	expect 2 sluice images prune --keep-within soon
+	nothing_left
+}
+
+running() { "$SLUICE" runs list | grep RUNNING; }
+
+# What a run needs that has not ended stays, whether its runner lives or not.
+test_prune_beside_a_run() {
+	printf 'jobs: {a: {uses: container@v1, with: {image: "bash:5", args: [sleep, "60"]}}}' >w.yaml
+	"$SLUICE" run w.yaml >run.out 2>&1 &
+	runner=$!
+	wait_for 20 running
+	age bash:5 '90 days ago'
+	ok images prune
+	silent out bash:5
+	kill -KILL "$runner"
+	wait "$runner" || true
+	runner=
+	ok images prune
+	silent out bash:5
+	ok runs cancel latest
+	age bash:5 '90 days ago'
+	ok images prune
+	says out 'Deleted image: docker.io/library/bash:5'
+	nothing_left
+}
+
