@@ -201,12 +201,14 @@ int io_fsync_dir(int dirfd, const char *path)
 	return fd < 0 || fsync(fd) != 0 ? -errno : 0;
 }
 
-static bool is_set(const atomic_bool *stop)
+static const struct io_copying unwatched;
+
+static bool is_stopped(const struct io_copying *how)
 {
-	return stop && atomic_load(stop);
+	return how->stop && atomic_load(how->stop);
 }
 
-static int copy_by_hand(int in, int out, uint64_t len, const atomic_bool *stop)
+static int copy_by_hand(int in, int out, uint64_t len, const struct io_copying *how)
 {
 	AUTO_FREE char *buf = malloc(IO_CHUNK);
 
@@ -220,39 +222,41 @@ static int copy_by_hand(int in, int out, uint64_t len, const atomic_bool *stop)
 			continue;
 		if (n <= 0)
 			return n < 0 ? -errno : 0;
-		rc = is_set(stop) ? -ECANCELED : io_write_all(out, buf, (size_t)n);
+		rc = is_stopped(how) ? -ECANCELED : io_write_all(out, buf, (size_t)n);
 		if (rc < 0)
 			return rc;
+		progress_add(how->progress, (uint64_t)n);
 		len -= (uint64_t)n;
 	}
 	return 0;
 }
 
 /* So many bytes from where both stand, or up to the end. */
-static int copy_bytes(int in, int out, uint64_t len, const atomic_bool *stop)
+static int copy_bytes(int in, int out, uint64_t len, const struct io_copying *how)
 {
 	while (len > 0) {
 		ssize_t n;
 
-		if (is_set(stop))
+		if (is_stopped(how))
 			return -ECANCELED;
 		n = copy_file_range(in, NULL, out, NULL, len < COPY_STEP ? (size_t)len : COPY_STEP,
 		                    0);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n == 0)
-			return copy_by_hand(in, out, len, stop); /* the end, or a file of /proc */
+			return copy_by_hand(in, out, len, how); /* the end, or a file of /proc */
 		if (n < 0)
 			return errno == ENOSPC || errno == EIO || errno == EDQUOT
 			               ? -errno
-			               : copy_by_hand(in, out, len, stop);
+			               : copy_by_hand(in, out, len, how);
+		progress_add(how->progress, (uint64_t)n);
 		len -= (uint64_t)n;
 	}
 	return 0;
 }
 
 /* What is no hole, each to the place where it was. */
-static int copy_sparse(int in, int out, off_t size, const atomic_bool *stop)
+static int copy_sparse(int in, int out, off_t size, const struct io_copying *how)
 {
 	off_t hole = 0;
 
@@ -261,11 +265,15 @@ static int copy_sparse(int in, int out, off_t size, const atomic_bool *stop)
 		int rc;
 
 		if (data < 0 && errno == ENXIO)
+			data = size;
+		if (data >= 0)
+			progress_add(how->progress, (uint64_t)(data - hole));
+		if (data == size)
 			return ftruncate(out, size) == 0 ? 0 : -errno;
 		hole = data < 0 ? -1 : lseek(in, data, SEEK_HOLE);
 		if (hole < 0 || lseek(in, data, SEEK_SET) < 0 || lseek(out, data, SEEK_SET) < 0)
 			return -errno;
-		rc = copy_bytes(in, out, (uint64_t)(hole - data), stop);
+		rc = copy_bytes(in, out, (uint64_t)(hole - data), how);
 		if (rc < 0)
 			return rc;
 	}
@@ -289,20 +297,24 @@ bool io_clone(int in, int out)
 	return ioctl(out, FICLONE, in) == 0;
 }
 
-int io_copy_until(int in, int out, const atomic_bool *stop)
+int io_copy_watched(int in, int out, const struct io_copying *how)
 {
 	bool whole = lseek(in, 0, SEEK_CUR) == 0;
+	struct stat to;
 	off_t size;
 
-	if (whole && io_clone(in, out))
+	if (whole && io_clone(in, out)) {
+		if (how->progress && fstat(out, &to) == 0)
+			progress_add(how->progress, (uint64_t)to.st_size);
 		return 0;
-	return whole && can_be_sparse(in, out, &size) ? copy_sparse(in, out, size, stop)
-	                                              : copy_bytes(in, out, UINT64_MAX, stop);
+	}
+	return whole && can_be_sparse(in, out, &size) ? copy_sparse(in, out, size, how)
+	                                              : copy_bytes(in, out, UINT64_MAX, how);
 }
 
 int io_copy(int in, int out)
 {
-	return io_copy_until(in, out, NULL);
+	return io_copy_watched(in, out, &unwatched);
 }
 
 int io_pour(int in, int out)
@@ -315,7 +327,7 @@ int io_pour(int in, int out)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) /* into a file that is appended to, or the end; errors come again */
-			return copy_by_hand(in, out, UINT64_MAX, NULL);
+			return copy_by_hand(in, out, UINT64_MAX, &unwatched);
 	}
 }
 

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/progress.h"
 #include "base/strbuf.h"
 
 /* Writes all of it, or fails; goes on after EINTR and short writes. */
@@ -56,8 +57,13 @@ int io_fsync_dir(int dirfd, const char *path) MUST_USE;
 /* Copies from `in` (from its offset to its end) to `out`: reflink, else copy_file_range, else
  * read and write.  The holes of a whole file stay holes. */
 int io_copy(int in, int out) MUST_USE;
-/* The same; -ECANCELED soon after `stop` is set. */
-int io_copy_until(int in, int out, const atomic_bool *stop) MUST_USE;
+/* The same; -ECANCELED soon after `stop` is set, and `progress` counts all bytes up to the end of a
+ * file, those of holes and of a reflink too. */
+struct io_copying {
+	const atomic_bool *stop;   /* or NULL */
+	struct progress *progress; /* or NULL */
+};
+int io_copy_watched(int in, int out, const struct io_copying *how) MUST_USE;
 /* The reflink alone: true if `out`, an empty file, has all that `in` has now. */
 bool io_clone(int in, int out) MUST_USE;
 

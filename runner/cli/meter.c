@@ -110,8 +110,8 @@ static void *look(void *arg)
 	return NULL;
 }
 
-void meter_watch_begin(struct meter_watch *w, const struct cli *cli, const char *name,
-                       uint64_t total)
+struct progress *meter_watch_begin(struct meter_watch *w, const struct cli *cli, const char *name,
+                                   uint64_t total)
 {
 	*w = (struct meter_watch){ .end = false };
 	atomic_init(&w->progress.total, total);
@@ -120,6 +120,18 @@ void meter_watch_begin(struct meter_watch *w, const struct cli *cli, const char 
 	meter_begin(&w->meter, cli, name);
 	meter_show(&w->meter, 0, 0); /* the clock starts now */
 	w->has_thread = w->meter.on && pthread_create(&w->thread, NULL, look, w) == 0;
+	return w->has_thread ? &w->progress : NULL;
+}
+
+void meter_watch_clear(struct meter_watch *w)
+{
+	(void)pthread_mutex_lock(&w->lock);
+	if (w->meter.shown_ms > 0) {
+		w->meter.shown_ms = clock_mono_ms();
+		(void)fprintf(stderr, "\r\x1b[K");
+		(void)fflush(stderr);
+	}
+	(void)pthread_mutex_unlock(&w->lock);
 }
 
 void meter_watch_end(struct meter_watch *w)

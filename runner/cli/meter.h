@@ -34,8 +34,8 @@ void meter_end(struct meter *m); /* also of one that never began, all zero */
  * The same for work that counts in a struct progress and blocks this thread: another one looks.
  *
  *	struct meter_watch watch;
- *	meter_watch_begin(&watch, cli, "texts", bytes);
- *	rc = datasets_...(&watch.progress);
+ *	struct progress *progress = meter_watch_begin(&watch, cli, "texts", bytes);
+ *	rc = datasets_...(progress);
  *	meter_watch_end(&watch);
  */
 struct meter_watch {
@@ -48,9 +48,12 @@ struct meter_watch {
 	pthread_t thread;
 };
 
-/* `total` 0: what the work itself expects. */
-void meter_watch_begin(struct meter_watch *w, const struct cli *cli, const char *name,
-                       uint64_t total);
+/* `total` 0: what the work itself expects.  Returns what shall be counted in: NULL where nobody
+ * would see it. */
+struct progress *meter_watch_begin(struct meter_watch *w, const struct cli *cli, const char *name,
+                                   uint64_t total);
+/* Takes the line away for other output; it comes back below that. */
+void meter_watch_clear(struct meter_watch *w);
 void meter_watch_end(struct meter_watch *w);
 
 /* What is drawn after so long, in at most `columns`.  Pure. */

@@ -20,6 +20,8 @@ struct unpacking {
 	struct archive *archive;
 	int to;
 	const char *what;
+	struct progress *progress; /* of the bytes of the archive */
+	int64_t counted;
 	struct error *err;
 };
 
@@ -83,8 +85,19 @@ static int enter(const struct unpacking *u, const char *path, struct spot *ret_s
 	return unlinkat(ret_spot->above, ret_spot->name, 0) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
+/* How much of the archive has been read. */
+static void count(struct unpacking *u)
+{
+	int64_t read = archive_filter_bytes(u->archive, -1);
+
+	if (read > u->counted) {
+		progress_add(u->progress, (uint64_t)(read - u->counted));
+		u->counted = read;
+	}
+}
+
 /* Between its blocks, and behind the last, a sparse file has holes. */
-static int copy_data(const struct unpacking *u, const char *path, int64_t size, int fd)
+static int copy_data(struct unpacking *u, const char *path, int64_t size, int fd)
 {
 	int64_t at = 0;
 
@@ -98,6 +111,7 @@ static int copy_data(const struct unpacking *u, const char *path, int64_t size, 
 			break;
 		if (got < ARCHIVE_WARN)
 			return bad_archive(u);
+		count(u);
 		if (offset != at && lseek(fd, offset, SEEK_SET) < 0)
 			return failed(u, path, -errno);
 		got = io_write_all(fd, data, len);
@@ -108,7 +122,7 @@ static int copy_data(const struct unpacking *u, const char *path, int64_t size, 
 	return at < size && ftruncate(fd, size) != 0 ? failed(u, path, -errno) : 0;
 }
 
-static int put_file(const struct unpacking *u, const char *path, struct archive_entry *e)
+static int put_file(struct unpacking *u, const char *path, struct archive_entry *e)
 {
 	AUTO_SPOT struct spot spot = { .above = -1 };
 	mode_t mode = archive_entry_perm(e) & 0111 ? 0755 : 0644;
@@ -124,7 +138,7 @@ static int put_file(const struct unpacking *u, const char *path, struct archive_
 	return copy_data(u, path, archive_entry_size(e), fd);
 }
 
-static int put_dir(const struct unpacking *u, const char *path, struct archive_entry *e)
+static int put_dir(struct unpacking *u, const char *path, struct archive_entry *e)
 {
 	int rc = io_mkdirs_beneath(u->to, path, 0755);
 
@@ -157,7 +171,7 @@ static bool stays_inside(const char *path, const char *target)
 	return true;
 }
 
-static int put_symlink(const struct unpacking *u, const char *path, struct archive_entry *e)
+static int put_symlink(struct unpacking *u, const char *path, struct archive_entry *e)
 {
 	AUTO_SPOT struct spot spot = { .above = -1 };
 	const char *target = archive_entry_symlink(e);
@@ -172,7 +186,7 @@ static int put_symlink(const struct unpacking *u, const char *path, struct archi
 }
 
 /* A copy: what two names share in an archive are two files in a version. */
-static int put_hardlink(const struct unpacking *u, const char *path, struct archive_entry *e)
+static int put_hardlink(struct unpacking *u, const char *path, struct archive_entry *e)
 {
 	AUTO_FREE char *target = path_clean(archive_entry_hardlink(e));
 	AUTO_FD int from = target && target[0] ? io_open_beneath(u->to, target, O_RDONLY, 0) : -1;
@@ -196,11 +210,11 @@ static int put_hardlink(const struct unpacking *u, const char *path, struct arch
 	return rc < 0 ? failed(u, path, rc) : 0;
 }
 
-static int put_by_type(const struct unpacking *u, const char *path, struct archive_entry *e)
+static int put_by_type(struct unpacking *u, const char *path, struct archive_entry *e)
 {
 	static const struct {
 		mode_t type;
-		int (*put)(const struct unpacking *, const char *, struct archive_entry *);
+		int (*put)(struct unpacking *, const char *, struct archive_entry *);
 	} kinds[] = {
 		{ AE_IFREG, put_file },
 		{ AE_IFDIR, put_dir },
@@ -215,7 +229,7 @@ static int put_by_type(const struct unpacking *u, const char *path, struct archi
 	return refuse(u, path, "is neither file, directory nor link");
 }
 
-static int put_entry(const struct unpacking *u, struct archive_entry *e)
+static int put_entry(struct unpacking *u, struct archive_entry *e)
 {
 	const char *raw = archive_entry_pathname(e);
 	AUTO_FREE char *path = raw && raw[0] != '/' ? path_clean(raw) : NULL;
@@ -243,7 +257,7 @@ static bool open_archive(struct archive *a, int fd)
 
 /* libarchive warns when it cannot say a UTF-8 name in the C locale, and gives its bytes as they
  * are: those are what we want. */
-static int put_entries(const struct unpacking *u, int fd)
+static int put_entries(struct unpacking *u, int fd)
 {
 	struct archive_entry *e;
 	int rc = open_archive(u->archive, fd) ? 0 : bad_archive(u);
@@ -258,15 +272,24 @@ static int put_entries(const struct unpacking *u, int fd)
 	return rc;
 }
 
-int archive_unpack(int fd, int to, const char *what, struct error *err)
+int archive_unpack(int fd, int to, const char *what, struct progress *progress, struct error *err)
 {
 	/* In a UTF-8 locale libarchive would change names to their composed form. */
 	locale_t plain = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
 	locale_t before = uselocale(plain);
-	const struct unpacking u = {
-		.archive = archive_read_new(), .to = to, .what = what, .err = err
+	struct unpacking u = {
+		.archive = archive_read_new(),
+		.to = to,
+		.what = what,
+		.progress = progress,
+		.err = err,
 	};
-	int rc = u.archive ? put_entries(&u, fd) : error_sys(err, ENOMEM, "cannot read '%s'", what);
+	struct stat st;
+	int rc;
+
+	if (fstat(fd, &st) == 0)
+		progress_expect(progress, (uint64_t)st.st_size);
+	rc = u.archive ? put_entries(&u, fd) : error_sys(err, ENOMEM, "cannot read '%s'", what);
 
 	(void)archive_read_free(u.archive);
 	(void)uselocale(before);

@@ -6,6 +6,7 @@
 #define DATASET_ARCHIVE_H
 
 #include "base/error.h"
+#include "base/progress.h"
 
 /*
  * Unpacks what `fd` has from its offset on beneath the directory `to`; `what` is the archive for
@@ -16,6 +17,7 @@
  * device, a FIFO or a socket, or that stands below what is no directory; what came before it has
  * been unpacked then.
  */
-int archive_unpack(int fd, int to, const char *what, struct error *err) MUST_USE;
+int archive_unpack(int fd, int to, const char *what, struct progress *progress /* or NULL */,
+                   struct error *err) MUST_USE;
 
 #endif

@@ -113,6 +113,7 @@ struct place {
 	int tmp; /* where it is made: borrowed */
 	const char *name;
 	char temp[TEMP_SIZE];
+	struct progress *progress;
 };
 
 static void release_place(struct place *p)
@@ -134,6 +135,7 @@ static int open_place(const struct copy *c, const char *target, struct place *p)
 	if (p->dir < 0)
 		return p->dir;
 	p->tmp = c->tmp >= 0 ? c->tmp : p->dir;
+	p->progress = c->progress;
 	p->name = slash ? slash + 1 : target;
 	memcpy(p->temp, ".tmp-", sizeof ".tmp-");
 	id_new_version(p->temp + sizeof ".tmp-" - 1);
@@ -165,9 +167,9 @@ static mode_t mode_of(const struct stat *st)
 	return st->st_mode & 0111 ? 0755 : 0644;
 }
 
-static int write_to(int in, int out, const struct stat *st)
+static int write_to(int in, int out, const struct stat *st, const struct place *p)
 {
-	int rc = io_copy(in, out);
+	int rc = io_copy_watched(in, out, &(struct io_copying){ .progress = p->progress });
 
 	if (rc == 0 && has_changed(in, st))
 		rc = -ESTALE;
@@ -182,7 +184,7 @@ static int write_copy(int in, const struct stat *st, const struct place *p)
 
 	if (out < 0)
 		return -errno;
-	rc = write_to(in, out, st);
+	rc = write_to(in, out, st, p);
 	fd = take_fd(&out);
 	if (close(fd) != 0 && errno != EINTR && rc == 0)
 		rc = -errno; /* some file systems say only now that the disk is full */
@@ -305,14 +307,16 @@ static int get_copy(int in, const struct stat *st, const struct place *p)
 	AUTO_FD int out = -1;
 	int rc;
 
-	if (is_there(p, in, st))
+	if (is_there(p, in, st)) {
+		progress_add(p->progress, (uint64_t)st->st_size);
 		return 0;
+	}
 	out = openat(p->dir, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
 	if (out < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
 		return write_copy(in, st, p); /* NFS, FAT: a kill may leave a .tmp- there */
 	if (out < 0)
 		return -errno;
-	rc = write_to(in, out, st);
+	rc = write_to(in, out, st, p);
 	return rc < 0 ? rc : give_name(p, out, NULL);
 }
 
@@ -445,7 +449,29 @@ static int copy_one(const struct copy *c, struct todo *todo, const struct pair *
 	                 at->from, c->what);
 }
 
-int copy_tree(const struct copy *c, const char *source, const char *target, struct error *err)
+/* What cannot be read is told when it is copied. */
+static int expect_one(const struct copy *c, struct todo *todo, const struct pair *at,
+                      struct error *err)
+{
+	AUTO_FD int fd = io_open_beneath(c->from, at->from, O_PATH | O_NOFOLLOW, 0);
+	struct stat st;
+
+	(void)err;
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return 0;
+	todo->at = at;
+	if (S_ISDIR(st.st_mode))
+		(void)!copy_each_name(c->from, at->from, push_child, todo);
+	if (S_ISREG(st.st_mode))
+		progress_expect(c->progress, (uint64_t)st.st_size);
+	return 0;
+}
+
+typedef int copy_pair_fn(const struct copy *c, struct todo *todo, const struct pair *at,
+                         struct error *err);
+
+static int walk(const struct copy *c, const char *source, const char *target, copy_pair_fn *fn,
+                struct error *err)
 {
 	__attribute__((cleanup(release_todo))) struct todo todo = { 0 };
 	int rc = 0;
@@ -454,8 +480,15 @@ int copy_tree(const struct copy *c, const char *source, const char *target, stru
 	while (rc == 0 && todo.n > 0) {
 		struct pair at = todo.pair[--todo.n];
 
-		rc = copy_one(c, &todo, &at, err);
+		rc = fn(c, &todo, &at, err);
 		release_pair(&at);
 	}
 	return rc;
+}
+
+int copy_tree(const struct copy *c, const char *source, const char *target, struct error *err)
+{
+	if (c->progress && !c->move)
+		(void)walk(c, source, target, expect_one, err);
+	return walk(c, source, target, copy_one, err);
 }

@@ -4,14 +4,16 @@
  * datasets_tree(), which touch the store only and may run on a worker thread.
  *
  * What changes a record (create, open, hand over, commit_record, drop, delete, tags) is refused
- *with SLUICE_INVALID while a transaction of the catalog is open: commit it before.
+ * with SLUICE_INVALID while a transaction of the catalog is open: commit it before.
  *
  * The records, JSON below store/datasets (the formats stand in record.c):
  *
  *	DS/dataset.json         id, name, description, created_ms
- *	DS/versions/VER.json    a committed version: seq, message, manifest, files, bytes, times,
- *maker DS/open/VER.json        an open one, and how far its commit has come; VER.data holds its
- *files DS/tags/NAME            the id of a version, a line
+ *	DS/versions/VER.json    a committed version: seq, message, manifest, files, bytes, times
+ *	                        and maker
+ *	DS/open/VER.json        an open one, and how far its commit has come; VER.data holds its
+ *	                        files
+ *	DS/tags/NAME            the id of a version, a line
  *
  * Life of a version: datasets_open_version -> files put into datasets_open_path() (or a job's
  * output directory) -> datasets_commit -> immutable.  Or datasets_drop_version while open.
@@ -138,6 +140,7 @@ struct datasets_put_how {
 	const char *target;
 	bool unpack;                 /* it is an archive: what is in it goes below the target */
 	const struct digest *digest; /* that its bytes must have, or NULL */
+	struct progress *progress;   /* of the bytes that come, or NULL */
 };
 
 /*
@@ -281,6 +284,7 @@ struct datasets_damage {
 
 struct datasets_verify_how {
 	const struct dataset_version *only; /* NULL: all that there are, and their records */
+	struct progress *progress;          /* of the bytes that are hashed, or NULL */
 	void (*damage)(void *arg, const struct datasets_damage *damage);
 	void *arg;
 };
@@ -341,7 +345,8 @@ int datasets_open_file(struct datasets *d, const struct dataset_version *v, cons
  * the same call; it leaves nothing of its own behind (but on a file system without O_TMPFILE).
  */
 int datasets_get(struct datasets *d, const struct dataset_version *v, const char *source,
-                 const char *target, struct error *err) MUST_USE;
+                 const char *target, struct progress *progress /* or NULL */,
+                 struct error *err) MUST_USE;
 
 int datasets_set_tag(struct datasets *d, const struct dataset_version *v, const char *tag,
                      struct error *err) MUST_USE;

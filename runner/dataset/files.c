@@ -59,9 +59,12 @@ static int put_file(const struct copy *c, const char *source, const char *target
 	AUTO_FREE char *base = base_of(source);
 	AUTO_FREE char *to = path_join(target, base);
 	AUTO_FD int fd = open(source, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
 
 	if (fd < 0)
 		return error_sys(err, errno, "cannot read '%s'", source);
+	if (fstat(fd, &st) == 0)
+		progress_expect(c->progress, (uint64_t)st.st_size);
 	return copy_file(c, fd, to, err);
 }
 
@@ -133,22 +136,28 @@ int filling_begin(struct datasets *d, const struct dataset_version *v, struct fi
 	return f->tmp < 0 ? f->tmp : 0;
 }
 
-int datasets_put(struct datasets *d, const struct dataset_version *v, const char *source,
-                 const char *target, struct error *err)
+int files_put(struct datasets *d, const struct dataset_version *v, const char *source,
+              const struct datasets_put_how *how, struct error *err)
 {
 	AUTO_FREE char *to = NULL;
 	AUTO_FILLING struct filling f = FILLING_INIT;
-	struct copy c = { .what = source };
+	struct copy c = { .what = source, .progress = how->progress };
 	int rc = filling_begin(d, v, &f, err);
 
 	if (rc == 0)
-		rc = files_clean(target, &to, err);
+		rc = files_clean(how->target, &to, err);
 	if (rc < 0)
 		return rc;
 	c.to = f.to;
 	c.tmp = f.tmp;
 	rc = put(&c, source, to, err);
 	return rc < 0 ? error_wrap(err, "cannot put files into '%s:%s'", v->dataset, v->id) : 0;
+}
+
+int datasets_put(struct datasets *d, const struct dataset_version *v, const char *source,
+                 const char *target, struct error *err)
+{
+	return files_put(d, v, source, &(struct datasets_put_how){ .target = target }, err);
 }
 
 /* --- where the files of a version lie --------------------------------------------------------- */
@@ -497,11 +506,11 @@ static int get(struct copy *c, const char *source, const char *path, const char 
 }
 
 int datasets_get(struct datasets *d, const struct dataset_version *v, const char *source,
-                 const char *target, struct error *err)
+                 const char *target, struct progress *progress, struct error *err)
 {
 	AUTO_FREE char *what = xasprintf("%s:%s", v->dataset, v->id);
 	AUTO_FREE char *path = NULL;
-	struct copy c = { .tmp = -1, .what = what };
+	struct copy c = { .tmp = -1, .what = what, .progress = progress };
 	AUTO_FD int shared = -1;
 	AUTO_FD int from = -1;
 	int rc = files_clean(source, &path, err);

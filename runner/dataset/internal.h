@@ -233,6 +233,7 @@ struct copy {
 	                     they have none before, and what is there already stays as it is */
 	const char *what; /* for messages: the source as the user named it */
 	bool move; /* FROM is ours, on the same file system: its files and links change place */
+	struct progress *progress; /* of the bytes of files that are copied; NULL: nobody looks */
 };
 
 /* Copies FROM/`source` to TO/`target`; "." is the directory itself.  A directory adds to one that
@@ -254,5 +255,9 @@ int copy_each_name(int from, const char *path, copy_name_fn *fn, void *arg) MUST
 char *path_clean(const char *path);
 /* "a" and "b" make "a/b"; "." is nothing. */
 char *path_join(const char *a, const char *b);
+
+/* datasets_put, as far as `how` says how: its target and its progress. */
+int files_put(struct datasets *d, const struct dataset_version *v, const char *source,
+              const struct datasets_put_how *how, struct error *err) MUST_USE;
 
 #endif

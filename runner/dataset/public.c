@@ -203,7 +203,7 @@ static int unpack(const struct fetching *f, const struct public_file *file, int 
 	if (to < 0 || lseek(fd, 0, SEEK_SET) < 0)
 		return error_sys(f->err, to < 0 ? to : -errno, "cannot unpack '%s'", name);
 	note(f, text);
-	return archive_unpack(fd, to, name, f->err);
+	return archive_unpack(fd, to, name, NULL, f->err);
 }
 
 static bool is_there(const struct fetching *f, const struct public_file *file)

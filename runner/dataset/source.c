@@ -35,6 +35,8 @@ struct source {
 	int part;                      /* VER.part */
 	int fd;                        /* the bytes ... */
 	char name[DIGEST_HEX_LEN + 1]; /* ... in this file of `part`, or "": in the user's */
+	uint64_t had;                  /* of a URL: so much was counted, or was there before ... */
+	bool counts;                   /* ... this was known */
 	struct error *err;
 };
 
@@ -94,13 +96,17 @@ static int open_own(struct source *s)
 	return 0;
 }
 
+/* What an earlier try has brought tells nothing of how fast this one is. */
 static void on_progress(void *arg, uint64_t have, int64_t total)
 {
-	const struct source *s = arg;
-	const struct datasets_public *how = &s->d->public;
+	struct source *s = arg;
 
-	if (how->progress)
-		how->progress(how->arg, s->what, have, total > 0 ? (uint64_t)total : 0);
+	if (!s->counts && total > 0)
+		progress_expect(s->how->progress, (uint64_t)total - have);
+	else if (s->counts && have > s->had)
+		progress_add(s->how->progress, have - s->had);
+	s->counts = true;
+	s->had = have;
 }
 
 static int fetch(struct source *s, const char *url)
@@ -121,8 +127,6 @@ static int fetch(struct source *s, const char *url)
 		(void)fsetxattr(s->fd, VALIDATOR, how.validator, strlen(how.validator), 0);
 	else
 		(void)fremovexattr(s->fd, VALIDATOR);
-	if (s->d->public.progress)
-		s->d->public.progress(s->d->public.arg, NULL, 0, 0);
 	return rc;
 }
 
@@ -154,19 +158,21 @@ static int come_from_stdin(struct source *s)
 
 	if (rc < 0)
 		return rc;
-	rc = io_pour(STDIN_FILENO, s->fd);
+	rc = io_copy_watched(STDIN_FILENO, s->fd,
+	                     &(struct io_copying){ .progress = s->how->progress });
 	return rc < 0 ? fail(s, rc) : 0;
 }
 
 /* What is verified must be ours: a file of the user may change after it. */
-static int copy_file_here(struct source *s)
+static int copy_file_here(struct source *s, uint64_t size)
 {
 	AUTO_FD int user = take_fd(&s->fd);
 	int rc = open_new(s);
 
 	if (rc < 0)
 		return rc;
-	rc = io_copy(user, s->fd);
+	progress_expect(s->how->progress, size);
+	rc = io_copy_watched(user, s->fd, &(struct io_copying){ .progress = s->how->progress });
 	return rc < 0 ? fail(s, rc) : 0;
 }
 
@@ -183,7 +189,7 @@ static int come_from_file(struct source *s)
 		return error_set(s->err, SLUICE_INVALID,
 		                 "'%s' is no file, and cannot be unpacked or have a digest",
 		                 s->what);
-	return s->how->digest ? copy_file_here(s) : 0;
+	return s->how->digest ? copy_file_here(s, (uint64_t)st.st_size) : 0;
 }
 
 static int check_digest(const struct source *s)
@@ -222,8 +228,9 @@ static int put_archive(const struct source *s)
 	if (mkdirat(s->part, name, FILES_MODE) != 0)
 		return fail(s, -errno);
 	to = openat(s->part, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	rc = to < 0 || lseek(s->fd, 0, SEEK_SET) < 0 ? fail(s, -errno)
-	                                             : archive_unpack(s->fd, to, s->what, s->err);
+	rc = to < 0 || lseek(s->fd, 0, SEEK_SET) < 0
+	             ? fail(s, -errno)
+	             : archive_unpack(s->fd, to, s->what, s->how->progress, s->err);
 	if (rc == 0)
 		rc = put_unpacked(s, to);
 	(void)!io_remove_tree(s->part, name); /* else it goes with the version */
@@ -300,7 +307,7 @@ int datasets_put_as(struct datasets *d, const struct dataset_version *v, const c
 	int rc;
 
 	if (!datasets_is_url(source) && !is_stdin(source) && !how->unpack && !how->digest)
-		return datasets_put(d, v, source, how->target, err);
+		return files_put(d, v, source, how, err);
 	rc = files_clean(how->target, &s.target, err);
 	if (rc == 0)
 		rc = check_target(&s, source);

@@ -172,11 +172,13 @@ int datasets_verify(struct datasets *d, const struct datasets_verify_how *how,
 	struct verification v = { .d = d, .how = how, .err = err };
 	int rc = 0;
 
-	v.verify = verify_new(d->store);
+	v.verify = verify_new(d->store, how->progress);
 	if (how->only)
 		add(&v, how->only);
 	else
 		rc = store_list_records(d->store, "", see_dataset, &v, err);
+	for (size_t i = 0; rc == 0 && how->progress && i < v.n; i++)
+		verify_expect(v.verify, &v.version[i].manifest);
 	for (size_t i = 0; rc == 0 && i < v.n; i++)
 		rc = verify_manifest(v.verify, &v.version[i].manifest, err);
 	v.result.count = verify_count(v.verify);

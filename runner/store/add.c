@@ -165,8 +165,7 @@ static int expect_file(void *arg, void *state, size_t i)
 	(void)state;
 	if (f->e.kind == 'f' &&
 	    fstatat(add->root, adding_path(add, f), &st, AT_SYMLINK_NOFOLLOW) == 0)
-		if (add->ours)
-			progress_expect(add->progress, (uint64_t)st.st_size);
+		progress_expect(add->progress, (uint64_t)st.st_size);
 	return 0;
 }
 

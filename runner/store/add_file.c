@@ -258,7 +258,8 @@ static int copy_content(struct add *add, struct hasher *hasher, struct add_file 
 	int rc;
 
 	if (has_holes(&ends->from))
-		rc = io_copy_until(ends->in, ends->out, add->stop);
+		rc = io_copy_watched(ends->in, ends->out,
+		                     &(struct io_copying){ .stop = add->stop });
 	else if (!small)
 		return copy_large(add, hasher, f, ends, err);
 	else if (!io_clone(ends->in, ends->out))

@@ -141,7 +141,7 @@ int object_read(struct store *store, char kind, const struct digest *digest,
 
 /* Hashes an open object again. */
 int object_verify(struct store *store, struct hasher *hasher, const struct store_entry *e, int fd,
-                  struct error *err) MUST_USE;
+                  struct progress *progress /* or NULL */, struct error *err) MUST_USE;
 
 /* --- reader.c: the entries of a manifest, segment by segment --------------------------------- */
 

@@ -27,7 +27,8 @@ static int damaged(struct store *store, const struct store_entry *e, struct erro
 	                 store->path, object_path(e->kind, &e->digest, path));
 }
 
-static int verify_large(struct store *store, const struct store_entry *e, int fd, struct error *err)
+static int verify_large(struct store *store, const struct store_entry *e, int fd,
+                        struct progress *progress, struct error *err)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(chunks_text_max(CHUNKS_MAX));
 	AUTO_CHUNKS struct chunk_list named = { 0 };
@@ -40,7 +41,7 @@ static int verify_large(struct store *store, const struct store_entry *e, int fd
 		return rc;
 	if (named.size != e->size)
 		return damaged(store, e, err);
-	rc = hash_chunks(fd, e->size, NULL, NULL, &is);
+	rc = hash_chunks(fd, e->size, progress, NULL, &is);
 	if (rc < 0)
 		return error_sys(err, rc, "cannot read an object below '%s'", store->path);
 	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a list has two chunks or more */
@@ -49,14 +50,15 @@ static int verify_large(struct store *store, const struct store_entry *e, int fd
 }
 
 int object_verify(struct store *store, struct hasher *hasher, const struct store_entry *e, int fd,
-                  struct error *err)
+                  struct progress *progress, struct error *err)
 {
 	struct digest is;
 	int rc;
 
 	if (is_large(e))
-		return verify_large(store, e, fd, err);
+		return verify_large(store, e, fd, progress, err);
 	rc = hash_range(hasher, fd, 0, e->size, &is);
+	progress_add(progress, e->size);
 	if (rc < 0)
 		return error_sys(err, rc, "cannot read an object below '%s'", store->path);
 	return digest_equal(&is, &e->digest) ? 0 : damaged(store, e, err);
@@ -66,6 +68,8 @@ int object_verify(struct store *store, struct hasher *hasher, const struct store
 
 struct verify {
 	struct store *store;
+	struct progress *progress;
+	struct marks expected;
 	struct marks seen;
 	struct map damaged;        /* kind and digest -> the sentence */
 	struct verify_count count; /* .damaged: of lists of files alone */
@@ -76,11 +80,12 @@ struct verify {
 	struct first_error failed;
 };
 
-struct verify *verify_new(struct store *store)
+struct verify *verify_new(struct store *store, struct progress *progress)
 {
 	struct verify *v = xcalloc(1, sizeof *v);
 
 	v->store = store;
+	v->progress = progress;
 	v->failed = FIRST_ERROR_INIT;
 	(void)pthread_mutex_init(&v->lock, NULL);
 	return v;
@@ -90,6 +95,7 @@ void verify_free(struct verify *v)
 {
 	if (!v)
 		return;
+	marks_release(&v->expected);
 	marks_release(&v->seen);
 	map_release(&v->damaged, free);
 	(void)pthread_mutex_destroy(&v->lock);
@@ -131,7 +137,7 @@ static int verify_object(struct verify *v, struct hasher *hasher, const struct s
 {
 	char key[KEY_SIZE];
 	AUTO_FD int fd = object_open(v->store, e, err);
-	int rc = fd < 0 ? fd : object_verify(v->store, hasher, e, fd, err);
+	int rc = fd < 0 ? fd : object_verify(v->store, hasher, e, fd, v->progress, err);
 
 	if (rc == 0 || !is_damage(err))
 		return rc;
@@ -150,6 +156,11 @@ static int verify_todo(void *arg, void *state, size_t i)
 	return rc < 0 ? first_error_keep(&v->failed, i, &err) : 0;
 }
 
+static bool is_file(const struct store_entry *e)
+{
+	return e->kind != 'l' && e->kind != 'd';
+}
+
 /* Many small ones at a time; one large one at a time, whose chunks go to all cores. */
 static int verify_segment(struct verify *v, struct error *err)
 {
@@ -160,7 +171,7 @@ static int verify_segment(struct verify *v, struct error *err)
 	for (size_t i = 0; rc == 0 && i < v->segment->n; i++) {
 		const struct store_entry *e = &v->segment->entry[i];
 
-		if (e->kind == 'l' || e->kind == 'd' || !marks_add(&v->seen, e->kind, &e->digest))
+		if (!is_file(e) || !marks_add(&v->seen, e->kind, &e->digest))
 			continue;
 		v->count.objects++;
 		v->count.bytes += e->size;
@@ -182,6 +193,24 @@ static int verify_segment(struct verify *v, struct error *err)
 static bool is_damaged_list(const struct error *err)
 {
 	return is_damage(err) || err->class == SLUICE_NOT_FOUND;
+}
+
+void verify_expect(struct verify *v, const struct digest *manifest)
+{
+	AUTO_READER struct reader *reader = NULL;
+	const struct manifest_segment *segment;
+	struct error ignored;
+
+	if (!marks_add(&v->expected, OBJECT_MANIFEST, manifest) ||
+	    reader_open(v->store, manifest, &reader, &ignored) < 0)
+		return;
+	while (reader_next(reader, &segment, &ignored) == 0 && segment)
+		for (size_t i = 0; i < segment->n; i++) {
+			const struct store_entry *e = &segment->entry[i];
+
+			if (is_file(e) && marks_add(&v->expected, e->kind, &e->digest))
+				progress_expect(v->progress, e->size);
+		}
 }
 
 int verify_manifest(struct verify *v, const struct digest *manifest, struct error *err)
@@ -277,7 +306,7 @@ static int fail_by(void *arg, const struct verify_damage *damage)
 
 int store_verify(struct store *store, const struct digest *manifest, struct error *err)
 {
-	__attribute__((cleanup(cleanup_verify))) struct verify *v = verify_new(store);
+	__attribute__((cleanup(cleanup_verify))) struct verify *v = verify_new(store, NULL);
 	int rc = verify_manifest(v, manifest, err);
 
 	if (rc < 0 || (verify_count(v).damaged == 0))
@@ -290,7 +319,7 @@ int store_open_file(struct store *store, const struct store_entry *entry, struct
 	char quoted[QUOTE_SIZE];
 	int fd;
 
-	if (entry->kind == 'l' || entry->kind == 'd')
+	if (!is_file(entry))
 		return error_set(err, SLUICE_INVALID, "'%s' is not a regular file",
 		                 quote(entry->path, quoted));
 	fd = object_open(store, entry, err);
@@ -309,7 +338,7 @@ int store_copy_file(struct store *store, const struct store_entry *entry, int ou
 	if (verify) {
 		struct hasher *hasher = hasher_new(NULL);
 
-		rc = object_verify(store, hasher, entry, fd, err);
+		rc = object_verify(store, hasher, entry, fd, NULL, err);
 		hasher_free(hasher);
 	}
 	if (rc < 0)

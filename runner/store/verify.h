@@ -1,7 +1,8 @@
 /*
  * Verification: all that versions consist of is read and hashed again.
  *
- *	v = verify_new(store)
+ *	v = verify_new(store, progress)
+ *	verify_expect(v, ...)       for each version, if somebody looks: how much there is
  *	verify_manifest(v, ...)     for each version; what several have is hashed once, on all cores
  *	verify_each(v, ...)         for each version: what is damaged of it
  *	verify_free(v)
@@ -16,6 +17,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/progress.h"
 #include "store/store.h"
 
 struct verify;
@@ -26,8 +28,12 @@ struct verify_count {
 	uint64_t damaged; /* or missing, or unreadable */
 };
 
-struct verify *verify_new(struct store *store);
+struct verify *verify_new(struct store *store, struct progress *progress /* or NULL */);
 void verify_free(struct verify *v); /* takes NULL */
+
+/* The progress expects what verify_manifest will hash of this one.  What cannot be read is found by
+ * that. */
+void verify_expect(struct verify *v, const struct digest *manifest);
 
 /* Damage is counted; what is returned are failures of the machinery. */
 int verify_manifest(struct verify *v, const struct digest *manifest, struct error *err) MUST_USE;

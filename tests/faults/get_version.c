@@ -20,7 +20,7 @@ int main(int argc, char **argv)
 	if (rc == 0)
 		rc = datasets_resolve(d, argv[2], &v, &err);
 	if (rc == 0)
-		rc = datasets_get(d, &v, "/", argv[3], &err);
+		rc = datasets_get(d, &v, "/", argv[3], NULL, &err);
 	datasets_close(d);
 	if (rc < 0)
 		(void)fprintf(stderr, "%s\n", err.msg);

@@ -170,7 +170,7 @@ static void suffer(struct fixture *f, const char *how, unsigned long k)
 	for (int i = 0; i < FILES; i++)
 		if (!has(f, i, "new") && !(i < FILES / 2 ? has(f, i, "old") : is_absent(f, i)))
 			fail_msg("%s: file %d is neither the old nor the new one", fault, i);
-	OK(f, datasets_get(f->d, &f->v, "/", f->target, &f->err));
+	OK(f, datasets_get(f->d, &f->v, "/", f->target, NULL, &f->err));
 	for (int i = 0; i < FILES; i++)
 		if (!has(f, i, "new"))
 			fail_msg("%s: file %d was not copied afterwards", fault, i);

@@ -97,6 +97,17 @@ test_standard_input() {
 	same "$("$SLUICE" datasets cat "$v" deep/name.txt)" piped
 }
 
+# What comes slowly says on a terminal how much there is, and how fast it comes.
+test_a_terminal_shows_how_far_it_is() {
+	mkfifo slowly
+	new_version
+	(for _ in 1 2 3 4 5 6; do head -c 100000 /dev/zero && sleep 0.3; done >slowly) &
+	script -qec "'$SLUICE' datasets files put --id '$v' --source-path - --target-path f <slowly" \
+		screen >/dev/null </dev/null || fail "status $?"
+	matches screen 'KiB, [0-9.]+ KiB/s'
+	same "$("$SLUICE" datasets cat "$v" f | wc -c)" 600000
+}
+
 # serve FILE: a server that has it as /data.bin; of the first answer only a part comes, and each
 # request is noted in `asked`, as the range that it asks for.
 serve() {

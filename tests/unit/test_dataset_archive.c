@@ -75,7 +75,7 @@ static int unpack(struct fixture *f, const struct tar_entry *entries, size_t n, 
 {
 	AUTO_FD int fd = make(entries, n, format, filter);
 
-	return archive_unpack(fd, f->to, "a.tar", &f->err);
+	return archive_unpack(fd, f->to, "a.tar", NULL, &f->err);
 }
 
 static void expect_file(const struct fixture *f, const char *path, const char *want, mode_t mode)
@@ -229,10 +229,10 @@ static void test_damaged(void **state)
 
 	assert_int_equal(fstat(cut, &st), 0);
 	assert_int_equal(ftruncate(cut, st.st_size - 20), 0);
-	assert_int_equal(archive_unpack(cut, f->to, "a.tar", &f->err), SLUICE_INVALID);
+	assert_int_equal(archive_unpack(cut, f->to, "a.tar", NULL, &f->err), SLUICE_INVALID);
 	assert_int_equal(io_write_all(other, "text\n", 5), 0);
 	assert_int_equal(lseek(other, 0, SEEK_SET), 0);
-	assert_int_equal(archive_unpack(other, f->to, "a.tar", &f->err), SLUICE_INVALID);
+	assert_int_equal(archive_unpack(other, f->to, "a.tar", NULL, &f->err), SLUICE_INVALID);
 	assert_non_null(strstr(f->err.msg, "neither tar nor zip"));
 }
 

@@ -100,7 +100,7 @@ static int get(struct fixture *f, const char *source, const char *target)
 	AUTO_FREE char *full = at(f, target);
 
 	f->err.msg[0] = '\0';
-	return datasets_get(f->d, &f->v, source, full, &f->err);
+	return datasets_get(f->d, &f->v, source, full, NULL, &f->err);
 }
 
 static void commit(struct fixture *f)
@@ -379,6 +379,75 @@ static void get_keeps_what_is_there_and_replaces_what_differs(void **state)
 	assert_true(inode(f, "out/dir/two.sh") != two);
 }
 
+static void expect_counted(struct progress *p, uint64_t bytes)
+{
+	assert_int_equal(atomic_load(&p->total), bytes);
+	assert_int_equal(atomic_load(&p->done), bytes);
+	atomic_store(&p->total, 0);
+	atomic_store(&p->done, 0);
+}
+
+static void whoever_looks_sees_every_byte_counted(void **state)
+{
+	struct fixture *f = *state;
+	AUTO_FREE char *dir = at(f, "src/dir");
+	AUTO_FREE char *file = at(f, "src/one.txt");
+	AUTO_FREE char *out = at(f, "out");
+	const char *const sources[] = { dir };
+	struct progress progress = { .total = 0 };
+	const struct datasets_put_how how = { .target = "", .progress = &progress };
+	const struct store_watch watch = { .progress = &progress };
+	const struct datasets_verify_how verify = { .progress = &progress };
+	struct datasets_verify_result result;
+	struct dataset ds;
+	struct dataset_version v;
+
+	assert_int_equal(datasets_put_as(f->d, &f->v, dir, &how, &f->err), 0);
+	expect_counted(&progress, 13);
+	assert_int_equal(datasets_put_as(f->d, &f->v, file, &how, &f->err), 0);
+	expect_counted(&progress, 3);
+	assert_int_equal(datasets_commit(f->d, &f->v, NULL, &watch, &f->err), 0);
+	expect_counted(&progress, 16);
+	for (int i = 0; i < 2; i++) { /* what is there already is compared */
+		assert_int_equal(datasets_get(f->d, &f->v, "/", out, &progress, &f->err), 0);
+		expect_counted(&progress, 16);
+	}
+	assert_int_equal(datasets_find(f->d, "d", &ds, &f->err), 0);
+	assert_int_equal(datasets_open_version(f->d, &ds, NULL, NULL, &v, &f->err), 0);
+	assert_int_equal(datasets_put_commit(f->d, &v, sources, 1, &how, &watch, &f->err), 0);
+	expect_counted(&progress, 13);
+	/* What two versions have is hashed once. */
+	assert_int_equal(datasets_verify(f->d, &verify, &result, &f->err), 0);
+	expect_counted(&progress, 16);
+}
+
+static void what_is_larger_than_a_chunk_is_counted_too(void **state)
+{
+	struct fixture *f = *state;
+	AUTO_FREE char *file = at(f, "src/large");
+	AUTO_FREE char *out = at(f, "large");
+	struct progress progress = { .total = 0 };
+	const struct datasets_put_how how = { .target = "", .progress = &progress };
+	const struct store_watch watch = { .progress = &progress };
+	const struct datasets_verify_how verify = { .only = &f->v, .progress = &progress };
+	struct datasets_verify_result result;
+	enum { SIZE = 9000000, SPARSE = 20000000 };
+
+	make_file(f, "src/large", "only its begin is no hole", 0644);
+	assert_int_equal(truncate(file, SPARSE), 0);
+	assert_int_equal(datasets_put_as(f->d, &f->v, file, &how, &f->err), 0);
+	expect_counted(&progress, SPARSE);
+	assert_int_equal(truncate(file, SIZE), 0);
+	assert_int_equal(datasets_put_as(f->d, &f->v, file, &how, &f->err), 0);
+	expect_counted(&progress, SIZE);
+	assert_int_equal(datasets_commit(f->d, &f->v, NULL, &watch, &f->err), 0);
+	expect_counted(&progress, SIZE);
+	assert_int_equal(datasets_get(f->d, &f->v, "large", out, &progress, &f->err), 0);
+	expect_counted(&progress, SIZE);
+	assert_int_equal(datasets_verify(f->d, &verify, &result, &f->err), 0);
+	expect_counted(&progress, SIZE);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -394,6 +463,8 @@ int main(void)
 		T(get_reads_open_versions_too),
 		T(get_never_writes_through_a_link),
 		T(get_keeps_what_is_there_and_replaces_what_differs),
+		T(whoever_looks_sees_every_byte_counted),
+		T(what_is_larger_than_a_chunk_is_counted_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,8 +76,8 @@ static int run_export(struct cli *cli, const struct cli_args *args)
 		return cli_fail(&err);
 	(void)setenv("TZ", "UTC0", 1); /* a zip says the time of day wherever it is made */
 	tzset();
-	meter_watch_begin(&watch, cli, file ? file : version.dataset_name, version.bytes);
-	how.progress = &watch.progress;
+	how.progress =
+		meter_watch_begin(&watch, cli, file ? file : version.dataset_name, version.bytes);
 	rc = file ? to_file(datasets, &version, &how, file, &err)
 	          : datasets_export(datasets, &version, &how, STDOUT_FILENO, &err);
 	meter_watch_end(&watch);

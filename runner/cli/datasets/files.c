@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
+#include "cli/meter.h"
 #include "cli/show.h"
 #include "cli/text.h"
 
@@ -214,6 +215,9 @@ static int get_all(struct cli *cli, struct datasets *datasets, const struct cli_
 	const char *target = args_get(args, "target-path");
 	struct amount amount = { 0 };
 	char size[TEXT_SIZE_LEN];
+	struct meter_watch meter;
+	struct progress *progress;
+	int rc = 0;
 	size_t n;
 	const char *const *source = args_all(args, "source-path", &n);
 
@@ -221,10 +225,16 @@ static int get_all(struct cli *cli, struct datasets *datasets, const struct cli_
 		source = everything;
 		n = 1;
 	}
-	for (size_t i = 0; i < n; i++)
-		if (datasets_get(datasets, version, source[i], target, err) < 0 ||
-		    datasets_each_file(datasets, version, source[i], add_amount, &amount, err) < 0)
-			return err->class;
+	progress = meter_watch_begin(&meter, cli, version->dataset_name, 0);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		rc = datasets_get(datasets, version, source[i], target, progress, err);
+		if (rc == 0)
+			rc = datasets_each_file(datasets, version, source[i], add_amount, &amount,
+			                        err);
+	}
+	meter_watch_end(&meter);
+	if (rc < 0)
+		return rc;
 	cli_note(cli, "copied %" PRIu64 " file%s (%s) of %s:%s to '%s'", amount.files,
 	         amount.files == 1 ? "" : "s", text_size(amount.bytes, size), version->dataset_name,
 	         version->id, target);

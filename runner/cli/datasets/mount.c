@@ -8,6 +8,7 @@
 
 #include "base/xalloc.h"
 #include "cli/commands.h"
+#include "cli/meter.h"
 #include "cli/show.h"
 #include "dataset/mount.h"
 
@@ -23,6 +24,17 @@ static bool has_command(const struct cli_args *args)
 	return args_n_rest(args) > 1;
 }
 
+static int copy_version(struct cli *cli, const struct dataset_version *version, const char *to,
+                        struct error *err)
+{
+	struct meter_watch meter;
+	struct progress *progress = meter_watch_begin(&meter, cli, version->dataset_name, 0);
+	int rc = datasets_get(cli->datasets, version, "/", to, progress, err);
+
+	meter_watch_end(&meter);
+	return rc;
+}
+
 static int mount_version(struct cli *cli, const struct cli_args *args,
                          struct dataset_version *ret_version, struct error *err)
 {
@@ -33,7 +45,7 @@ static int mount_version(struct cli *cli, const struct cli_args *args,
 	    show_find_version(datasets, args, false, ret_version, err) < 0)
 		return err->class;
 	if (args_has(args, "copy"))
-		return datasets_get(datasets, ret_version, "/", directory_of(args), err);
+		return copy_version(cli, ret_version, directory_of(args), err);
 	return datasets_mount(datasets, ret_version, directory_of(args), err);
 }
 

@@ -49,31 +49,30 @@ int put_sources_check(const struct cli_args *args, struct put_sources *s, struct
 	return rc;
 }
 
-int put_sources(struct datasets *datasets, const struct dataset_version *version,
-                const struct put_sources *s, struct error *err)
+int put_sources(struct cli *cli, struct datasets *datasets, const struct dataset_version *version,
+                struct put_sources *s, struct error *err)
 {
+	struct meter_watch meter;
 	int rc = 0;
 
+	s->how.progress = meter_watch_begin(&meter, cli, version->dataset_name, 0);
 	for (size_t i = 0; rc == 0 && i < s->n; i++)
 		rc = datasets_put_as(datasets, version, s->path[i], &s->how, err);
+	meter_watch_end(&meter);
 	return rc;
 }
 
 /* --- a version of them --------------------------------------------------------------------- */
 
 static int put_and_commit(struct cli *cli, struct datasets *datasets,
-                          struct dataset_version *version, const struct put_sources *s,
-                          struct error *err)
+                          struct dataset_version *version, struct put_sources *s, struct error *err)
 {
 	struct meter_watch meter;
-	const struct store_watch watch = {
-		.warn = show_warning,
-		.arg = cli,
-		.progress = &meter.progress,
-	};
+	struct store_watch watch = { .warn = show_warning, .arg = cli };
 	int rc;
 
-	meter_watch_begin(&meter, cli, version->dataset_name, 0);
+	watch.progress = meter_watch_begin(&meter, cli, version->dataset_name, 0);
+	s->how.progress = watch.progress;
 	rc = datasets_put_commit(datasets, version, s->path, s->n, &s->how, &watch, err);
 	meter_watch_end(&meter);
 	return rc;
@@ -202,7 +201,7 @@ static int run_put(struct cli *cli, const struct cli_args *args)
 		                 id);
 	if (put_sources_check(args, &s, &err) < 0 || cli_open_datasets(cli, &datasets, &err) < 0 ||
 	    show_find_version(datasets, args, true, &version, &err) < 0 ||
-	    put_sources(datasets, &version, &s, &err) < 0 ||
+	    put_sources(cli, datasets, &version, &s, &err) < 0 ||
 	    say_put(cli, datasets, &version, &err) < 0)
 		return cli_fail(&err);
 	return CLI_OK;

@@ -34,8 +34,8 @@ int put_sources_check(const struct cli_args *args, struct put_sources *s,
                       struct error *err) MUST_USE;
 
 /* Puts all of them into an open version. */
-int put_sources(struct datasets *datasets, const struct dataset_version *version,
-                const struct put_sources *s, struct error *err) MUST_USE;
+int put_sources(struct cli *cli, struct datasets *datasets, const struct dataset_version *version,
+                struct put_sources *s, struct error *err) MUST_USE;
 
 /* Makes a version of them and says so; returns the exit status. */
 int put_new_version(struct cli *cli, const struct cli_args *args, struct put_sources *s);

@@ -164,18 +164,14 @@ static int run_commit(struct cli *cli, const struct cli_args *args)
 	struct dataset_version version = { 0 };
 	struct error err;
 	struct meter_watch meter;
-	const struct store_watch watch = {
-		.warn = show_warning,
-		.arg = cli,
-		.progress = &meter.progress,
-	};
+	struct store_watch watch = { .warn = show_warning, .arg = cli };
 	int rc = cli_open_datasets(cli, &datasets, &err);
 
 	if (rc == 0)
 		rc = show_find_version(datasets, args, true, &version, &err);
 	if (rc < 0)
 		return cli_fail(&err);
-	meter_watch_begin(&meter, cli, version.dataset_name, 0);
+	watch.progress = meter_watch_begin(&meter, cli, version.dataset_name, 0);
 	rc = version.committed ? SLUICE_EXISTS
 	                       : datasets_commit(datasets, &version, NULL, &watch, &err);
 	meter_watch_end(&meter);

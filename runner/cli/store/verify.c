@@ -7,11 +7,13 @@
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 #include "cli/commands.h"
+#include "cli/meter.h"
 #include "cli/show.h"
 #include "cli/text.h"
 
 struct verify_cli {
 	struct datasets *datasets;
+	struct meter_watch meter;
 	cJSON *damage; /* with --json */
 };
 
@@ -45,8 +47,9 @@ static void print_damage(struct datasets *datasets, const struct datasets_damage
 
 static void on_damage(void *arg, const struct datasets_damage *damage)
 {
-	const struct verify_cli *v = arg;
+	struct verify_cli *v = arg;
 
+	meter_watch_clear(&v->meter);
 	if (v->damage)
 		json_push(v->damage, damage_json(damage));
 	else
@@ -81,11 +84,15 @@ static void print_result_json(const struct datasets_verify_result *r, cJSON *dam
 static int verify(struct cli *cli, const struct dataset_version *only, struct datasets *datasets)
 {
 	struct verify_cli v = { .datasets = datasets, .damage = cli->json ? json_new_arr() : NULL };
-	const struct datasets_verify_how how = { .only = only, .damage = on_damage, .arg = &v };
+	struct datasets_verify_how how = { .only = only, .damage = on_damage, .arg = &v };
 	struct datasets_verify_result result;
 	struct error err;
+	int rc;
 
-	if (datasets_verify(datasets, &how, &result, &err) < 0) {
+	how.progress = meter_watch_begin(&v.meter, cli, only ? only->dataset_name : "the store", 0);
+	rc = datasets_verify(datasets, &how, &result, &err);
+	meter_watch_end(&v.meter);
+	if (rc < 0) {
 		cJSON_Delete(v.damage);
 		return cli_fail(&err);
 	}
