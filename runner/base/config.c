@@ -41,6 +41,14 @@ static const char *set_network(struct config *c, const char *value)
 	return NULL;
 }
 
+/* Which there are is not known here. */
+static const char *set_executor(struct config *c, const char *value)
+{
+	free(c->executor);
+	c->executor = xstrdup(value);
+	return NULL;
+}
+
 static const char *set_path(char **path, const char *value)
 {
 	if (value[0] != '/')
@@ -75,9 +83,10 @@ static const struct key {
 	const char *name;
 	const char *(*set)(struct config *c, const char *value);
 } keys[] = {
-	{ "cache.size", set_cache_size },         { "images.pull", set_image_pull },
-	{ "inputs.verify", set_verify_inputs },   { "network", set_network },
-	{ "public.catalog", set_public_catalog }, { "storage.path", set_storage_path },
+	{ "cache.size", set_cache_size },     { "executor", set_executor },
+	{ "images.pull", set_image_pull },    { "inputs.verify", set_verify_inputs },
+	{ "network", set_network },           { "public.catalog", set_public_catalog },
+	{ "storage.path", set_storage_path },
 };
 
 #define INSTANCES "instances."
@@ -311,11 +320,12 @@ int config_load(struct config *ret_config, struct error *err)
 void config_release(struct config *config)
 {
 	map_release(&config->instances, free);
+	free(config->executor);
 	free(config->network);
 	free(config->public_catalog);
 	free(config->storage_path);
 	free(config->image_pull);
-	config->network = config->public_catalog = config->storage_path = NULL;
+	config->executor = config->network = config->public_catalog = config->storage_path = NULL;
 	config->image_pull = NULL;
 	config_registries_release(&config->registries);
 }

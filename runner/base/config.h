@@ -4,6 +4,7 @@
  *
  *	cache:
  *	  size: 20GiB          'sluice store gc' keeps trees below it
+ *	executor: oci          as --executor
  *	inputs:
  *	  verify: true         what a job reads is hashed again before it starts
  *	instances:
@@ -32,6 +33,7 @@ struct config {
 	uint64_t cache_size; /* bytes; UINT64_MAX: no limit */
 	bool verify_inputs;
 	struct map instances; /* name -> text (char *) */
+	char *executor;       /* a name that may be none, or NULL */
 	char *network;        /* "private", "host", "none", or NULL */
 	char *public_catalog; /* absolute, or NULL */
 	char *storage_path;   /* absolute, or NULL */

@@ -21,9 +21,9 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
+#include "cli/executor.h"
 #include "cli/text.h"
 #include "executor/network.h"
-#include "executor/oci.h"
 
 enum level { LEVEL_OK, LEVEL_WARN, LEVEL_FAIL };
 
@@ -143,29 +143,6 @@ static char *find_program(const char *name)
 		p += len + (p[len] == ':');
 	}
 	return NULL;
-}
-
-/* Everything that a run asks for before its first job, and a container that really starts. */
-static void check_containers(struct cli *cli, struct finding *f)
-{
-	struct oci_options options = { .runtime = NULL };
-	struct executor *executor = NULL;
-	struct images *images = NULL;
-	struct error err;
-	uv_loop_t loop;
-	int rc = cli_home(cli, &options.home, &err);
-
-	(void)uv_loop_init(&loop);
-	if (rc == 0)
-		rc = cli_open_images(cli, &images, &err);
-	if (rc == 0)
-		rc = executor_oci_new(&loop, images, &options, &executor, &err);
-	if (rc == 0)
-		find(f, LEVEL_OK, NULL, "one was started, and ran");
-	else
-		find(f, LEVEL_FAIL, NULL, "%s", err.msg);
-	executor_free(executor);
-	(void)uv_loop_close(&loop);
 }
 
 static void check_network(struct cli *cli, struct finding *f)
@@ -301,23 +278,36 @@ static void check_space(struct cli *cli, struct finding *f)
 		find(f, LEVEL_OK, NULL, "%s free", text_size(bytes, size));
 }
 
+/* --- executors ----------------------------------------------------------------------------- */
+
+/* Everything that a run asks for before its first job, and a container that really starts. */
+static void check_executor(struct cli *cli, const char *name, struct finding *f)
+{
+	const struct executor_options options = { .runtime = NULL };
+	struct executor *executor = NULL;
+	struct error err;
+	uv_loop_t loop;
+
+	(void)uv_loop_init(&loop);
+	if (cli_open_executor(cli, &loop, name, &options, &executor, &err) == 0)
+		find(f, LEVEL_OK, NULL, "works: %s", executor->what);
+	else
+		find(f, LEVEL_WARN, NULL, "%s", err.msg);
+	executor_free(executor);
+	(void)uv_loop_close(&loop);
+}
+
 /* --- all of it ----------------------------------------------------------------------------- */
 
 static const struct check {
 	const char *name;
 	void (*run)(struct cli *cli, struct finding *f);
 } checks[] = {
-	{ "openat2", check_openat2 },
-	{ "pidfd", check_pidfd },
-	{ "overlayfs", check_overlay },
-	{ "user namespaces", check_userns },
-	{ "cgroups", check_cgroups },
-	{ "containers", check_containers },
-	{ "network", check_network },
-	{ "id maps", check_id_maps },
-	{ "git", check_git },
-	{ "home", check_home },
-	{ "file system", check_filesystem },
+	{ "openat2", check_openat2 },   { "pidfd", check_pidfd },
+	{ "overlayfs", check_overlay }, { "user namespaces", check_userns },
+	{ "cgroups", check_cgroups },   { "network", check_network },
+	{ "id maps", check_id_maps },   { "git", check_git },
+	{ "home", check_home },         { "file system", check_filesystem },
 	{ "disk space", check_space },
 };
 
@@ -347,30 +337,66 @@ static void push_finding(cJSON *array, const char *name, const struct finding *f
 	json_push(array, out);
 }
 
+struct report {
+	const struct cli *cli;
+	cJSON *array;
+	bool well;
+};
+
+static void report(struct report *r, const char *name, const struct finding *f)
+{
+	r->well = r->well && f->level != LEVEL_FAIL;
+	if (r->cli->json)
+		push_finding(r->array, name, f);
+	else if (!r->cli->quiet || f->level != LEVEL_OK)
+		print_finding(r->cli, name, f);
+}
+
+/* One that works is enough. */
+static void report_executors(struct cli *cli, struct report *r)
+{
+	size_t n = 0;
+	bool one_works = false;
+	struct finding *found;
+
+	while (executor_kinds[n].name)
+		n++;
+	found = xcalloc(n, sizeof *found);
+	for (size_t i = 0; i < n; i++) {
+		check_executor(cli, executor_kinds[i].name, &found[i]);
+		one_works = one_works ||
+		            (found[i].level == LEVEL_OK && !executor_kinds[i].only_if_asked);
+	}
+	for (size_t i = 0; i < n; i++) {
+		AUTO_FREE char *name = xasprintf("executor %s", executor_kinds[i].name);
+
+		if (found[i].level == LEVEL_WARN && !one_works)
+			found[i].level = LEVEL_FAIL;
+		report(r, name, &found[i]);
+	}
+	free(found);
+}
+
 static int run_doctor(struct cli *cli, const struct cli_args *args)
 {
-	cJSON *array = json_new_arr();
+	struct report r = { .cli = cli, .array = json_new_arr(), .well = true };
 	cJSON *doc = json_new_obj();
-	bool well = true;
 
 	(void)args;
 	for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
 		struct finding f;
 
 		checks[i].run(cli, &f);
-		well = well && f.level != LEVEL_FAIL;
-		if (cli->json)
-			push_finding(array, checks[i].name, &f);
-		else if (!cli->quiet || f.level != LEVEL_OK)
-			print_finding(cli, checks[i].name, &f);
+		report(&r, checks[i].name, &f);
 	}
-	json_add_bool(doc, "ok", well);
-	json_add(doc, "checks", array);
+	report_executors(cli, &r);
+	json_add_bool(doc, "ok", r.well);
+	json_add(doc, "checks", r.array);
 	if (cli->json)
 		cli_print_json(doc);
 	else
 		cJSON_Delete(doc);
-	return well ? CLI_OK : CLI_LACKS;
+	return r.well ? CLI_OK : CLI_LACKS;
 }
 
 static const struct cli_option doctor_options[] = {

@@ -5,7 +5,7 @@
  * row; the values of secrets, and of the machine's proxies, lie nowhere.
  *
  *	{"format": 1, "boot": ID, "jobs": N, "cpu_cap": N, "memory_cap": N, "grace_ms": N,
- *	 "network": "host", "fail_fast": BOOL,
+ *	 "network": "host", "executor": "oci", "runtime": PATH, "fail_fast": BOOL,
  *	 "create_datasets": BOOL, "strict_inputs": BOOL, "verify_inputs": BOOL, "storage": PATH,
  *	 "event_url": TEXT, "event_ref": TEXT,
  *	 "inputs": {NAME: {"value": TEXT} or {"version": DS:VER} or {}},
@@ -111,6 +111,8 @@ int plan_write(const struct run *run, int dirfd)
 	json_add_int(doc, "memory_cap", (int64_t)o->memory_cap);
 	json_add_int(doc, "grace_ms", (int64_t)o->grace_ms);
 	json_add_str(doc, "network", request_network_name(o->network));
+	json_add_str(doc, "executor", o->executor);
+	json_add_str(doc, "runtime", o->runtime);
 	json_add_bool(doc, "fail_fast", o->fail_fast);
 	json_add_bool(doc, "create_datasets", o->create_datasets);
 	json_add_bool(doc, "strict_inputs", o->strict_inputs);
@@ -173,6 +175,8 @@ void plan_options(const cJSON *plan, struct run_options *o)
 	o->grace_ms = (uint64_t)json_int(plan, "grace_ms", 0);
 	if (!network || !request_network_find(network, &o->network))
 		o->network = NETWORK_HOST;
+	o->executor = json_str(plan, "executor");
+	o->runtime = json_str(plan, "runtime");
 	o->fail_fast = json_bool(plan, "fail_fast", false);
 	o->create_datasets = json_bool(plan, "create_datasets", false);
 	o->strict_inputs = json_bool(plan, "strict_inputs", false);

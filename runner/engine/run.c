@@ -50,6 +50,11 @@ const struct run_job *run_job(const struct run *run, size_t i)
 	return &run->jobs[i];
 }
 
+const struct executor *run_executor(const struct run *run)
+{
+	return run->executor;
+}
+
 /* The worst of its jobs speaks for a run that ended; a signal goes before all. */
 const char *run_phase(const struct run *run)
 {

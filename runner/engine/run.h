@@ -109,7 +109,9 @@ struct run_options {
 	const struct map *instances;  /* name -> text, see instance_parse(); or NULL */
 	uint64_t grace_ms;
 	enum request_network network;
-	const char *storage; /* the directory that is /storage, absolute; NULL: HOME/storage */
+	const char *executor; /* the name of the one that it is given, */
+	const char *runtime;  /* and what that was told to use, or NULL: kept for run_resume() */
+	const char *storage;  /* the directory that is /storage, absolute; NULL: HOME/storage */
 	bool fail_fast, create_datasets, strict_inputs;
 	bool verify_inputs; /* hash what a job reads again before it starts */
 };
@@ -146,6 +148,7 @@ int64_t run_number(const struct run *run);
 size_t run_n_jobs(const struct run *run);
 const struct run_job *run_job(const struct run *run, size_t i);
 const char *run_phase(const struct run *run); /* Gradient's words, of the whole */
+const struct executor *run_executor(const struct run *run);
 
 /* What the history says of the run and of a job now; borrowed. */
 struct catalog_run run_row(const struct run *run);

@@ -2,7 +2,7 @@
  * A place that runs a job's container.  This is all that engine/ and action/ see of it: a request
  * that is complete in itself goes in, one result comes back.
  *
- *	executor_oci_new(...)                 or another one
+ *	executors_open(...)                   the one that was asked for, or that works
  *	executor_resolve(image) -> digest     on a worker thread, once per run and image
  *	executor_prepare(request)             on a worker thread: image unpacked, ready to start
  *	executor_stage(request, hooks)        under its shim, all is ready for the container to run
@@ -146,6 +146,7 @@ struct image_order {
 
 struct executor {
 	const struct executor_ops *ops;
+	const char *what;         /* it runs jobs by, for people: "/usr/bin/crun" */
 	struct image_order order; /* set before, by whoever asks */
 };
 

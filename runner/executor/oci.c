@@ -230,7 +230,7 @@ static char *find_shim(void)
 	return NULL;
 }
 
-int executor_oci_new(uv_loop_t *loop, struct images *images, const struct oci_options *options,
+int executor_oci_new(uv_loop_t *loop, struct images *images, const struct executor_options *options,
                      struct executor **ret_executor, struct error *err)
 {
 	const char *wanted = options->runtime ? options->runtime : getenv("SLUICE_RUNTIME");
@@ -252,7 +252,7 @@ int executor_oci_new(uv_loop_t *loop, struct images *images, const struct oci_op
 		return rc;
 	oci = xmalloc(sizeof *oci);
 	*oci = (struct oci){
-		.base.ops = &oci_ops,
+		.base = { .ops = &oci_ops, .what = runtime },
 		.loop = loop,
 		.images = images,
 		.home = xstrdup(options->home),

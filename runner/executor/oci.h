@@ -5,25 +5,12 @@
 #ifndef EXECUTOR_OCI_H
 #define EXECUTOR_OCI_H
 
-#include <uv.h>
-
-#include "base/error.h"
-#include "executor/executor.h"
-#include "image/image.h"
-
-struct oci_options {
-	const char *runtime; /* name or path; NULL: $SLUICE_RUNTIME, else what works */
-	const char *home;    /* sluice's directory */
-	enum images_pull_when pull;
-	const struct config_registries *registries; /* kept; or NULL */
-};
+#include "executor/executors.h"
 
 /*
  * SLUICE_MISSING says what this machine lacks.  The shim is $SLUICE_SHIM, or beside this program,
  * or in ../libexec/sluice/.
  */
-int executor_oci_new(uv_loop_t *loop /* kept */, struct images *images /* kept */,
-                     const struct oci_options *options, struct executor **ret_executor,
-                     struct error *err) MUST_USE;
+executor_make_fn executor_oci_new;
 
 #endif

@@ -15,6 +15,7 @@ static void what_is_set_is_read(void **state)
 	static const char text[] = "# of the team\n"
 				   "cache:\n"
 				   "  size: 20GiB\n"
+				   "executor: docker\n"
 				   "inputs: {verify: true}\n"
 				   "instances:\n"
 				   "  C5: 4 8GiB\n"
@@ -29,6 +30,7 @@ static void what_is_set_is_read(void **state)
 	assert_int_equal(config_parse(text, strlen(text), "f", &c, &err), 0);
 	assert_int_equal(c.cache_size, 20LL << 30);
 	assert_true(c.verify_inputs);
+	assert_string_equal(c.executor, "docker");
 	assert_string_equal(c.network, "none");
 	assert_string_equal(map_find(&c.instances, "C5"), "4 8GiB");
 	assert_string_equal(map_find(&c.instances, "own"), "64 500GiB 8");
@@ -49,6 +51,7 @@ static void what_is_not_set_has_its_default(void **state)
 			fail_msg("%s", err.msg);
 		assert_true(c.cache_size == UINT64_MAX);
 		assert_false(c.verify_inputs);
+		assert_null(c.executor);
 		assert_null(c.network);
 		assert_null(c.storage_path);
 		config_release(&c);
@@ -63,8 +66,8 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 		{ "cache:\n  sise: 1G\n",
 		  "f:2: there is no key 'cache.sise': did you mean 'cache.size'?" },
 		{ "unheard: {of: 1}\n", "f:1: there is no key 'unheard.of'; the keys are "
-		                        "cache.size, images.pull, inputs.verify, network, "
-		                        "public.catalog, storage.path" },
+		                        "cache.size, executor, images.pull, inputs.verify, "
+		                        "network, public.catalog, storage.path" },
 		{ "instances:\n  A: 1 1G\n  A: 1 1G\n", "f:3: 'instances.A' is given twice" },
 		{ "network: bridge\n", "f:1: 'network' must be private, host or none" },
 		{ "cache:\n  size: much\n",
@@ -80,7 +83,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 		{ "text\n", "f:1: keys are expected here" },
 		{ "verify: true\n",
 		  "f:1: there is no key 'verify'; the keys are cache.size, "
-		  "images.pull, inputs.verify, network, public.catalog, storage.path" },
+		  "executor, images.pull, inputs.verify, network, public.catalog, storage.path" },
 	};
 
 	(void)state;

@@ -8,10 +8,10 @@
 
 #include "base/cleanup.h"
 #include "base/xalloc.h"
+#include "cli/executor.h"
 #include "dataset/dataset.h"
 #include "engine/left.h"
 #include "engine/owner.h"
-#include "executor/oci.h"
 #include "spec/spec.h"
 
 struct child {
@@ -25,7 +25,7 @@ struct child {
 struct left_runs {
 	uv_loop_t *loop;
 	struct catalog *catalog;
-	const char *home, *runtime;
+	const char *home;
 	left_notice_fn *notice;
 	void *arg;
 	struct child **child;
@@ -77,10 +77,7 @@ static int spawn(struct child *child)
 	char program[] = "/proc/self/exe";
 	char runs_word[] = "runs";
 	char resume[] = "resume";
-	char option[] = "--runtime";
-	AUTO_FREE char *runtime = runs->runtime ? xstrdup(runs->runtime) : NULL;
-	char *args[] = { program, runs_word, resume, child->uuid, runtime ? option : NULL,
-		         runtime, NULL };
+	char *args[] = { program, runs_word, resume, child->uuid, NULL };
 	const uv_process_options_t options = {
 		.exit_cb = on_exit_cb,
 		.file = program,
@@ -185,7 +182,7 @@ static int keep_uuid(void *arg, const struct catalog_run *row)
 	return 0;
 }
 
-int left_runs_go_on(uv_loop_t *loop, struct catalog *catalog, const char *home, const char *runtime,
+int left_runs_go_on(uv_loop_t *loop, struct catalog *catalog, const char *home,
                     left_notice_fn *notice, void *arg, struct left_runs **ret_runs,
                     struct error *err)
 {
@@ -193,12 +190,9 @@ int left_runs_go_on(uv_loop_t *loop, struct catalog *catalog, const char *home, 
 	struct uuids all = { 0 };
 	int rc = left_sweep(catalog, home, err);
 
-	*runs = (struct left_runs){ .loop = loop,
-		                    .catalog = catalog,
-		                    .home = home,
-		                    .runtime = runtime,
-		                    .notice = notice,
-		                    .arg = arg };
+	*runs = (struct left_runs){
+		.loop = loop, .catalog = catalog, .home = home, .notice = notice, .arg = arg
+	};
 	*ret_runs = runs;
 	if (rc == 0)
 		rc = catalog_each_unfinished(catalog, keep_uuid, &all, err);
@@ -240,25 +234,35 @@ void left_runs_free(struct left_runs *runs)
 
 /* --- the end of one --------------------------------------------------------------------------- */
 
+/* One whose plan cannot be read started nothing, or with an earlier sluice: any will do. */
+static int open_its_executor(struct cli *cli, uv_loop_t *loop, const struct left *left,
+                             struct executor **ret_executor, struct error *err)
+{
+	struct run_options options = { .executor = NULL };
+	struct error ignored;
+
+	(void)!left_options(left, &options, &ignored);
+	return cli_open_executor(cli, loop, options.executor,
+	                         &(struct executor_options){ .runtime = options.runtime },
+	                         ret_executor, err);
+}
+
 int left_run_cancel(struct cli *cli, const char *uuid, struct error *err)
 {
-	struct oci_options oci = { .runtime = NULL };
 	struct executor *executor = NULL;
 	struct datasets *datasets = NULL;
-	struct images *images = NULL;
 	struct left *left = NULL;
+	const char *home;
 	uv_loop_t loop;
-	int rc = cli_home(cli, &oci.home, err);
+	int rc = cli_home(cli, &home, err);
 
 	(void)uv_loop_init(&loop);
 	if (rc == 0)
 		rc = cli_open_datasets(cli, &datasets, err);
 	if (rc == 0)
-		rc = cli_open_images(cli, &images, err);
+		rc = left_take(datasets_catalog(datasets), home, uuid, &left, err);
 	if (rc == 0)
-		rc = executor_oci_new(&loop, images, &oci, &executor, err);
-	if (rc == 0)
-		rc = left_take(datasets_catalog(datasets), oci.home, uuid, &left, err);
+		rc = open_its_executor(cli, &loop, left, &executor, err);
 	if (rc == 0)
 		rc = left_end(left, datasets, executor, err);
 	left_free(left);

@@ -18,8 +18,8 @@ typedef void left_notice_fn(void *arg, const char *text);
 
 struct left_runs;
 
-/* The processes do not keep the loop alive. `runtime` is what --runtime said, or NULL. */
-int left_runs_go_on(uv_loop_t *loop, struct catalog *catalog, const char *home, const char *runtime,
+/* The processes do not keep the loop alive. */
+int left_runs_go_on(uv_loop_t *loop, struct catalog *catalog, const char *home,
                     left_notice_fn *notice, void *arg, struct left_runs **ret_runs,
                     struct error *err) MUST_USE;
 /* Keeps the loop alive until they have ended, or left_runs_leave() is called. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/xalloc.h"
 #include "cli/view/view_kind.h"
 #include "cli/workflow/plan.h"
@@ -68,7 +69,12 @@ struct run_hooks view_hooks(struct view *view)
 
 void view_begin(struct view *view, const struct run *run, const char *workflow)
 {
+	const struct executor *e = run_executor(run);
+	AUTO_FREE char *text = xasprintf("jobs run by %s: %s", e->ops->name, e->what);
+
 	view->kind->begin(view->arg, run, workflow);
+	if (!view->kind->diags) /* scripts have it in an event */
+		view->kind->notice(view->arg, text);
 }
 
 void view_notice(void *view, const char *text)

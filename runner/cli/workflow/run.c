@@ -13,6 +13,7 @@
 #include "base/parse.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
+#include "cli/executor.h"
 #include "cli/runs/left.h"
 #include "cli/runs/one_run.h"
 #include "cli/view/view.h"
@@ -23,7 +24,6 @@
 #include "cli/workflow/secrets.h"
 #include "engine/left.h"
 #include "executor/network.h"
-#include "executor/oci.h"
 #include "loop/work.h"
 
 enum {
@@ -65,6 +65,13 @@ enum {
 		.help = "The OCI runtime (default: $SLUICE_RUNTIME, else crun or runc, the first that " \
 			"works).",                                                                      \
 		.complete = COMPLETE_FILE                                                               \
+	}
+
+#define OPTION_EXECUTOR                                                                         \
+	{                                                                                       \
+		.name = "executor", .value = EXECUTOR_CHOICES,                                  \
+		.help = "What runs the containers (default: what the configuration's executor " \
+			"says, else the first that works)."                                     \
 	}
 
 static const struct cli_option options[] = {
@@ -122,6 +129,7 @@ static const struct cli_option options[] = {
 	          "but not this machine's loopback, this machine's, or none (default: private, "
 	          "where slirp4netns works, else host).  The configuration's network says the same." },
 	OPTION_PROGRESS,
+	OPTION_EXECUTOR,
 	OPTION_RUNTIME,
 	{ .name = "grace",
 	  .value = "SECONDS",
@@ -340,6 +348,15 @@ static char *name_of_file(const char *file)
 	return dot && dot > base ? xstrndup(base, (size_t)(dot - base)) : xstrdup(base);
 }
 
+/* By name; NULL: the first that works.  A runtime that is asked for goes before the configuration,
+ * since it has its own executor. */
+static const char *choose_executor(const struct cli_args *args, const struct config *config)
+{
+	const char *told = args_get(args, "executor");
+
+	return told || args_has(args, "runtime") ? told : config->executor;
+}
+
 static int read_options(struct session *s)
 {
 	const char *name = args_get(s->args, "name");
@@ -378,6 +395,7 @@ static int read_options(struct session *s)
 		.create_datasets = !args_has(s->args, "no-create-datasets"),
 		.strict_inputs = args_has(s->args, "strict-inputs"),
 		.verify_inputs = args_has(s->args, "verify-inputs") || config->verify_inputs,
+		.executor = choose_executor(s->args, config),
 		.storage = config->storage_path,
 		.secrets = &s->secrets,
 	};
@@ -520,18 +538,19 @@ static int find_registries(struct session *s)
 
 static int open_executor(struct session *s)
 {
-	struct oci_options oci = { .runtime = args_get(s->args, "runtime"),
-		                   .home = s->options.home,
-		                   .registries = &s->registries };
-	struct images *images;
+	struct executor_options how = { .registries = &s->registries };
 
 	if (machine_look(s->cli, &s->options, &s->err) < 0)
 		return fail(s);
-	if (choose_pull(s, &oci.pull) < 0 || find_registries(s) < 0)
+	if (choose_pull(s, &how.pull) < 0 || find_registries(s) < 0)
 		return s->err.class;
-	if (cli_open_images(s->cli, &images, &s->err) < 0 ||
-	    executor_oci_new(&s->loop, images, &oci, &s->executor, &s->err) < 0)
+	if (args_has(s->args, "runtime"))
+		s->options.runtime = args_get(s->args, "runtime");
+	how.runtime = s->options.runtime;
+	if (cli_open_executor(s->cli, &s->loop, s->options.executor, &how, &s->executor, &s->err) <
+	    0)
 		return fail(s);
+	s->options.executor = s->executor->ops->name;
 	return 0;
 }
 
@@ -585,9 +604,8 @@ static int run_it(struct session *s, struct datasets *datasets)
 			view_plan(s->view, s->run, s->workflow);
 		return 0;
 	}
-	if (left_runs_go_on(&s->loop, datasets_catalog(datasets), s->options.home,
-	                    args_get(s->args, "runtime"), view_notice, s->view, &s->left_runs,
-	                    &s->err) < 0)
+	if (left_runs_go_on(&s->loop, datasets_catalog(datasets), s->options.home, view_notice,
+	                    s->view, &s->left_runs, &s->err) < 0)
 		return fail(s);
 	if (start_and_wait(s) < 0)
 		return s->err.class;

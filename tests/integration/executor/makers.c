@@ -3,16 +3,16 @@
 
 #include <stdio.h>
 
-#include "executor/oci.h"
+#include "executor/executors.h"
 
 static int make_oci(struct place *place, struct executor **ret_executor, struct error *err)
 {
-	const struct oci_options options = {
+	const struct executor_options options = {
 		.runtime = place->maker->runtime,
 		.home = place->home,
 	};
 
-	return executor_oci_new(&place->loop, place->images, &options, ret_executor, err);
+	return executors_open(&place->loop, place->images, "oci", &options, ret_executor, err);
 }
 
 #define CGROUPS_LEFT "find /sys/fs/cgroup -path \"*/sluice/$SUITE*\" -type d"

@@ -1,0 +1,72 @@
+#include "executor/executors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/strbuf.h"
+#include "executor/oci.h"
+
+#define TAKES_RUNTIME "oci"
+
+const struct executor_kind executor_kinds[] = {
+	{ "oci", executor_oci_new, false },
+	{ NULL, NULL, false },
+};
+
+static int open_named(uv_loop_t *loop, struct images *images, const char *name,
+                      const struct executor_options *options, struct executor **ret_executor,
+                      struct error *err)
+{
+	const struct executor_kind *kind = executor_kinds;
+
+	while (kind->name && strcmp(kind->name, name) != 0)
+		kind++;
+	if (!kind->name)
+		return error_set(err, SLUICE_INVALID,
+		                 "there is no executor '%.100s'; there are: " EXECUTOR_CHOICES,
+		                 name);
+	if (options->runtime && strcmp(name, TAKES_RUNTIME) != 0)
+		return error_set(err, SLUICE_INVALID,
+		                 "a runtime goes with the executor '" TAKES_RUNTIME
+		                 "', not with '%s'",
+		                 name);
+	return kind->make(loop, images, options, ret_executor, err);
+}
+
+/* What is wrong beside a lack (a disk that is full) would be so with the next one, too. */
+static int open_first(uv_loop_t *loop, struct images *images,
+                      const struct executor_options *options, struct executor **ret_executor,
+                      struct error *err)
+{
+	AUTO_STRBUF struct strbuf lacks = STRBUF_INIT(STRBUF_BIG);
+
+	for (const struct executor_kind *kind = executor_kinds; kind->name; kind++) {
+		int rc;
+
+		if (kind->only_if_asked)
+			continue;
+		rc = kind->make(loop, images, options, ret_executor, err);
+		if (rc != SLUICE_MISSING)
+			return rc;
+		strbuf_addf(&lacks, "%s%s: %s", lacks.len > 0 ? "; " : "", kind->name, err->msg);
+	}
+	return error_set(err, SLUICE_MISSING, "no executor works here: %s", strbuf_str(&lacks));
+}
+
+static bool names_runtime(const struct executor_options *options)
+{
+	const char *told = options->runtime ? options->runtime : getenv("SLUICE_RUNTIME");
+
+	return told && told[0];
+}
+
+int executors_open(uv_loop_t *loop, struct images *images, const char *name,
+                   const struct executor_options *options, struct executor **ret_executor,
+                   struct error *err)
+{
+	if (!name && names_runtime(options))
+		name = TAKES_RUNTIME;
+	return name ? open_named(loop, images, name, options, ret_executor, err)
+	            : open_first(loop, images, options, ret_executor, err);
+}

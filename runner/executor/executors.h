@@ -1,0 +1,54 @@
+/*
+ * The executors that there are, in one table, and which of them a run uses.
+ *
+ *	executors_open(loop, images, "oci", &options, &executor, err)    that one
+ *	executors_open(loop, images, NULL, &options, &executor, err)     the first that works
+ */
+#ifndef EXECUTOR_EXECUTORS_H
+#define EXECUTOR_EXECUTORS_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/error.h"
+#include "executor/executor.h"
+#include "image/image.h"
+
+/* What all of them are made with. */
+struct executor_options {
+	const char *runtime; /* of "oci": name or path; NULL: $SLUICE_RUNTIME, else what works */
+	const char *home;    /* sluice's directory */
+	enum images_pull_when pull;
+	const struct config_registries *registries; /* kept; or NULL */
+};
+
+/*
+ * Checks that this machine has what the executor needs, by using it where that is the only way to
+ * know, and fills what executor.h says is `what`.  SLUICE_MISSING says what is not there, and how
+ * to get it.  Blocking, a few tenths of a second at most.
+ */
+typedef int executor_make_fn(uv_loop_t *loop /* kept */, struct images *images /* kept */,
+                             const struct executor_options *options, struct executor **ret_executor,
+                             struct error *err);
+
+struct executor_kind {
+	const char *name;
+	executor_make_fn *make;
+	bool only_if_asked; /* never taken because others do not work */
+};
+
+/* In the order in which they are tried; ended by one without a name. */
+extern const struct executor_kind executor_kinds[];
+
+/* Their names, as an option's value is shown. */
+#define EXECUTOR_CHOICES "oci"
+
+/*
+ * NAME NULL: the first that works; SLUICE_MISSING then says what each of them lacks.  Whoever names
+ * a runtime asks for "oci".  SLUICE_INVALID: no executor has this name, or it takes no runtime.
+ */
+int executors_open(uv_loop_t *loop, struct images *images, const char *name,
+                   const struct executor_options *options, struct executor **ret_executor,
+                   struct error *err) MUST_USE;
+
+#endif

@@ -1,0 +1,72 @@
+# shellcheck shell=bash
+# Which executor a run uses, and that it says so.
+
+one() {
+	{
+		echo 'jobs:'
+		script_job a <<<"${1:-echo ran}"
+	} >w.yaml
+}
+
+test_the_first_that_works() {
+	one
+	ok run w.yaml
+	same "$(grep -c 'jobs run by' err)" 1
+	says err 'sluice: jobs run by oci: /'
+	ok run w.yaml --quiet
+	silent err 'jobs run by'
+	ok run w.yaml --json
+	same "$(jq -r 'select(.type == "run_started") | .executor' out)" oci
+	silent out 'jobs run by'
+	ok run w.yaml --dry-run
+	silent err 'jobs run by'
+}
+
+test_one_that_is_asked_for() {
+	one
+	ok run w.yaml --executor oci
+	expect 2 sluice run w.yaml --executor chroot
+	says err "there is no executor 'chroot'; there are: oci"
+	printf 'executor: chroot\n' >config.yaml
+	SLUICE_CONFIG=$PWD/config.yaml expect 2 sluice run w.yaml
+	says err "there is no executor 'chroot'"
+	SLUICE_CONFIG=$PWD/config.yaml ok run w.yaml --executor oci
+	SLUICE_CONFIG=$PWD/config.yaml ok run w.yaml --runtime crun
+	says err 'jobs run by oci: '
+	printf 'executor: oci\n' >config.yaml
+	SLUICE_CONFIG=$PWD/config.yaml ok run w.yaml
+}
+
+test_runtime_that_is_not_there() {
+	one
+	SLUICE_RUNTIME=/nonexistent/runtime expect 3 sluice run w.yaml
+	says err /nonexistent/runtime
+}
+
+# The names stand twice: in the table, and as the choices of an option.
+test_doctor_has_a_line_for_each() {
+	sluice doctor
+	matches out '^ok +executor oci +works: /'
+	grep -E '^(ok|warn|FAIL) +executor ' out | sed -E 's/^[a-zA-Z]+ +executor ([a-z]+) .*/\1/' >rows
+	one
+	expect 2 sluice run w.yaml --executor none
+	says err "there are: $(paste -sd'|' rows)"
+	sluice doctor --json
+	same "$(jq -r '.checks[] | select(.name == "executor oci") | .status' out)" ok
+}
+
+test_resume_uses_what_it_was_started_with() {
+	one 'until [ -e /storage/go ]; do sleep 0.05; done; echo gone on'
+	"$SLUICE" run w.yaml --runtime runc >out 2>&1 &
+	runner=$!
+	wait_for 30 grep -rq pid "$SLUICE_HOME/runs" --include=shim.json
+	kill -KILL "$runner"
+	wait "$runner" || true
+	runner=
+	same "$(jq -c '[.executor, .runtime]' "$SLUICE_HOME"/runs/*/plan.json)" '["oci","runc"]'
+	touch "$SLUICE_HOME/storage/go"
+	printf 'executor: chroot\n' >config.yaml
+	SLUICE_CONFIG=$PWD/config.yaml ok runs resume w/1
+	matches err 'jobs run by oci: .*/runc'
+	nothing_left
+}
