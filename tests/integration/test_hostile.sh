@@ -100,6 +100,10 @@ test_what_is_no_file_is_refused_by_name() {
 	expect 2 sluice datasets versions create --id odd --source-path odd/
 	says err "'device' is a device, which a version cannot hold"
 	rm odd/device
+	python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("odd/socket")'
+	expect 2 sluice datasets versions create --id odd --source-path odd/
+	says err "'socket' is a socket, which a version cannot hold"
+	rm odd/socket
 	same "$(versions odd)" 0
 }
 

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <fts.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,12 +158,15 @@ static void expect_no_intent(struct fixture *f)
 
 /* --- work that children do ------------------------------------------------------------------- */
 
-static int fill(struct datasets *d, const struct dataset_version *v, int salt, struct error *err)
+enum { FEW = 4, MANY = 200 };
+
+static int fill(struct datasets *d, const struct dataset_version *v, int files, int salt,
+                struct error *err)
 {
 	AUTO_FREE char *path = NULL;
 	int rc = datasets_open_path(d, v, &path, err);
 
-	for (int i = 0; rc == 0 && i < 4; i++) {
+	for (int i = 0; rc == 0 && i < files; i++) {
 		AUTO_FREE char *name = xasprintf("%s/file-%d", path, i);
 		AUTO_FREE char *text = xasprintf("%d of %s %d", i, v->id, salt);
 		AUTO_FD int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -179,7 +183,7 @@ static int commit_one(struct datasets *d, const struct dataset *ds, int salt,
 	int rc = datasets_open_version(d, ds, "m", NULL, v, err);
 
 	if (rc == 0)
-		rc = fill(d, v, salt, err);
+		rc = fill(d, v, FEW, salt, err);
 	return rc < 0 ? rc : datasets_commit(d, v, NULL, NULL, err);
 }
 
@@ -302,7 +306,7 @@ static void of_two_that_commit_one_version_one_wins(void **state)
 		int codes = 0;
 
 		assert_int_equal(datasets_open_version(f->d, &f->ds, NULL, NULL, &v, &f->err), 0);
-		assert_int_equal(fill(f->d, &v, round, &f->err), 0);
+		assert_int_equal(fill(f->d, &v, FEW, round, &f->err), 0);
 		datasets_close(f->d);
 		f->d = NULL;
 		for (int i = 0; i < CHILDREN; i++) {
@@ -349,7 +353,7 @@ static void commit_until_killed(const struct fixture *f, struct report *report)
 		struct dataset_version v;
 
 		if (datasets_open_version(d, &f->ds, "m", NULL, &v, &err) != 0 ||
-		    fill(d, &v, i, &err) != 0)
+		    fill(d, &v, MANY, i, &err) != 0)
 			break;
 		memcpy(report->opened, v.id, sizeof v.id);
 		if (datasets_commit(d, &v, NULL, NULL, &err) != 0)
@@ -381,7 +385,7 @@ static void expect_committed(struct fixture *f, const char *id)
 	if (datasets_resolve(f->d, ref, &v, &f->err) != 0)
 		fail_msg("%s", f->err.msg);
 	assert_true(v.committed);
-	assert_int_equal(v.files, 4);
+	assert_int_equal(v.files, MANY);
 }
 
 /* The version in flight can be committed now, whatever its commit had reached. */
@@ -394,8 +398,61 @@ static void finish_commit(struct fixture *f, const char *id)
 		fail_msg("%s", f->err.msg);
 	if (!v.committed && datasets_commit(f->d, &v, NULL, NULL, &f->err) != 0)
 		fail_msg("%s", f->err.msg);
-	assert_int_equal(v.files, 4);
+	assert_int_equal(v.files, MANY);
 	assert_int_equal(store_verify(datasets_store(f->d), &v.manifest, &f->err), 0);
+}
+
+static uint64_t collect(struct fixture *f, bool dry_run)
+{
+	const struct datasets_gc_how how = { .dry_run = dry_run };
+	struct datasets_gc_result result;
+
+	if (datasets_gc(f->d, &how, &result, &f->err) != 0)
+		fail_msg("%s", f->err.msg);
+	return result.store.objects + result.store.trees + result.store.leftovers;
+}
+
+static uint64_t blocks_of(const char *path)
+{
+	uint64_t blocks = 0;
+	char *const top[] = { (char *)(uintptr_t)path, NULL };
+	FTS *fts = fts_open(top, FTS_PHYSICAL, NULL);
+	const FTSENT *e;
+
+	assert_non_null(fts);
+	while ((e = fts_read(fts)))
+		if (e->fts_info == FTS_F)
+			blocks += (uint64_t)e->fts_statp->st_blocks;
+	(void)fts_close(fts);
+	return blocks;
+}
+
+/* What kills have left half made goes, and then what the versions had. */
+static void expect_space_back(struct fixture *f)
+{
+	static const char *const folders[] = { "store", "tmp" };
+
+	(void)collect(f, false);
+	assert_int_equal(collect(f, true), 0);
+	assert_int_equal(datasets_delete(f->d, &f->ds, DATASET_DELETE_TAGS, &f->err), 0);
+	assert_true(collect(f, false) > MANY);
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+		AUTO_FREE char *path = xasprintf("%s/%s", f->home, folders[i]);
+
+		assert_int_equal(blocks_of(path), 0);
+	}
+}
+
+/* How long a child lives on this machine, now, until its first version is committed. */
+static int64_t microseconds_of_one(struct fixture *f)
+{
+	struct dataset_version v;
+	int64_t begin = clock_mono_ms();
+
+	assert_int_equal(datasets_open_version(f->d, &f->ds, "m", NULL, &v, &f->err), 0);
+	assert_int_equal(fill(f->d, &v, MANY, -1, &f->err), 0);
+	assert_int_equal(datasets_commit(f->d, &v, NULL, NULL, &f->err), 0);
+	return (clock_mono_ms() - begin + 1) * 1000;
 }
 
 static void nothing_is_lost_by_a_kill(void **state)
@@ -403,15 +460,16 @@ static void nothing_is_lost_by_a_kill(void **state)
 	struct fixture *f = *state;
 	struct report *report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE,
 	                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	const char *rounds = getenv("SLUICE_KILLS");
-	int kills = rounds ? (int)strtoul(rounds, NULL, 10) : 25;
+	int kills = getenv("SLUICE_CAMPAIGN") ? 500 : 50;
 	unsigned seed = (unsigned)clock_mono_ms();
+	int64_t long_enough = 2 * microseconds_of_one(f);
 
 	assert_true(report != MAP_FAILED);
 	datasets_close(f->d);
 	f->d = NULL;
 	for (int i = 0; i < kills; i++) {
-		struct timespec nap = { .tv_nsec = (rand_r(&seed) % 60000) * 1000L };
+		int64_t us = rand_r(&seed) % long_enough;
+		struct timespec nap = { us / 1000000, us % 1000000 * 1000 };
 		pid_t child;
 		int status;
 
@@ -442,7 +500,10 @@ static void nothing_is_lost_by_a_kill(void **state)
 			datasets_each_version(f->d, &f->ds, true, count_committed, &t, &f->err), 0);
 		assert_true(t.expect >= report->committed);
 	}
+	print_message("%d kills, each within %d us, %d commits reported\n", kills, (int)long_enough,
+	              (int)report->committed);
 	expect_whole_index(f);
+	expect_space_back(f);
 	assert_int_equal(munmap(report, sizeof *report), 0);
 }
 
@@ -460,7 +521,7 @@ static void a_taken_version_is_what_its_digest_says(void **state)
 		int lock;
 
 		assert_int_equal(datasets_open_version(f->d, &f->ds, NULL, NULL, &v, &f->err), 0);
-		assert_int_equal(fill(f->d, &v, 1, &f->err), 0);
+		assert_int_equal(fill(f->d, &v, FEW, 1, &f->err), 0);
 		assert_int_equal(datasets_open_path(f->d, &v, &data, &f->err), 0);
 		assert_int_equal(datasets_commit_bytes(f->d, &v, NULL, NULL, &info, &lock, &f->err),
 		                 0);
