@@ -773,7 +773,8 @@ static int resume(struct cli *cli, const struct cli_args *args)
 
 	work_init_pool(parallel_cores());
 	(void)uv_loop_init(&s.loop);
-	(void)session_resume(&s);
+	if (session_resume(&s) < 0 && s.view)
+		view_error(s.view, s.err.msg, s.status);
 	session_release(&s);
 	return s.status;
 }
