@@ -140,6 +140,91 @@ test_bytes() {
 	valid run list
 }
 
+# --- every command -------------------------------------------------------------------------------
+
+# offers [WORD...]: the commands below these words that know --json, one a line.
+offers() {
+	local word
+	for word in $("$SLUICE" complete -- "$@" '' | cut -f1 | grep -xE '[a-z]+'); do
+		if [ -n "$("$SLUICE" complete -- "$@" "$word" --js)" ]; then
+			echo "$* $word" | sed 's/^ //'
+		elif "$SLUICE" help "$@" "$word" | grep -q '^Commands:'; then
+			offers "$@" "$word"
+		fi
+	done
+}
+
+# document STATUS 'COMMAND' ARGUMENT...: what it prints is what its schema says.
+document() {
+	local command=$2
+	# shellcheck disable=SC2086
+	expect "$1" sluice $command --json "${@:3}"
+	valid "commands#${command// /-}" out
+	echo "$command" >>seen
+}
+
+# A home with something of everything.
+fill() {
+	mkdir -p texts/deep texts/empty
+	echo a >texts/a
+	echo b >texts/deep/b
+	ln -s a texts/link
+	ok datasets create --name texts --description 'some words'
+	ok datasets versions create --id texts --source-path texts/ --message one
+	ok datasets tags set texts:latest --name golden
+	echo c >texts/c
+	ok datasets put texts texts/
+	ok datasets versions create --id texts
+	{
+		echo 'inputs: {word: {type: string}}'
+		echo 'jobs:'
+		script_job make 'inputs: {i: {type: dataset, with: {ref: texts}}}' \
+			'outputs: {d: {type: dataset, with: {ref: made}}, v: {type: volume}}' \
+			<<<'echo x > /outputs/d/file'
+		script_job use 'inputs: {d: make.outputs.d, w: workflow.inputs.word}' <<<'exit 1'
+	} >both.yaml
+	expect 1 sluice run both.yaml --input word=ho
+}
+
+test_every_document() {
+	printf 'jobs: {a: {uses: scrpt@v1}}\n' >bad.yaml
+	fill
+	document 2 validate both.yaml bad.yaml nowhere.yaml
+	document 0 graph both.yaml
+	document 0 doctor
+	document 0 'datasets list'
+	document 0 'datasets details' texts
+	document 0 'datasets log' made
+	document 0 'datasets lineage' made
+	document 1 'datasets diff' texts:golden texts
+	document 0 'datasets du' texts
+	document 0 'datasets public'
+	document 0 'datasets versions list' texts --is-committed true
+	document 0 'datasets versions list' texts --is-committed false
+	document 0 'datasets versions details' made
+	document 0 'datasets files list' texts
+	document 0 'datasets tags list' texts
+	document 0 'images list'
+	document 0 'images inspect' bash:5
+	document 0 'images prune' --dry-run
+	document 0 'runs list'
+	document 0 'runs show'
+	document 2 'runs resume' both/1
+	document 0 run both.yaml --dry-run --input word=ho
+	document 0 'datasets prune' --all --keep-last 1 --dry-run
+	document 0 'store stats'
+	document 0 'store gc' --dry-run
+	document 0 'store verify' --all
+	local object
+	object=$(sha256sum <texts/deep/b | sed 's|^\(..\)\([0-9a-f]*\).*|\1/\2|')
+	chmod u+w "$SLUICE_HOME/store/objects/$object"
+	echo X >"$SLUICE_HOME/store/objects/$object"
+	document 4 'store verify' --all
+	document 0 'store recover'
+	echo 'images pull' >>seen # which needs a registry: test_registry.sh
+	same "$(sort -u seen)" "$(offers | sort)"
+}
+
 # A validator that takes everything would prove nothing.
 test_schemas_refuse() {
 	write_jobs
@@ -157,4 +242,11 @@ test_schemas_refuse() {
 	jq '.status.jobs.make.phase = "DONE"' out >changed && invalid run changed
 	jq '.status.jobs.make.outputs.d.dataset.more = 1' out >changed && invalid run changed
 	jq '.status.jobs.make.more = 1' out >changed && invalid run changed
+	ok datasets versions list --id made --json
+	valid commands#datasets-versions-list out
+	jq '.[0].more = 1' out >changed && invalid commands#datasets-versions-list changed
+	jq 'del(.[0].manifest)' out >changed && invalid commands#datasets-versions-list changed
+	ok datasets files list --id made --json
+	valid commands#datasets-files-list out
+	jq '.[0].name += "/"' out >changed && invalid commands#datasets-files-list changed
 }

@@ -46,6 +46,8 @@ test_pull() {
 	matches out "^Pulled image: $REGISTRY/team/bash:5 \(sha256:[0-9a-f]{64}\)$"
 	ok images list --json
 	same "$(jq -r '.[].name' out)" "$REGISTRY/team/bash:5"
+	ok images pull "$REGISTRY/team/bash:5" --json
+	"$REPO/tests/integration/check-json" commands#images-pull out
 	expect 2 sluice images pull "$REGISTRY/team/bash:6"
 	says err "cannot pull image '$REGISTRY/team/bash:6' from registry '$REGISTRY': $REGISTRY answers 404"
 	expect 4 sluice images pull 127.0.0.1:1/none:1
