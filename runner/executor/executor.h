@@ -139,7 +139,7 @@ struct executor_ops {
 
 /* What goes with all that executor_resolve() is asked at a time. */
 struct image_order {
-	bool look_only;            /* the digest only: nothing is pulled */
+	bool look_only;            /* the digest only: nothing is pulled; "": not to be known */
 	struct progress *progress; /* of bytes that come, or NULL */
 	const atomic_bool *stop;   /* it shall end soon, with SLUICE_CANCELED; or NULL */
 };

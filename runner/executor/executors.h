@@ -18,6 +18,7 @@
 struct executor_options {
 	const char *runtime; /* of "oci": name or path; NULL: $SLUICE_RUNTIME, else what works */
 	const char *home;    /* sluice's directory */
+	const char *dir;     /* kept: where images on this machine are looked for; NULL: here */
 	enum images_pull_when pull;
 	const struct config_registries *registries; /* kept; or NULL */
 };

@@ -23,6 +23,7 @@ struct oci {
 	uv_loop_t *loop;
 	struct images *images;
 	char *home, *runtime, *shim;
+	const char *dir;
 	struct spawner spawner;
 	enum images_pull_when pull;
 	const struct config_registries *registries;
@@ -42,6 +43,13 @@ static struct oci *to_oci(struct executor *e)
 }
 
 /* What is wrong with a name is the workflow's; all else that keeps an image away is a lack. */
+static int as_lack(int rc, struct error *err)
+{
+	if (rc < 0 && rc != SLUICE_CANCELED && rc != SLUICE_SYSTEM)
+		err->class = rc = SLUICE_MISSING;
+	return rc;
+}
+
 static int resolve(struct executor *e, const char *image, char ret_digest[72], struct error *err)
 {
 	const struct oci *oci = to_oci(e);
@@ -53,14 +61,14 @@ static int resolve(struct executor *e, const char *image, char ret_digest[72], s
 		.stop = e->order.stop,
 	};
 	AUTO_FREE char *full = NULL;
-	int rc = image_ref_normalize(image, &full, err);
+	int rc;
 
-	if (rc == 0) {
-		rc = images_pull(oci->images, image, &how, ret_digest, err);
-		if (rc < 0 && rc != SLUICE_CANCELED && rc != SLUICE_SYSTEM)
-			err->class = rc = SLUICE_MISSING;
-	}
-	return rc;
+	if (images_is_local(image))
+		return as_lack(images_take_local(oci->images, image, oci->dir, how.look_only,
+		                                 ret_digest, err),
+		               err);
+	rc = image_ref_normalize(image, &full, err);
+	return rc == 0 ? as_lack(images_pull(oci->images, image, &how, ret_digest, err), err) : rc;
 }
 
 static int prepare(struct executor *e, const struct request *request, struct error *err)
@@ -256,6 +264,7 @@ int executor_oci_new(uv_loop_t *loop, struct images *images, const struct execut
 		.loop = loop,
 		.images = images,
 		.home = xstrdup(options->home),
+		.dir = options->dir,
 		.pull = options->pull,
 		.registries = options->registries,
 		.runtime = runtime,

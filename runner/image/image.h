@@ -36,6 +36,18 @@ typedef int images_name_fn(void *arg, const char *name, const char *digest);
 int images_import(struct images *im, const char *path, const char *name, images_name_fn *fn,
                   void *arg, struct error *err) MUST_USE;
 
+/* "oci:DIR[:TAG]" or "docker-archive:FILE": an image that lies on this machine. */
+bool images_is_local(const char *ref);
+
+/*
+ * The digest of an image on this machine, which is taken into the home unless it is there by its
+ * digest; it has no name there but "localhost/oci@DIGEST" or "localhost/docker-archive@DIGEST".
+ * What is not absolute lies below DIR.  `look_only` takes nothing; then the digest is "" if it
+ * cannot be known without that.
+ */
+int images_take_local(struct images *im, const char *ref, const char *dir, bool look_only,
+                      char ret_digest[72], struct error *err) MUST_USE;
+
 enum images_form {
 	IMAGES_OCI_DIR,        /* an OCI image layout */
 	IMAGES_OCI_TAR,        /* the same as a tar */

@@ -6,7 +6,7 @@
  * Blobs first, then the name: an import that is killed leaves blobs that nothing names, and the
  * next images_delete() sweeps them.
  */
-#include "image/image.h"
+#include "image/import.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,28 +17,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/xalloc.h"
-#include "image/layout.h"
 #include "image/reference.h"
-#include "image/source.h"
-
-/* An image that the source offers, and the names it carries. */
-struct offer {
-	struct oci_descriptor manifest; /* OCI: which one it is */
-	const struct oci_saved *saved;  /* docker save: what it is made of, or NULL */
-	const char *name;               /* borrowed from the index or list; or NULL */
-};
-
-struct import {
-	struct images *im;
-	struct source *source;
-	const char *name; /* what the caller wants it called, full; or NULL */
-	struct offer *offer;
-	size_t n, cap;
-	struct oci_index index;
-	struct oci_saved *saved;
-	size_t n_saved;
-	struct error foreign; /* why the last image that is not for this machine is not */
-};
 
 static void blob_name(const char *digest, char ret_name[96])
 {
@@ -303,6 +282,31 @@ static int full_name(const char *name, char **ret_full, struct error *err)
 	return 0;
 }
 
+int import_open(struct import *in, const char *path, bool documents_only, struct error *err)
+{
+	int rc = source_open(in->im, path, documents_only, &in->source, err);
+
+	return rc == 0 ? list_offers(in, path, err) : rc;
+}
+
+int import_store(struct import *in, struct offer *o, struct error *err)
+{
+	int rc = o->saved ? store_saved(in, o->saved, &o->manifest, err)
+	                  : store_oci(in, &o->manifest, err);
+
+	if (rc == 0 && fsync(in->im->blobs_fd) != 0)
+		rc = error_sys(err, errno, "cannot write the blobs to the disk");
+	return rc;
+}
+
+void import_close(struct import *in)
+{
+	source_close(in->source);
+	oci_index_release(&in->index);
+	oci_saved_free(in->saved, in->n_saved);
+	free(in->offer);
+}
+
 static int import_offer(struct import *in, struct offer *o, images_name_fn *fn, void *arg,
                         struct error *err)
 {
@@ -310,13 +314,9 @@ static int import_offer(struct import *in, struct offer *o, images_name_fn *fn, 
 	int rc = full ? 0 : full_name(o->name, &full, err);
 
 	if (rc == 0)
-		rc = o->saved ? store_saved(in, o->saved, &o->manifest, err)
-		              : store_oci(in, &o->manifest, err);
-	if (rc != 0)
-		return rc;
-	if (fsync(in->im->blobs_fd) != 0)
-		return error_sys(err, errno, "cannot write the blobs to the disk");
-	rc = layout_set_name(in->im, full, &o->manifest, err);
+		rc = import_store(in, o, err);
+	if (rc == 0)
+		rc = layout_set_name(in->im, full, &o->manifest, err);
 	return rc == 0 && fn ? fn(arg, full, o->manifest.digest) : rc;
 }
 
@@ -327,17 +327,12 @@ static int import_all(struct import *in, const char *path, images_name_fn *fn, v
 	int rc = layout_lock(in->im, LOCK_SHARED, &lock, err);
 
 	if (rc == 0)
-		rc = source_open(in->im, path, &in->source, err);
-	if (rc == 0)
-		rc = list_offers(in, path, err);
+		rc = import_open(in, path, false, err);
 	if (rc == 0)
 		rc = check_names(in, path, err);
 	for (size_t i = 0; rc == 0 && i < (in->name ? 1 : in->n); i++)
 		rc = import_offer(in, &in->offer[i], fn, arg, err);
-	source_close(in->source);
-	oci_index_release(&in->index);
-	oci_saved_free(in->saved, in->n_saved);
-	free(in->offer);
+	import_close(in);
 	return rc;
 }
 

@@ -29,6 +29,7 @@ struct source {
 	struct images *im;
 	char *path;
 	int dir; /* -1: an archive */
+	bool documents_only;
 	struct map members;
 	uint64_t bytes;
 };
@@ -125,6 +126,8 @@ static int spool_member(struct source *s, struct archive *a, struct archive_entr
 
 	if (!hard && !sym && archive_entry_filetype(e) != AE_IFREG)
 		return 0;
+	if (s->documents_only && archive_entry_size(e) > OCI_DOCUMENT_MAX)
+		return 0;
 	if (s->members.len >= MEMBERS_MAX)
 		return error_set(err, SLUICE_LIMIT, "'%s' has more than %d members", s->path,
 		                 MEMBERS_MAX);
@@ -178,17 +181,26 @@ static int spool(struct source *s, struct error *err)
 	return rc;
 }
 
-int source_open(struct images *im, const char *path, struct source **ret_source, struct error *err)
+static int no_source(const char *path, int sys, struct error *err)
+{
+	(void)error_sys(err, sys, "cannot open '%s'", path);
+	if (sys == ENOENT)
+		err->class = SLUICE_NOT_FOUND;
+	return err->class;
+}
+
+int source_open(struct images *im, const char *path, bool documents_only,
+                struct source **ret_source, struct error *err)
 {
 	struct source *s = xcalloc(1, sizeof *s);
 	int rc = 0;
 
 	s->im = im;
+	s->documents_only = documents_only;
 	s->path = xstrdup(path);
 	s->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir < 0)
-		rc = errno == ENOTDIR ? spool(s, err)
-		                      : error_sys(err, errno, "cannot open '%s'", path);
+		rc = errno == ENOTDIR ? spool(s, err) : no_source(path, errno, err);
 	if (rc != 0) {
 		source_close(s);
 		return rc;

@@ -13,8 +13,9 @@
 
 struct source;
 
-int source_open(struct images *im, const char *path, struct source **ret_source,
-                struct error *err) MUST_USE;
+/* `documents_only`: of an archive the members that can be one, as if it had no others. */
+int source_open(struct images *im, const char *path, bool documents_only,
+                struct source **ret_source, struct error *err) MUST_USE;
 void source_close(struct source *source);
 
 bool source_has(const struct source *source, const char *name);

@@ -122,7 +122,7 @@ test_prune() {
 	age bash:5 '2 hours ago'
 	ok images prune --keep-within 1s
 	says out 'Deleted image: docker.io/library/bash:5'
-	same "$(ls "$SLUICE_HOME/images/blobs/sha256" "$SLUICE_HOME/layers" | grep -c '^[0-9a-f]')" 0
+	same "$(contents_of_images | grep -cE "/[0-9a-f]{64}$")" 0
 	expect 2 sluice images prune --keep-within soon
 	nothing_left
 }
@@ -150,3 +150,45 @@ test_prune_beside_a_run() {
 	nothing_left
 }
 
+
+local_job() { # IMAGE FILE
+	printf 'jobs: {a: {uses: container@v1, with: {image: "%s", args: [echo, it runs]}}}' "$1" >"$2"
+}
+
+# What another program made is used where it lies, and taken in once.
+test_an_image_beside_the_workflow() {
+	mkdir flow
+	skopeo --insecure-policy copy -q "oci:$SLUICE_HOME/images:docker.io/library/bash:5" oci:flow/dir:first
+	skopeo --insecure-policy copy -q oci:flow/dir:first oci:flow/dir:second
+	skopeo --insecure-policy copy -q oci:flow/dir:first docker-archive:flow/saved.tar:some/name:1
+	local digest kind
+	digest=$(skopeo inspect --format '{{.Digest}}' oci:flow/dir:first)
+	local_job oci:dir:second flow/oci.yaml
+	local_job docker-archive:saved.tar flow/docker-archive.yaml
+	ok run --dry-run flow/oci.yaml
+	says out "oci:dir:second@${digest:0:19}"
+	ok run --dry-run flow/docker-archive.yaml
+	says out 'docker-archive:saved.tar'
+	ok images list --json
+	same "$(jq length out)" 1
+	for kind in oci docker-archive; do
+		ok run "flow/$kind.yaml"
+		says out 'it runs'
+		ok images list
+		says out "localhost/$kind@sha256:"
+		# The blobs are not written again.
+		touch -d '1 hour ago' "$SLUICE_HOME"/images/index.json
+		ok run "flow/$kind.yaml"
+		[ "$SLUICE_HOME/images/index.json" -ot "flow/$kind.yaml" ] || fail 'it was taken in again'
+	done
+	ok run --dry-run flow/docker-archive.yaml
+	matches out 'docker-archive:saved.tar@sha256:[0-9a-f]{12}'
+	(cd flow && ok run oci.yaml)
+	local_job oci:dir:third flow/none.yaml
+	expect 3 sluice run flow/none.yaml
+	says err "job 'a': image 'oci:dir:third': 'flow/dir' has no image 'third'"
+	local_job docker-archive:none.tar flow/none.yaml
+	expect 3 sluice run flow/none.yaml
+	says err "image 'docker-archive:none.tar': cannot open 'flow/none.tar': No such file"
+	nothing_left
+}

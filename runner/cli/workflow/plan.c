@@ -15,7 +15,8 @@ static void print_job(void *arg, const struct run_job *job)
 
 	(void)printf("\n%s  %s@v%u", spec->id, spec->action, spec->version);
 	if (digest)
-		(void)printf("  %s@%.19s", spec_job_string(spec, "image"), digest);
+		(void)printf("  %s%s%.19s", spec_job_string(spec, "image"), *digest ? "@" : "",
+		             digest);
 	(void)putchar('\n');
 	if (spec->n_needs > 0) {
 		(void)printf("  needs  ");
@@ -111,7 +112,7 @@ static void add_job(void *arg, const struct run_job *job)
 	json_add_str(out, "name", spec->id);
 	json_add_str(out, "uses", uses);
 	json_add_str(out, "image", digest ? spec_job_string(spec, "image") : NULL);
-	json_add_str(out, "imageDigest", digest);
+	json_add_str(out, "imageDigest", digest && *digest ? digest : NULL);
 	json_add(out, "needs", json_needs(spec));
 	json_add(out, "inputs", json_inputs(plan->run, spec));
 	json_add(out, "outputs", json_outputs(plan->run, spec));

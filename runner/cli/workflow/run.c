@@ -143,6 +143,7 @@ struct session {
 	const struct cli_args *args;
 	const char *file;
 	char *workflow;
+	char *dir; /* of the workflow file */
 	struct strbuf text;
 	struct spec_doc *doc;
 	struct strbuf inputs_text;
@@ -536,10 +537,19 @@ static int find_registries(struct session *s)
 	return 0;
 }
 
+/* Of the workflow file; NULL: it has none, or it is here. */
+static char *dir_of(const char *file)
+{
+	const char *slash = file ? strrchr(file, '/') : NULL;
+
+	return slash ? xasprintf("%.*s", (int)(slash - file), file) : NULL;
+}
+
 static int open_executor(struct session *s)
 {
 	struct executor_options how = { .registries = &s->registries };
 
+	how.dir = s->dir = dir_of(s->file);
 	if (machine_look(s->cli, &s->options, &s->err) < 0)
 		return fail(s);
 	if (choose_pull(s, &how.pull) < 0 || find_registries(s) < 0)
@@ -674,6 +684,7 @@ static void session_release(struct session *s)
 	strbuf_release(&s->inputs_text);
 	strbuf_release(&s->text);
 	free(s->workflow);
+	free(s->dir);
 }
 
 static int run(struct cli *cli, const struct cli_args *args)
