@@ -531,7 +531,7 @@ static void what_is_no_image_is_refused(void **state)
 	put(b, "no-members", zeros, sizeof zeros);
 	assert_refused(b, "no-members", NULL, SLUICE_INVALID, "is empty");
 	assert_refused(b, "oci/blobs", NULL, SLUICE_INVALID, "is no image");
-	assert_refused(b, "absent", NULL, SLUICE_SYSTEM, "No such file");
+	assert_refused(b, "absent", NULL, SLUICE_NOT_FOUND, "No such file");
 	put_two_layers(b);
 	assert_refused(b, "oci", "Bad:5", SLUICE_INVALID, "must be lower case");
 	assert_refused(b, "oci",
