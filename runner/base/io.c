@@ -331,6 +331,12 @@ int io_pour(int in, int out)
 	}
 }
 
+/* For removing: what another has removed meanwhile is removed. */
+static int unless_gone(void)
+{
+	return errno == ENOENT ? 0 : -errno;
+}
+
 /* Depth is bounded by the descriptors a process may have; deeper trees are -EMFILE. */
 /* NOLINTNEXTLINE(misc-no-recursion): a level takes a descriptor */
 static int remove_children(int fd, dev_t dev)
@@ -350,7 +356,7 @@ static int remove_children(int fd, dev_t dev)
 		errno = 0;
 		e = readdir(dir);
 		if (!e)
-			return -errno;
+			return unless_gone();
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
 		if (e->d_type != DT_DIR && unlinkat(fd, e->d_name, 0) == 0)
@@ -359,14 +365,14 @@ static int remove_children(int fd, dev_t dev)
 			continue;
 		child = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (child < 0 || fstat(child, &st) != 0 || st.st_dev != dev) {
-			rc = child < 0 || st.st_dev == dev ? -errno : -EXDEV;
+			rc = child < 0 || st.st_dev == dev ? unless_gone() : -EXDEV;
 			if (child >= 0)
 				(void)close(child);
-			return rc;
+			continue;
 		}
 		rc = remove_children(child, dev); /* takes child */
 		if (rc == 0 && unlinkat(fd, e->d_name, AT_REMOVEDIR) != 0)
-			rc = -errno;
+			rc = unless_gone();
 	}
 	return rc;
 }
@@ -383,7 +389,7 @@ int io_remove_tree(int dirfd, const char *name)
 		return 0;
 	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
+		return unless_gone();
 	if (fstat(fd, &st) != 0) {
 		rc = -errno;
 		(void)close(fd);
@@ -391,7 +397,7 @@ int io_remove_tree(int dirfd, const char *name)
 	}
 	rc = remove_children(fd, st.st_dev); /* takes fd */
 	if (rc == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) != 0)
-		rc = -errno;
+		rc = unless_gone();
 	return rc;
 }
 

@@ -71,7 +71,8 @@ bool io_clone(int in, int out) MUST_USE;
  * by copy_file_range or sendfile where they work, else read and write. */
 int io_pour(int in, int out) MUST_USE;
 
-/* Removes NAME below DIRFD whatever it is, following no link, across no mount.  Absent is 0. */
+/* Removes NAME below DIRFD whatever it is, following no link, across no mount.  Absent is 0, also
+ * when another removes it meanwhile. */
 int io_remove_tree(int dirfd, const char *name) MUST_USE;
 
 /* A check on one path component: not empty, ".", "..", no '/'. */

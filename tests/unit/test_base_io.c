@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -141,6 +142,27 @@ static void test_remove_tree_follows_no_link(void **state)
 	assert_absent("to-keep");
 	assert_holds("keep/file", "precious");
 	assert_int_equal(io_remove_tree(at, "never-was"), 0);
+}
+
+static void test_remove_tree_beside_another_that_does(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 100; round++) {
+		int status;
+		pid_t other;
+
+		for (char dir[] = "twice/a/b"; dir[6] < 'g'; dir[6]++)
+			assert_int_equal(io_mkdirs_beneath(at, dir, 0755), 0);
+		put("twice/a/b/file", "x");
+		other = fork();
+		assert_true(other >= 0);
+		if (other == 0)
+			_exit(io_remove_tree(at, "twice") != 0);
+		assert_int_equal(io_remove_tree(at, "twice"), 0);
+		assert_int_equal(waitpid(other, &status, 0), other);
+		assert_int_equal(status, 0);
+		assert_absent("twice");
+	}
 }
 
 static void test_open_beneath_stays_below(void **state)
@@ -302,6 +324,7 @@ int main(void)
 		TEST(test_write_to_a_full_device),
 		TEST(test_put_replaces_only_when_told),
 		TEST(test_remove_tree_follows_no_link),
+		TEST(test_remove_tree_beside_another_that_does),
 		TEST(test_open_beneath_stays_below),
 		TEST(test_open_in_root_keeps_links_inside),
 		TEST(test_mkdirs_beneath),
