@@ -156,6 +156,19 @@ static void keep_error_text(struct http_transfer *t, const char *data, size_t le
 	strbuf_add(&t->text, data, len < room ? len : room);
 }
 
+/* The head is shown when it ends: the body may be long in coming. */
+static size_t on_header(const char *line, size_t one, size_t len, void *arg)
+{
+	struct http_transfer *t = arg;
+	struct http_response r = response_of(t);
+
+	(void)one; /* always 1 */
+	if (len > 2 || (line[0] != '\r' && line[0] != '\n') || t->had_head ||
+	    !status_is_good(r.status))
+		return len;
+	return look_at_head(t, &r) == 0 ? len : 0;
+}
+
 static size_t on_read(char *buf, size_t one, size_t room, void *arg)
 {
 	struct http_transfer *t = arg;
@@ -175,8 +188,6 @@ static size_t on_write(char *data, size_t one, size_t len, void *arg)
 		keep_error_text(t, data, len);
 		return len;
 	}
-	if (!t->had_head && look_at_head(t, &r) != 0)
-		return 0;
 	if (t->max_body && len > t->max_body - t->n_body) {
 		(void)error_set(&t->err, SLUICE_LIMIT, "more than the %" PRIu64 " bytes allowed",
 		                t->max_body);
@@ -235,9 +246,6 @@ static void transfer_finish(struct http_transfer *t, CURLcode code)
 {
 	struct http_response r = response_of(t);
 
-	/* An empty body has not come by on_write(). */
-	if (code == CURLE_OK && status_is_good(r.status) && !t->had_head)
-		(void)look_at_head(t, &r);
 	if (code != CURLE_OK && !t->err.class)
 		set_reason(t, code);
 	if (t->err.class)
@@ -565,6 +573,8 @@ struct http_transfer *http_start(struct http *http, const struct http_request *r
 	(void)curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
 	(void)curl_easy_setopt(e, CURLOPT_USERAGENT, "sluice");
 	(void)curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+	(void)curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+	(void)curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
 	(void)curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_write);
 	(void)curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
 	(void)curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->reason);
