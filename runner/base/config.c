@@ -58,6 +58,30 @@ static const char *set_path(char **path, const char *value)
 	return NULL;
 }
 
+static const char *set_docker_host(struct config *c, const char *value)
+{
+	if (strncmp(value, "unix:///", 8) != 0 && strncmp(value, "tcp://", 6) != 0)
+		return "unix:///PATH or tcp://HOST:PORT";
+	free(c->docker_host);
+	c->docker_host = xstrdup(value);
+	return NULL;
+}
+
+static const char *set_docker_ca(struct config *c, const char *value)
+{
+	return set_path(&c->docker_ca, value);
+}
+
+static const char *set_docker_cert(struct config *c, const char *value)
+{
+	return set_path(&c->docker_cert, value);
+}
+
+static const char *set_docker_key(struct config *c, const char *value)
+{
+	return set_path(&c->docker_key, value);
+}
+
 static const char *set_public_catalog(struct config *c, const char *value)
 {
 	return set_path(&c->public_catalog, value);
@@ -83,7 +107,9 @@ static const struct key {
 	const char *name;
 	const char *(*set)(struct config *c, const char *value);
 } keys[] = {
-	{ "cache.size", set_cache_size },     { "executor", set_executor },
+	{ "cache.size", set_cache_size },     { "docker.ca", set_docker_ca },
+	{ "docker.cert", set_docker_cert },   { "docker.host", set_docker_host },
+	{ "docker.key", set_docker_key },     { "executor", set_executor },
 	{ "images.pull", set_image_pull },    { "inputs.verify", set_verify_inputs },
 	{ "network", set_network },           { "public.catalog", set_public_catalog },
 	{ "storage.path", set_storage_path },
@@ -320,11 +346,16 @@ int config_load(struct config *ret_config, struct error *err)
 void config_release(struct config *config)
 {
 	map_release(&config->instances, free);
+	free(config->docker_host);
+	free(config->docker_ca);
+	free(config->docker_cert);
+	free(config->docker_key);
 	free(config->executor);
 	free(config->network);
 	free(config->public_catalog);
 	free(config->storage_path);
 	free(config->image_pull);
+	config->docker_host = config->docker_ca = config->docker_cert = config->docker_key = NULL;
 	config->executor = config->network = config->public_catalog = config->storage_path = NULL;
 	config->image_pull = NULL;
 	config_registries_release(&config->registries);

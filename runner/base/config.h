@@ -4,6 +4,9 @@
  *
  *	cache:
  *	  size: 20GiB          'sluice store gc' keeps trees below it
+ *	docker:
+ *	  host: tcp://big:2376 where Docker listens; else as the docker program finds it
+ *	  ca: /etc/ssl/big.pem who vouches for it; cert and key are our own certificate's
  *	executor: oci          as --executor
  *	inputs:
  *	  verify: true         what a job reads is hashed again before it starts
@@ -33,6 +36,8 @@ struct config {
 	uint64_t cache_size; /* bytes; UINT64_MAX: no limit */
 	bool verify_inputs;
 	struct map instances; /* name -> text (char *) */
+	char *docker_host;    /* or NULL, as what follows */
+	char *docker_ca, *docker_cert, *docker_key;
 	char *executor;       /* a name that may be none, or NULL */
 	char *network;        /* "private", "host", "none", or NULL */
 	char *public_catalog; /* absolute, or NULL */

@@ -5,10 +5,23 @@ int cli_open_executor(struct cli *cli, uv_loop_t *loop, const char *name,
                       struct error *err)
 {
 	struct executor_options all = *options;
+	struct docker_settings docker;
+	const struct config *config = NULL;
 	struct images *images = NULL;
 	int rc = cli_home(cli, &all.home, err);
 
 	if (rc == 0)
+		rc = cli_config(cli, &config, err);
+	if (rc == 0)
 		rc = cli_open_images(cli, &images, err);
-	return rc < 0 ? rc : executors_open(loop, images, name, &all, ret_executor, err);
+	if (rc < 0)
+		return rc;
+	docker = (struct docker_settings){
+		.host = config->docker_host,
+		.tls_ca = config->docker_ca,
+		.tls_cert = config->docker_cert,
+		.tls_key = config->docker_key,
+	};
+	all.docker = &docker;
+	return executors_open(loop, images, name, &all, ret_executor, err);
 }

@@ -1,10 +1,15 @@
 #include "executor/crilog.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/io.h"
 #include "base/xalloc.h"
 
@@ -34,6 +39,38 @@ void crilog_release(struct crilog *log)
 	free(log->open[0]);
 	free(log->open[1]);
 	*log = (struct crilog){ .fd = -1 };
+}
+
+/* Counts a line, if it is whole. */
+static bool count_line(struct crilog *log, const char *line, size_t len)
+{
+	const char *name = strchr(line, ' ');
+
+	if (len == 0 || line[len - 1] != '\n')
+		return false;
+	for (int i = 0; i < 2 && name; i++)
+		if (strncmp(name, stream_name[i], STREAM_NAME_LEN) == 0)
+			log->skip[i]++;
+	return true;
+}
+
+int crilog_go_on(struct crilog *log)
+{
+	int fd = fcntl(log->fd, F_DUPFD_CLOEXEC, 3);
+	AUTO_FILE FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+	AUTO_FREE char *line = NULL;
+	size_t cap = 0;
+	off_t whole = 0;
+	ssize_t n;
+
+	if (!f)
+		return -errno;
+	rewind(f);
+	while ((n = getline(&line, &cap, f)) > 0 && count_line(log, line, (size_t)n))
+		whole += n;
+	if (ferror(f) || ftruncate(log->fd, whole) != 0)
+		return -errno;
+	return 0;
 }
 
 void crilog_now(struct crilog *log)
@@ -74,6 +111,11 @@ static void put_line(struct crilog *log, enum crilog_stream stream, char tag, co
 {
 	const char middle[2] = { tag, ' ' };
 
+	if (log->skip[stream] > 0) {
+		log->skip[stream]--;
+		log->open_len[stream] = 0;
+		return;
+	}
 	if (LINE_OVERHEAD + log->open_len[stream] + len > CRILOG_BUFFER - log->len)
 		(void)crilog_flush(log);
 	put(log, log->stamp, log->stamp_len);

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
+
 enum { CRILOG_LINE_MAX = 16 * 1024, CRILOG_BUFFER = 512 * 1024, CRILOG_STAMP = 32 };
 
 enum crilog_stream { CRILOG_STDOUT, CRILOG_STDERR };
@@ -27,10 +29,18 @@ struct crilog {
 	int64_t stamp_second; /* that the stamp's first part stands for */
 	char *open[2];        /* each stream's begun line */
 	size_t open_len[2];
+	size_t skip[2]; /* so many lines of each stream are in the file already */
 };
 
 void crilog_init(struct crilog *log, int fd);
 void crilog_release(struct crilog *log);
+
+/*
+ * The file has lines of streams that are now added again from their begin: those are left out.  A
+ * last line that is not whole is cut off.  How a stream is cut into lines depends on its bytes
+ * alone, not on the pieces in which they come.  The file must be readable; 0 or -errno.
+ */
+int crilog_go_on(struct crilog *log) MUST_USE;
 
 /* The stamp of all lines that are added from now on: one for all of what one read() gave. */
 void crilog_now(struct crilog *log);

@@ -146,7 +146,8 @@ struct image_order {
 
 struct executor {
 	const struct executor_ops *ops;
-	const char *what;         /* it runs jobs by, for people: "/usr/bin/crun" */
+	const char *what; /* it runs jobs by, for people: "/usr/bin/crun" */
+	bool has_network; /* NETWORK_PRIVATE is made by others than this machine's programs */
 	struct image_order order; /* set before, by whoever asks */
 };
 

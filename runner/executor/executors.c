@@ -5,12 +5,14 @@
 
 #include "base/cleanup.h"
 #include "base/strbuf.h"
+#include "executor/docker.h"
 #include "executor/oci.h"
 
 #define TAKES_RUNTIME "oci"
 
 const struct executor_kind executor_kinds[] = {
 	{ "oci", executor_oci_new, false },
+	{ "docker", executor_docker_new, false },
 	{ NULL, NULL, false },
 };
 

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "base/error.h"
+#include "executor/docker_host.h"
 #include "executor/executor.h"
 #include "image/image.h"
 
@@ -21,6 +22,7 @@ struct executor_options {
 	const char *dir;     /* kept: where images on this machine are looked for; NULL: here */
 	enum images_pull_when pull;
 	const struct config_registries *registries; /* kept; or NULL */
+	const struct docker_settings *docker;       /* or NULL */
 };
 
 /*
@@ -42,7 +44,7 @@ struct executor_kind {
 extern const struct executor_kind executor_kinds[];
 
 /* Their names, as an option's value is shown. */
-#define EXECUTOR_CHOICES "oci"
+#define EXECUTOR_CHOICES "oci|docker"
 
 /*
  * NAME NULL: the first that works; SLUICE_MISSING then says what each of them lacks.  Whoever names

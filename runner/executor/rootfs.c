@@ -2,20 +2,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "executor/bundle.h"
+#include "executor/idmap.h"
 
 /*
  * crun refuses a machine that has cgroup2 mounted beside v1 ("hybrid"), and has no use for it.
@@ -167,67 +163,6 @@ static int mount_root(const struct rootfs *r, struct error *err)
 	return rc < 0 ? error_sys(err, rc, "cannot mount the container's root") : 0;
 }
 
-static int write_map(pid_t pid, const char *file, unsigned inside, unsigned outside)
-{
-	char path[NAME_SIZE], line[NAME_SIZE];
-	AUTO_FD int fd = -1;
-	int n = snprintf(line, sizeof line, "%u %u 1\n", inside, outside);
-
-	if (n < 0 || snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file) < 0)
-		return -EINVAL;
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : io_write_all(fd, line, (size_t)n);
-}
-
-/* A user namespace in which the owner of a directory is the container's user: what an id-mapped
- * mount is described by. */
-static int open_user_namespace(const struct stat *owner, uid_t uid, gid_t gid)
-{
-	char path[NAME_SIZE];
-	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
-	int fd = -1;
-	int rc;
-
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		for (;;)
-			(void)pause();
-	}
-	rc = write_map(pid, "uid_map", owner->st_uid, uid);
-	if (rc == 0)
-		rc = write_map(pid, "gid_map", owner->st_gid, gid);
-	if (rc == 0 && snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid) > 0) {
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		rc = fd < 0 ? -errno : 0;
-	}
-	(void)kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	return rc < 0 ? rc : fd;
-}
-
-/* Mounts DIR at TARGET as if its owner's files in it were the user's: those of a version are
- * root's, those of a volume belong to the user of the job that made it. */
-static int mount_idmapped(const char *dir, const char *target, const struct stat *owner,
-                          const struct rootfs *r)
-{
-	AUTO_FD int userns = open_user_namespace(owner, r->uid, r->gid);
-	AUTO_FD int fd = (int)syscall(SYS_open_tree, AT_FDCWD, dir,
-	                              OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (unsigned)userns };
-
-	if (userns < 0)
-		return userns;
-	if (fd < 0 || mkdir(target, 0755) != 0)
-		return -errno;
-	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof attr) != 0)
-		return -errno;
-	return syscall(SYS_move_mount, fd, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) == 0
-	               ? 0
-	               : -errno;
-}
-
 static int mount_view(const struct rootfs *r, size_t i, struct error *err)
 {
 	char target[NAME_SIZE], name[NAME_SIZE], mapped[NAME_SIZE];
@@ -246,7 +181,8 @@ static int mount_view(const struct rootfs *r, size_t i, struct error *err)
 	if (lstat(source, &st) != 0)
 		return error_sys(err, errno, "cannot look at '%s'", source);
 	/* Where the kernel or the file system knows no id-mapping the user can at least read. */
-	if (r->uid != 0 && st.st_uid != r->uid && mount_idmapped(source, mapped, &st, r) == 0)
+	if (r->uid != 0 && st.st_uid != r->uid &&
+	    idmap_mount(source, mapped, &st, r->uid, r->gid) == 0)
 		source = mapped;
 	lower = open(source, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (lower < 0)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -24,7 +25,7 @@ static bool has_bit(const char *status, const char *key, int sig)
 	return line && strtoull(line + strlen(key), NULL, 16) >> (sig - 1) & 1;
 }
 
-static bool has_default(pid_t pid, int sig)
+bool stop_has_default(pid_t pid, int sig)
 {
 	AUTO_STRBUF struct strbuf status = STRBUF_INIT(STATUS_MAX);
 	char path[32];
@@ -50,32 +51,55 @@ static bool is_zombie(const char *pid)
 	return name_end && name_end[1] == ' ' && name_end[2] == 'Z';
 }
 
-/* Sends a signal (0: none) to all others of the container; tells how many there are. */
-static size_t signal_others(pid_t init, int sig)
+static bool read_cgroup(const char *pid, struct strbuf *ret_text)
 {
+	char path[32];
+
+	return snprintf(path, sizeof path, "/proc/%.16s/cgroup", pid) > 0 &&
+	       io_read_file(AT_FDCWD, path, ret_text) == 0;
+}
+
+/* Sends a signal (0: none) if the process is in that cgroup; by its descriptor, for the number may
+ * be another's by now. */
+static bool signal_one(const char *name, pid_t pid, const char *cgroup, int sig)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(STATUS_MAX);
+	AUTO_FD int fd = pidfd_open(pid, 0);
+
+	if (fd < 0 || !read_cgroup(name, &text) || strcmp(strbuf_str(&text), cgroup) != 0 ||
+	    is_zombie(name))
+		return false;
+	if (sig != 0)
+		(void)pidfd_send_signal(fd, sig, NULL, 0);
+	return true;
+}
+
+size_t stop_others(pid_t init, int sig)
+{
+	AUTO_STRBUF struct strbuf cgroup = STRBUF_INIT(STATUS_MAX);
 	AUTO_DIR DIR *proc = opendir("/proc");
 	const struct dirent *e;
+	char name[16];
 	size_t found = 0;
 
+	if (snprintf(name, sizeof name, "%d", (int)init) < 0 || !read_cgroup(name, &cgroup))
+		return 0;
 	while (proc && (e = readdir(proc))) {
 		uint64_t pid;
 
-		if (!parse_u64(e->d_name, INT32_MAX, &pid) || (pid_t)pid == getpid() ||
-		    (pid_t)pid == init || is_zombie(e->d_name))
-			continue;
-		if (sig != 0)
-			(void)kill((pid_t)pid, sig);
-		found++;
+		if (parse_u64(e->d_name, INT32_MAX, &pid) && (pid_t)pid != init &&
+		    (pid_t)pid != getpid())
+			found += signal_one(e->d_name, (pid_t)pid, strbuf_str(&cgroup), sig);
 	}
 	return found;
 }
 
 bool stop_ask(pid_t init, int sig)
 {
-	bool frozen = has_default(init, sig);
+	bool frozen = stop_has_default(init, sig);
 
 	(void)kill(init, frozen ? SIGSTOP : sig);
-	(void)signal_others(init, sig);
+	(void)stop_others(init, sig);
 	if (frozen)
 		stop_finish(init);
 	return frozen;
@@ -83,6 +107,6 @@ bool stop_ask(pid_t init, int sig)
 
 void stop_finish(pid_t init)
 {
-	if (signal_others(init, 0) == 0)
+	if (stop_others(init, 0) == 0)
 		(void)kill(init, SIGKILL); /* ends its whole pid namespace */
 }

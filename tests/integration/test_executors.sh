@@ -70,3 +70,53 @@ test_resume_uses_what_it_was_started_with() {
 	matches err 'jobs run by oci: .*/runc'
 	nothing_left
 }
+
+# with_engine docker|podman FUNCTION: with a daemon of its own, which has the image bash:5.
+with_engine() {
+	export -f jobs_by_a_daemon one script_job ok expect sluice says same fail matches silent has_dataset contents made
+	"$REPO/tests/services/engine" "$1" bash -euc "
+		sluice images export bash:5 bash.tar --docker-archive
+		curl -sf --unix-socket \${DOCKER_HOST#unix://} -H 'Content-Type: application/x-tar' \
+			-T bash.tar -X POST http://engine/images/load >/dev/null
+		$2"
+}
+
+jobs_by_a_daemon() {
+	cat >w.yaml <<-'END'
+		jobs:
+		  make:
+		    uses: script@v1
+		    outputs:
+		      made: {type: dataset, with: {ref: by-daemon}}
+		    with: {image: "bash:5", script: 'echo from a container >/outputs/made/file; echo did it'}
+		  use:
+		    uses: script@v1
+		    needs: [make]
+		    env: {WORD: secret:word}
+		    inputs: {got: make.outputs.made}
+		    with: {image: "bash:5", script: 'echo more >>/inputs/got/file; cat /inputs/got/file; echo $WORD'}
+	END
+	ok run w.yaml --executor docker --network host --secret word=hunter2
+	matches err 'jobs run by docker: Engine API .* at unix:///'
+	says out 'did it'
+	says out 'from a container'
+	silent out hunter2
+	same "$(contents by-daemon file)" 'from a container'
+	one 'exit 3'
+	expect 1 sluice run w.yaml --executor docker --network host
+	same "$(curl -sf --unix-socket "${DOCKER_HOST#unix://}" 'http://engine/containers/json?all=1')" '[]'
+	sluice doctor
+	matches out '^ok +executor docker +works: Engine API'
+}
+
+
+test_docker() { with_engine docker jobs_by_a_daemon; }
+test_podman() { with_engine podman jobs_by_a_daemon; }
+
+test_no_daemon() {
+	one
+	DOCKER_HOST=unix:///nowhere/docker.sock expect 3 sluice run w.yaml --executor docker
+	says err 'Docker at unix:///nowhere/docker.sock'
+	DOCKER_HOST=ssh://box expect 2 sluice run w.yaml --executor docker
+	says err 'ssh -NL'
+}

@@ -571,7 +571,8 @@ static int choose_network(struct session *s)
 	s->options.network = NETWORK_PRIVATE;
 	if (s->network)
 		(void)request_network_find(s->network, &s->options.network); /* it is a name */
-	if (s->options.network != NETWORK_PRIVATE || network_check(s->options.home, &s->err) == 0)
+	if (s->options.network != NETWORK_PRIVATE || s->executor->has_network ||
+	    network_check(s->options.home, &s->err) == 0)
 		return 0;
 	if (s->network)
 		return fail(s);

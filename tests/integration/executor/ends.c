@@ -90,6 +90,7 @@ static void test_machinery_error(void **state)
 	job_add_mount(&job, MOUNT_READONLY, "/no/such/source", "/x");
 	if (job_try_stage(&job, &err) < 0) { /* or it says so at once */
 		assert_non_null(strstr(err.msg, "/no/such/source"));
+		job_release(&job);
 		return;
 	}
 	job_go(&job);

@@ -21,10 +21,20 @@ static void test_nothing_left(void **state)
 	assert_int_equal(uv_loop_alive(&p->loop), 0);
 }
 
-static bool is_picked(const struct behaviour *b, const char *pick)
+static bool is_quick(const struct maker *maker, const struct behaviour *b)
+{
+	if (!maker->brief)
+		return b->quick;
+	for (const char *const *name = maker->brief; *name; name++)
+		if (strcmp(*name, b->name) == 0)
+			return true;
+	return false;
+}
+
+static bool is_picked(const struct maker *maker, const struct behaviour *b, const char *pick)
 {
 	if (strcmp(pick, "quick") == 0)
-		return b->quick;
+		return is_quick(maker, b);
 	return strcmp(pick, "all") == 0 || strstr(b->name, pick);
 }
 
@@ -44,7 +54,7 @@ static size_t choose(const struct maker *maker, const char *pick, struct CMUnitT
 		for (const struct behaviour *b = themes[t]; b->name; b++) {
 			const char *why = cannot(maker, b->name);
 
-			if (!is_picked(b, pick))
+			if (!is_picked(maker, b, pick))
 				continue;
 			if (why)
 				printf("left out: %s: %s\n", b->name, why);

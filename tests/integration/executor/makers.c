@@ -5,6 +5,9 @@
 
 #include "executor/executors.h"
 
+#define DOCKER_CURL "curl -sf --unix-socket ${DOCKER_HOST#unix://}"
+#define NO_SHIM     "nothing of ours stands between the runner and the daemon"
+
 static int make_oci(struct place *place, struct executor **ret_executor, struct error *err)
 {
 	const struct executor_options options = {
@@ -16,6 +19,67 @@ static int make_oci(struct place *place, struct executor **ret_executor, struct 
 }
 
 #define CGROUPS_LEFT "find /sys/fs/cgroup -path \"*/sluice/$SUITE*\" -type d"
+
+/* The daemon is that of $DOCKER_HOST, which tests/services starts, and gets the images. */
+static int make_docker(struct place *place, struct executor **ret_executor, struct error *err)
+{
+	const struct executor_options options = { .home = place->home };
+	AUTO_FREE char *load = xasprintf("tar -C %s/archive -c . | " DOCKER_CURL " -X POST -T - "
+	                                 "-H 'Content-Type: application/x-tar' "
+	                                 "http://docker/images/load >/dev/null",
+	                                 place->home);
+
+	if (!getenv("DOCKER_HOST")) /* NOLINT(concurrency-mt-unsafe): one thread */
+		return error_set(err, SLUICE_MISSING,
+		                 "there is no $DOCKER_HOST: see tests/services/engine");
+	if (system(load) != 0) /* NOLINT(concurrency-mt-unsafe): one thread */
+		return error_set(err, SLUICE_MISSING, "the daemon does not take the images");
+	return executors_open(&place->loop, place->images, "docker", &options, ret_executor, err);
+}
+
+#define CONTAINERS_LEFT                                                               \
+	DOCKER_CURL " -g 'http://docker/containers/json?all=1&filters={\"name\":[\"'" \
+		    "$SUITE'\"]}' | jq -r '.[].Id'; "
+
+#define DOCKER_CANNOT                                                                             \
+	{ "the shim is killed", NO_SHIM }, { "a job is adopted whose shim was killed", NO_SHIM }, \
+		{ "a job is adopted that has not begun", NO_SHIM },                               \
+	{                                                                                         \
+		"the machine's root", "the daemon's containers are of images"                     \
+	}
+
+/* A container of a daemon takes a second. */
+static const char *const docker_brief[] = {
+	"exit code",
+	"usage is measured",
+	"command not found",
+	"a mount that is not there",
+	"the image's entrypoint and cmd",
+	"no command at all",
+	"environment",
+	"user by name",
+	"views are private",
+	"read-only inputs",
+	"outputs of another user",
+	"secrets are masked",
+	"a stop reaches all processes",
+	"stopped at once",
+	"what is left is swept",
+	"a running job is adopted",
+	"withdrawn",
+	NULL,
+};
+
+static const struct cannot docker_cannot[] = {
+	DOCKER_CANNOT,
+	{ NULL, NULL },
+};
+
+static const struct cannot podman_cannot[] = {
+	DOCKER_CANNOT,
+	{ "out of memory", "Podman 4.3 does not tell of it on cgroup v1" },
+	{ NULL, NULL },
+};
 
 static const struct cannot nothing[] = { { NULL, NULL } };
 
@@ -35,6 +99,20 @@ static const struct maker makers[] = {
 		.left = CGROUPS_LEFT,
 		.has_shim = true,
 		.cannot = nothing,
+	},
+	{
+		.name = "docker",
+		.make = make_docker,
+		.left = CONTAINERS_LEFT CGROUPS_LEFT,
+		.brief = docker_brief,
+		.cannot = docker_cannot,
+	},
+	{
+		.name = "podman",
+		.make = make_docker,
+		.left = CONTAINERS_LEFT CGROUPS_LEFT,
+		.brief = docker_brief,
+		.cannot = podman_cannot,
 	},
 };
 

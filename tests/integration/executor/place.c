@@ -57,8 +57,8 @@ static void make_layer(const struct place *p)
 		"chmod 1777 tmp; cp " BUSYBOX " bin/busybox; ln -s ../etc var/link; "
 		"for i in $(" BUSYBOX
 		" --list); do [ $i = busybox ] || ln -s busybox bin/$i; done; "
-		"tar --numeric-owner --owner=0 --group=0 --exclude=home/worker -cf ../layer.tar .; "
-		"tar --numeric-owner --owner=1234 --group=1234 -rf ../layer.tar ./home/worker",
+		"tar --numeric-owner --owner=0 --group=0 --exclude=home/worker -cf ../archive/layer.tar .; "
+		"tar --numeric-owner --owner=1234 --group=1234 -rf ../archive/layer.tar ./home/worker",
 		root);
 
 	if (io_mkdirs(etc, 0755) < 0)
@@ -86,10 +86,12 @@ static char *put_blob(const struct place *p, const char *type, const char *text,
 	                 len);
 }
 
-/* Adds one image's manifest to the index. */
+/* Adds one image's manifest to the index, and its line to what `docker load` reads. */
 static void add_image(const struct place *p, size_t i, const struct strbuf *layer,
-                      struct strbuf *index)
+                      struct strbuf *index, struct strbuf *archive)
 {
+	AUTO_FREE char *name = xasprintf("%zu.json", i);
+	AUTO_FREE char *dir = xasprintf("%s/archive", p->home);
 	struct digest d = digest_of(layer->buf, layer->len);
 	char hex[DIGEST_HEX_LEN + 1];
 	AUTO_FREE char *layer_desc = put_blob(p, OCI_TYPE_LAYER, layer->buf, layer->len);
@@ -105,6 +107,11 @@ static void add_image(const struct place *p, size_t i, const struct strbuf *laye
 
 	strbuf_addf(index, "%s{%s,\"annotations\":{\"%s\":\"%s\"}}", i > 0 ? "," : "", desc,
 	            OCI_ANNOTATION_NAME, images[i].name);
+	put(dir, name, config);
+	strbuf_addf(archive,
+	            "%s{\"Config\":\"%s\",\"RepoTags\":[\"docker.io/%s\"],"
+	            "\"Layers\":[\"layer.tar\"]}",
+	            i > 0 ? "," : "[", name, images[i].name);
 }
 
 static int ignore_name(void *arg, const char *name, const char *digest)
@@ -119,17 +126,23 @@ static int make_images(struct place *p, struct error *err)
 {
 	AUTO_STRBUF struct strbuf layer = STRBUF_INIT(64 << 20);
 	AUTO_STRBUF struct strbuf index = STRBUF_INIT(1 << 20);
-	AUTO_FREE char *tar = xasprintf("%s/layer.tar", p->home);
+	AUTO_STRBUF struct strbuf loaded = STRBUF_INIT(1 << 20);
+	AUTO_FREE char *archive = xasprintf("%s/archive", p->home);
+	AUTO_FREE char *tar = xasprintf("%s/layer.tar", archive);
 	AUTO_FREE char *layout = xasprintf("%s/layout", p->home);
 	int rc;
 
+	if (io_mkdirs(archive, 0755) < 0)
+		abort();
 	make_layer(p);
 	if (io_read_file(AT_FDCWD, tar, &layer) < 0)
 		abort();
 	strbuf_addstr(&index, "{\"schemaVersion\":2,\"manifests\":[");
 	for (size_t i = 0; i < sizeof images / sizeof *images; i++)
-		add_image(p, i, &layer, &index);
+		add_image(p, i, &layer, &index, &loaded);
 	strbuf_addstr(&index, "]}");
+	strbuf_addstr(&loaded, "]");
+	put(archive, "manifest.json", loaded.buf);
 	put(layout, "index.json", index.buf);
 	put(layout, "oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}");
 	rc = images_open(p->home, &p->images, err);

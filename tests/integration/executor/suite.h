@@ -1,9 +1,9 @@
 /*
  * The behaviours that every executor must have, tried with real containers through executor.h.
  *
- *	suite_executor oci:crun       a quick pick of them, all with SLUICE_CAMPAIGN=1
- *	suite_executor oci:crun all   all of them
- *	suite_executor oci:crun ends  those whose name has this word
+ *	suite_executor oci:crun       a quick pick of them (of a slow executor a brief one), all
+ *with SLUICE_CAMPAIGN=1 suite_executor oci:crun all   all of them suite_executor oci:crun ends
+ *those whose name has this word
  *
  * A theme is a file with a table of behaviours.  makers.c knows how each executor is made, and
  * what it cannot do.
@@ -41,6 +41,7 @@ struct maker {
 	const char *left;
 	/* Each attempt has a shim of ours, whose record is in its directory. */
 	bool has_shim;
+	const char *const *brief; /* names, ended by NULL; NULL: it is quick */
 	const struct cannot {
 		const char *behaviour, *why;
 	} * cannot; /* ended by one without a name */

@@ -1,0 +1,43 @@
+/*
+ * One attempt as a container of Docker or Podman.  Loop thread; see executor.h for the life of it.
+ *
+ * Whoever finds the container knows by its labels whose it is.  So a runner that comes after one
+ * that died goes on with it; the daemon has kept what it wrote.
+ */
+#ifndef EXECUTOR_DOCKER_ATTEMPT_H
+#define EXECUTOR_DOCKER_ATTEMPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "executor/docker_host.h"
+#include "executor/docker_image.h"
+#include "executor/executor.h"
+
+/* What all attempts of an executor share. */
+struct docker_place {
+	uv_loop_t *loop;
+	struct docker_host host;
+	char *home;
+	uint64_t memory_total; /* of the daemon's machine */
+	bool has_cgroups;      /* the daemon makes cgroups where it is told, and we see them */
+};
+
+/* Has the container created, which then waits for docker_attempt_go(). */
+int docker_attempt_stage(const struct docker_place *place, const struct request *request,
+                         const struct docker_image *image, const struct attempt_hooks *hooks,
+                         struct attempt **ret_attempt, struct error *err) MUST_USE;
+void docker_attempt_go(struct attempt *attempt);
+void docker_attempt_stop(struct attempt *attempt, bool now);
+
+/* See executor_adopt(); blocking, as long as the daemon takes to find a container. */
+int docker_attempt_adopt(const struct docker_place *place, const char *dir,
+                         const struct attempt_hooks *hooks, struct attempt **ret_attempt,
+                         struct error *err) MUST_USE;
+
+/* See executor_sweep(). */
+int docker_attempt_sweep(const struct docker_place *place, const char *dir,
+                         struct error *err) MUST_USE;
+
+#endif
