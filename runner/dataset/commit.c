@@ -77,7 +77,8 @@ static int add_bytes(struct bytes *b, struct store_tree_info *ret_info, struct e
 	const char *path = b->from->path ? b->from->path : data;
 	bool ours = !b->from->path || (!b->from->foreign && is_ours(b->d, path));
 	const struct store_add_how how = {
-		.flags = (ours ? STORE_ADOPT : 0) | (b->from->foreign ? STORE_REFUSE_SPECIAL : 0),
+		.flags = (ours ? STORE_ADOPT : 0) | (b->from->copied ? STORE_COPY : 0) |
+		         (b->from->foreign ? STORE_REFUSE_SPECIAL : 0),
 		.below = b->from->below,
 		.watch = b->watch,
 		.base = b->open.has_base ? &b->open.base : NULL,
@@ -130,6 +131,16 @@ int datasets_commit_bytes(struct datasets *d, const struct dataset_version *v, c
                           int *ret_lock, struct error *err)
 {
 	const struct commit_source from = { .path = path };
+	struct bytes b = { .d = d, .v = v, .from = &from, .watch = watch };
+
+	return commit_bytes(&b, ret_info, ret_lock, err);
+}
+
+int datasets_copy_bytes(struct datasets *d, const struct dataset_version *v, const char *path,
+                        const struct store_watch *watch, struct store_tree_info *ret_info,
+                        int *ret_lock, struct error *err)
+{
+	const struct commit_source from = { .path = path, .copied = true };
 	struct bytes b = { .d = d, .v = v, .from = &from, .watch = watch };
 
 	return commit_bytes(&b, ret_info, ret_lock, err);

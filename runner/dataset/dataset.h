@@ -184,6 +184,12 @@ int datasets_commit_bytes(struct datasets *d, const struct dataset_version *v, c
                           int *ret_lock /* the shared store lock: pass on */,
                           struct error *err) MUST_USE;
 
+/* The same for a directory that others may still write to: no file of it is taken without a copy.
+ */
+int datasets_copy_bytes(struct datasets *d, const struct dataset_version *v, const char *path,
+                        const struct store_watch *watch, struct store_tree_info *ret_info,
+                        int *ret_lock, struct error *err) MUST_USE;
+
 struct dataset_commit {
 	struct dataset_version *version; /* open; committed afterwards */
 	struct store_tree_info info;

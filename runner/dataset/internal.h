@@ -188,6 +188,7 @@ int mounts_tidy(struct datasets *d, const char *ds, bool dry_run, uint64_t *coun
 struct commit_source {
 	const char *path;  /* as in datasets_commit_bytes */
 	const char *below; /* the directory in the version that it becomes; "" or NULL: the root */
+	bool copied;       /* as by datasets_copy_bytes */
 	bool foreign;      /* it is only read, wherever it lies; what cannot be kept is refused */
 };
 

@@ -343,8 +343,9 @@ static void commit_output(struct work *work)
 		.progress = &p->job->live->progress,
 	};
 
-	p->rc = datasets_commit_bytes(p->job->run->datasets, &p->output->version, p->path, &watch,
-	                              &p->info, &p->lock, &p->error);
+	p->rc = (p->job->live->result.sealed ? datasets_commit_bytes : datasets_copy_bytes)(
+		p->job->run->datasets, &p->output->version, p->path, &watch, &p->info, &p->lock,
+		&p->error);
 }
 
 static int check_outputs(const struct run_job *job, struct error *err)
@@ -542,6 +543,11 @@ static void after_success(struct run_job *job)
 		return;
 	}
 	job_enter(job, JOB_COMMITTING);
+	if (job->run->executor->ops->seals && !live->result.sealed && !live->taken)
+		run_notice(job->run,
+		           "job '%s': a process outside of it may have its outputs open: they "
+		           "are copied, which takes longer",
+		           job->spec->id);
 	history_flush(job->run); /* before a commit takes the directories that were checked */
 	start_commit(job);
 }

@@ -105,6 +105,7 @@ static int to_result(const struct exit_record *record, struct attempt_result *re
 		.exit_code = (int)record->exit_code,
 		.signal = (int)record->signal,
 		.oom = record->oom,
+		.sealed = record->sealed,
 		.cpu_ns = record->cpu_ns,
 		.peak_bytes = record->peak_bytes,
 		.started_ms = record->started_ms,

@@ -93,6 +93,15 @@ struct request {
 	struct progress *progress;  /* of executor_prepare(), or NULL */
 };
 
+/* Is it the attempt's own: a writable directory below its own one? */
+static inline bool request_owns(const struct request *r, const struct request_mount *m)
+{
+	size_t len = strlen(r->dir);
+
+	return m->kind == MOUNT_WRITE && strncmp(m->source, r->dir, len) == 0 &&
+	       m->source[len] == '/';
+}
+
 #define REQUEST_SCRIPT_PATH "/run/sluice/script"
 
 enum attempt_end {
@@ -106,6 +115,9 @@ struct attempt_result {
 	int exit_code;
 	int signal;
 	bool oom; /* the kernel killed something in it for want of memory */
+	/* No descriptor that it may have handed to a process elsewhere can change any more what
+	 * request_owns(). */
+	bool sealed;
 	uint64_t cpu_ns, peak_bytes;
 	int64_t started_ms, finished_ms; /* wall clock */
 	struct error error;              /* ATTEMPT_ERROR */
@@ -122,6 +134,7 @@ struct attempt;
 /* For those who implement one: embed it first. */
 struct executor_ops {
 	const char *name;
+	bool seals; /* results say so, unless something is in the way; or never */
 	int (*resolve)(struct executor *e, const char *image, char ret_digest[72],
 	               struct error *err);
 	int (*prepare)(struct executor *e, const struct request *request, struct error *err);

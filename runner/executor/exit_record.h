@@ -25,7 +25,7 @@ enum { RECORD_TEXT_MAX = 16 * 1024, RECORD_ERROR_MAX = 1024 };
 struct exit_record {
 	char end[16]; /* "exited", "signaled" or "error" */
 	int64_t exit_code, signal;
-	bool oom;
+	bool oom, sealed; /* as in struct attempt_result */
 	uint64_t cpu_ns, peak_bytes;
 	int64_t started_ms, finished_ms;
 	char error[RECORD_ERROR_MAX];

@@ -71,13 +71,6 @@ static void add_network_files(struct strbuf *sb, const struct request *r)
 	add_file(sb, BUNDLE_HOSTS, strbuf_str(&hosts));
 }
 
-static bool is_inside(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return strncmp(path, dir, len) == 0 && path[len] == '/';
-}
-
 static void add_mounts(struct strbuf *sb, const struct request *r)
 {
 	size_t texts = 0;
@@ -95,8 +88,10 @@ static void add_mounts(struct strbuf *sb, const struct request *r)
 			add_file(sb, name, m->source);
 			break;
 		case MOUNT_WRITE:
-			if (is_inside(m->source, r->dir))
-				shim_ops_add(sb, SHIM_OWN, m->source);
+			if (!request_owns(r, m))
+				break;
+			shim_ops_add(sb, SHIM_OWN, m->source);
+			shim_ops_add(sb, SHIM_OWN_AT, m->target);
 			break;
 		case MOUNT_READONLY:
 			break;
@@ -147,7 +142,9 @@ static int format_config(const struct launch *l, const struct user *user, char *
                          struct error *err)
 {
 	AUTO_STRBUF struct strbuf mountinfo = STRBUF_INIT(STRBUF_BIG);
-	struct oci_config config = { .request = l->request, .image = l->image, .user = user };
+	struct oci_config config = {
+		.request = l->request, .image = l->image, .user = user, .shim = l->shim
+	};
 	char **mounts = NULL;
 	int rc;
 

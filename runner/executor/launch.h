@@ -11,6 +11,7 @@
 struct launch {
 	const struct request *request;
 	const char *runtime; /* absolute path */
+	const char *shim;    /* ... of the shim's program */
 	const char *home;    /* hidden from ROOT_HOST */
 	/* ROOT_IMAGE: the image, and its /etc/passwd and /etc/group ("" where it has none) */
 	const struct image *image;

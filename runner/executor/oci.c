@@ -160,6 +160,7 @@ static int stage(struct executor *e, const struct request *request,
 	struct launch launch = {
 		.request = request,
 		.runtime = oci->runtime,
+		.shim = oci->shim,
 		.home = oci->home,
 	};
 
@@ -206,6 +207,7 @@ static void oci_free(struct executor *e)
 
 static const struct executor_ops oci_ops = {
 	.name = "oci",
+	.seals = true,
 	.resolve = resolve,
 	.prepare = prepare,
 	.stage = stage,

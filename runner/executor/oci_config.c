@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/xalloc.h"
 #include "executor/bundle.h"
+#include "executor/seal.h"
 #include "executor/seccomp.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -394,6 +395,30 @@ static void add_root(cJSON *config, const struct oci_config *c)
 	json_add(config, "root", root);
 }
 
+static void add_hook(cJSON *config, const struct oci_config *c)
+{
+	cJSON *hooks = json_new_obj();
+	cJSON *list = json_new_arr();
+	cJSON *hook = json_new_obj();
+	AUTO_FREE char *bundle = xasprintf("%s/" BUNDLE_DIR, c->request->dir);
+	const char *const args[] = { c->shim, SEAL_HOOK, bundle, NULL };
+
+	json_add_str(hook, "path", c->shim);
+	json_add(hook, "args", string_array(args));
+	json_push(list, hook);
+	json_add(hooks, "createContainer", list);
+	json_add(config, "hooks", hooks);
+}
+
+/* What has nothing to be sealed does without, for it costs a process. */
+static bool needs_hook(const struct request *r)
+{
+	for (size_t i = 0; i < r->n_mounts; i++)
+		if (request_owns(r, &r->mounts[i]))
+			return true;
+	return false;
+}
+
 int oci_config_format(const struct oci_config *c, char **ret_json, struct error *err)
 {
 	AUTO_JSON cJSON *config = json_new_obj();
@@ -403,6 +428,8 @@ int oci_config_format(const struct oci_config *c, char **ret_json, struct error 
 	json_add_str(config, "hostname", c->request->id);
 	add_root(config, c);
 	add_linux(config, c);
+	if (needs_hook(c->request))
+		add_hook(config, c);
 	rc = add_process(config, c, err);
 	if (rc == 0)
 		rc = add_mounts(config, c, err);

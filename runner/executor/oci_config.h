@@ -14,6 +14,7 @@ struct oci_config {
 	const struct request *request;
 	const struct image *image; /* NULL for ROOT_HOST */
 	const struct user *user;
+	const char *shim; /* absolute path of the shim's program, which is a hook too: seal.h */
 	/* ROOT_HOST: what the machine has mounted beside its root, NULL-terminated, outer first;
 	 * and a directory to be hidden, or NULL. */
 	const char *const *host_mounts;

@@ -46,6 +46,7 @@
 #include "executor/orders.h"
 #include "executor/rootfs.h"
 #include "executor/runtime_log.h"
+#include "executor/seal.h"
 #include "executor/shim_fork.h"
 #include "executor/shim_life.h"
 #include "executor/shim_network.h"
@@ -88,6 +89,7 @@ struct shim {
 	bool is_frozen;      /* STOPPING, and init waits for the others' end */
 	int64_t deadline_ms; /* monotonic; STOPPING and DRAINING */
 	int dirfd, signal_fd;
+	int seal_fd;         /* -1: there is nothing to be sealed */
 	pid_t runtime, init; /* our children, NO_PID when reaped */
 	struct crilog log;
 	struct mask *mask;
@@ -172,6 +174,8 @@ static int prepare(struct shim *s, struct error *err)
 		rc = rootfs_mount(&root, err);
 	if (rc == 0 && o->network_is_private)
 		rc = shim_network_join(err);
+	if (rc == 0 && o->owned.len > 0)
+		s->seal_fd = seal_listen(); /* if it fails nothing is sealed */
 	return rc;
 }
 
@@ -564,12 +568,16 @@ static void write_exit_record(struct shim *s)
 	(void)!io_put_file_fast(s->dirfd, EXIT_RECORD_NAME, text.buf, text.len, 0644);
 }
 
-/* In this order: nothing runs, then it is measured and told, then its traces go. */
+/* In this order: nothing runs, what it wrote stays so, it is measured and told, its traces go. */
 static void end_container(struct shim *s)
 {
+	const struct orders *o = &s->orders;
+
 	(void)kill(-1, SIGKILL); /* all that is in our namespace, but us */
 	while (waitpid(-1, NULL, 0) > 0)
 		;
+	s->record.sealed =
+		s->seal_fd >= 0 && seal(s->seal_fd, o->owned.item, o->owned_at.item, o->owned.len);
 	write_exit_record(s);
 	(void)close(SHIM_TOLD_FD); /* the runner goes on while we clean up */
 	if (s->orders.cgroup)
@@ -608,7 +616,9 @@ static int know_thyself(struct shim *s, struct error *err)
 
 static void init(struct shim *s, int signal_fd)
 {
-	*s = (struct shim){ .signal_fd = signal_fd, .runtime = NO_PID, .init = NO_PID };
+	*s = (struct shim){
+		.signal_fd = signal_fd, .seal_fd = -1, .runtime = NO_PID, .init = NO_PID
+	};
 	s->record.started_ms = clock_wall_ms();
 	s->buf = xmalloc(READ_SIZE);
 	for (int i = 0; i < 2; i++) {
@@ -648,6 +658,10 @@ int main(int argc, char **argv)
 	struct error err;
 	int rc;
 
+	if (argc == 3 && strcmp(argv[1], SEAL_HOOK) == 0) {
+		seal_send(argv[2]);
+		return 0;
+	}
 	if (argc != 2 || strlen(argv[1]) != SHIM_TITLE_MAX - 1)
 		return 2; /* the runner's alone */
 	shim_fork(argv[1]);

@@ -37,7 +37,8 @@ enum {
 #define SHIM_UPPER       "upper" /* "disk" or "memory": where the root's writable layer lies */
 #define SHIM_LAYER       "layer" /* path; the topmost first */
 #define SHIM_VIEW        "view"  /* path of the directory; in the order of the request */
-#define SHIM_OWN         "own"   /* directory to be given to the container's user */
+#define SHIM_OWN         "own"   /* directory for the container's user; the next pair: */
+#define SHIM_OWN_AT      "at"    /* its path in the container, read-only from the end on */
 #define SHIM_SECRET      "secret"
 #define SHIM_NETWORK     "network" /* "private"; the descriptors are there */
 #define SHIM_FILE        "file"    /* name in the bundle; the next pair is its text */

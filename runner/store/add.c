@@ -360,7 +360,8 @@ int store_add_tree(struct store *store, const char *path, const struct store_add
 		.store = store,
 		.root = root,
 		.ours = ours,
-		.adopt = ours && root >= 0 && is_same_mount(root, store->fd),
+		.adopt = ours && !(wanted->flags & STORE_COPY) && root >= 0 &&
+		         is_same_mount(root, store->fd),
 		.skip = below_len > 0 ? below_len + 1 : 0,
 		.real = real,
 		.base = wanted->base,

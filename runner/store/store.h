@@ -58,6 +58,9 @@ enum store_add_flags {
 	/* The directory is ours to take: its files become objects without a copy where a read lease
 	 * succeeds and all their links lie inside it, and it can become the tree. */
 	STORE_ADOPT = 1 << 0,
+	/* With STORE_ADOPT: it is ours, but somebody may still write to its files: all are copied.
+	 */
+	STORE_COPY = 1 << 2,
 	/* What is no file, directory or link is SLUICE_INVALID, and not left out with a warning. */
 	STORE_REFUSE_SPECIAL = 1 << 1,
 };

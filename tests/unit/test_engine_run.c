@@ -162,7 +162,8 @@ static int fake_stage(struct executor *e, const struct request *request,
 	a = xcalloc(1, sizeof *a);
 	a->fake = f;
 	a->hooks = *hooks;
-	a->result = (struct attempt_result){ .end = ATTEMPT_EXITED, .started_ms = 1 };
+	a->result =
+		(struct attempt_result){ .end = ATTEMPT_EXITED, .sealed = true, .started_ms = 1 };
 	if (strcmp(what, "fail") == 0 || strcmp(what, "awaitfail") == 0)
 		a->result.exit_code = 3;
 	if (strcmp(what, "error") == 0 || strcmp(what, "unready") == 0) {

@@ -38,7 +38,7 @@ static struct image image(void)
 
 static cJSON *config_of(const struct request *r, const struct image *im, const struct user *user)
 {
-	const struct oci_config c = { .request = r, .image = im, .user = user };
+	const struct oci_config c = { .request = r, .image = im, .user = user, .shim = "/shim" };
 	cJSON *doc = NULL;
 	char *text = NULL;
 	struct error err;
@@ -180,6 +180,39 @@ static void test_mounts(void **state)
 	assert_true(has_option(mount_at(doc, REQUEST_SCRIPT_PATH), "ro"));
 	assert_string_equal(json_str(json_obj(doc, "root"), "path"), "/d/bundle/rootfs");
 	cJSON_Delete(doc);
+}
+
+/* What is sealed at the end is the attempt's own: a job without it pays for no hook. */
+static void test_hook(void **state)
+{
+	static const struct {
+		struct request_mount mount;
+		bool hooked;
+	} cases[] = {
+		{ { MOUNT_WRITE, "/d/1/outputs", "/outputs" }, true },
+		{ { MOUNT_WRITE, "/storage", "/storage" }, false },
+		{ { MOUNT_WRITE, "/d/10/outputs", "/outputs" }, false },
+		{ { MOUNT_READONLY, "/d/1/outputs", "/inputs/a" }, false },
+	};
+	struct image im = image();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct request r = {
+			.id = "j-1", .dir = "/d/1", .mounts = &cases[i].mount, .n_mounts = 1
+		};
+		cJSON *doc = config_of(&r, &im, &root);
+		const cJSON *hooks = cJSON_GetObjectItemCaseSensitive(doc, "hooks");
+		const cJSON *list = hooks ? json_arr(hooks, "createContainer") : NULL;
+
+		assert_int_equal(hooks != NULL, cases[i].hooked);
+		if (hooks) {
+			assert_string_equal(json_str(cJSON_GetArrayItem(list, 0), "path"), "/shim");
+			expect_array(json_arr(cJSON_GetArrayItem(list, 0), "args"),
+			             "/shim|hook|/d/1/bundle|");
+		}
+		cJSON_Delete(doc);
+	}
 }
 
 static void expect_resolv_conf(const char *host, const char *want)
@@ -389,7 +422,7 @@ int main(void)
 		cmocka_unit_test(test_stop_signal),     cmocka_unit_test(test_host_mounts),
 		cmocka_unit_test(test_runtime_log),     cmocka_unit_test(test_orders),
 		cmocka_unit_test(test_limits),          cmocka_unit_test(test_resolv_conf),
-		cmocka_unit_test(test_private_network),
+		cmocka_unit_test(test_private_network), cmocka_unit_test(test_hook),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@ static const struct exit_record full = {
 	.exit_code = -1,
 	.signal = 9,
 	.oom = true,
+	.sealed = true,
 	.cpu_ns = UINT64_MAX,
 	.peak_bytes = 1,
 	.started_ms = 1795464000000,
@@ -24,7 +25,7 @@ static const struct exit_record full = {
 
 static const char full_text[] =
 	"{\"end\":\"error\",\"exit_code\":-1,\"signal\":9,\"oom\":true,"
-	"\"cpu_ns\":18446744073709551615,\"peak_bytes\":1,\"started_ms\":1795464000000,"
+	"\"sealed\":true,\"cpu_ns\":18446744073709551615,\"peak_bytes\":1,\"started_ms\":1795464000000,"
 	"\"finished_ms\":9223372036854775807,"
 	"\"error\":\"cannot mount \\\"x\\\\y\\\":\\u000a\\u0009tab\\u0001 \xc3\xa9\"}\n";
 
@@ -43,6 +44,7 @@ static void test_exit_both_ways(void **state)
 	assert_int_equal(back.exit_code, -1);
 	assert_int_equal(back.signal, 9);
 	assert_true(back.oom);
+	assert_true(back.sealed);
 	assert_true(back.cpu_ns == UINT64_MAX);
 	assert_true(back.finished_ms == INT64_MAX);
 	assert_int_equal(back.peak_bytes, 1);

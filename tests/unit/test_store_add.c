@@ -107,6 +107,28 @@ static void a_copied_directory_stays_as_it_was(void **state)
 	assert_int_equal(adopted.new_bytes, 0);
 }
 
+static void what_others_may_still_write_to_is_copied(void **state)
+{
+	struct store_home *h = *state;
+	struct digest d = hello();
+	struct store_tree_info info;
+	char path[160];
+	int fd, dir;
+
+	store_home_write(h, "out/a/hello", "hello\n", 6, 0640);
+	dir = openat(h->dir, "out/a", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(dir, "hello", O_RDWR | O_CLOEXEC);
+	info = store_home_add(h, "out", STORE_ADOPT | STORE_COPY);
+	assert_int_equal(write(fd, "wrong\n", 6), 6);
+	assert_int_equal(faccessat(dir, "hello", F_OK, 0), -1);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(close(dir), 0);
+	assert_false(store_home_has(h, "out"));
+	assert_int_equal(store_home_stat(h, store_home_object("objects", &d, "", path)).st_nlink,
+	                 1);
+	assert_verifies(h, &info.manifest);
+}
+
 static void the_identity_of_a_directory_is_golden(void **state)
 {
 	struct store_home *h = *state;
@@ -747,6 +769,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, store_home_setup, store_home_teardown)
 		TEST(an_adopted_file_is_the_object_and_the_directory_is_the_tree),
 		TEST(a_copied_directory_stays_as_it_was),
+		TEST(what_others_may_still_write_to_is_copied),
 		TEST(the_identity_of_a_directory_is_golden),
 		TEST(an_empty_directory_is_a_version_too),
 		TEST(equal_files_share_one_object),

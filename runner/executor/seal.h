@@ -1,0 +1,27 @@
+/*
+ * What a job may write to is closed when it has ended.  A descriptor of it that the job has handed
+ * to a process elsewhere, through a socket, outlives the container together with the mount that it
+ * was opened on; so that mount, the container's own, is made read-only before anybody counts on the
+ * files.  This takes the container's mount namespace: the runtime starts this program as a hook in
+ * it (createContainer, before the job's command), which sends it to the shim.
+ */
+#ifndef EXECUTOR_SEAL_H
+#define EXECUTOR_SEAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The shim's first argument when it is the hook; the second one is the bundle's path. */
+#define SEAL_HOOK "hook"
+
+/* Before the runtime starts: a socket in the bundle, to close, or -errno. */
+int seal_listen(void);
+
+/* The hook.  Without success nothing will be sealed. */
+void seal_send(const char *bundle);
+
+/* Once nothing of the container runs: is each source, which is mounted at its target, read-only
+ * there now?  Not if somebody has a file open for writing.  `fd` is seal_listen's. */
+bool seal(int fd, const char *const *sources, const char *const *targets, size_t n);
+
+#endif
