@@ -7,16 +7,31 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/error_path.h"
 #include "base/io.h"
 #include "base/near.h"
 #include "base/xalloc.h"
 #include "dataset/internal.h"
+
+/* At a path that the user gave. */
+static int fail(struct error *err, int sys, const char *doing, const char *path)
+{
+	(void)error_sys(err, sys, "cannot %s '%s'", doing, path);
+	return error_path(err);
+}
 
 static int open_dir(const char *path, struct error *err)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	return fd < 0 ? error_sys(err, errno, "cannot open directory '%s'", path) : fd;
+}
+
+static int open_given(const char *path, struct error *err)
+{
+	int fd = open_dir(path, err);
+
+	return fd < 0 ? error_path(err) : fd;
 }
 
 static bool ends_in_slash(const char *path)
@@ -62,7 +77,7 @@ static int put_file(const struct copy *c, const char *source, const char *target
 	struct stat st;
 
 	if (fd < 0)
-		return error_sys(err, errno, "cannot read '%s'", source);
+		return fail(err, errno, "read", source);
 	if (fstat(fd, &st) == 0)
 		progress_expect(c->progress, (uint64_t)st.st_size);
 	return copy_file(c, fd, to, err);
@@ -87,7 +102,7 @@ static int put_directory(struct copy *c, const char *source, const char *target,
 {
 	AUTO_FREE char *base = ends_in_slash(source) ? xstrdup("") : base_of(source);
 	AUTO_FREE char *to = path_join(target, base);
-	AUTO_FD int from = open_dir(source, err);
+	AUTO_FD int from = open_given(source, err);
 
 	if (from < 0)
 		return from;
@@ -102,7 +117,7 @@ static int put(struct copy *c, const char *source, const char *target, struct er
 	if (stat(source, &st) != 0)
 		return errno == ENOENT ? error_set(err, SLUICE_NOT_FOUND,
 		                                   "there is no file or directory '%s'", source)
-		                       : error_sys(err, errno, "cannot read '%s'", source);
+		                       : fail(err, errno, "read", source);
 	if (S_ISDIR(st.st_mode))
 		return put_directory(c, source, target, err);
 	if (S_ISREG(st.st_mode))
@@ -465,8 +480,8 @@ static int get_file(struct copy *c, const char *path, const char *target, struct
 			path, target);
 	rc = io_mkdirs(above, 0755);
 	if (rc < 0)
-		return error_sys(err, rc, "cannot make directory '%s'", above);
-	to = open_dir(above, err);
+		return fail(err, rc, "make directory", above);
+	to = open_given(above, err);
 	if (to < 0)
 		return to;
 	c->to = to;
@@ -480,8 +495,8 @@ static int get_directory(struct copy *c, const char *path, const char *below, co
 	AUTO_FD int to = -1;
 
 	if (rc < 0)
-		return error_sys(err, rc, "cannot make directory '%s'", target);
-	to = open_dir(target, err);
+		return fail(err, rc, "make directory", target);
+	to = open_given(target, err);
 	if (to < 0)
 		return to;
 	c->to = to;

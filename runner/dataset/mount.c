@@ -29,6 +29,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/error_path.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/mountinfo.h"
@@ -378,8 +379,10 @@ static int resolve(const char *directory, char **ret_path, struct error *err)
 	if (!path && errno == ENOENT)
 		return error_set(err, SLUICE_NOT_FOUND,
 		                 "there is no directory '%s'; 'mkdir -p' makes it", directory);
-	if (!path && errno != ENOTDIR)
-		return error_sys(err, errno, "cannot look at '%s'", directory);
+	if (!path && errno != ENOTDIR) {
+		(void)error_sys(err, errno, "cannot look at '%s'", directory);
+		return error_path(err);
+	}
 	*ret_path = path ? path : xstrdup(directory);
 	return 0;
 }
@@ -393,8 +396,10 @@ static int open_target(const struct datasets *d, const char *path, struct error 
 
 	if (rc == -ENOTDIR)
 		return error_set(err, SLUICE_INVALID, "'%s' is not a directory", path);
-	if (rc < 0)
-		return error_sys(err, rc, "cannot open directory '%s'", path);
+	if (rc < 0) {
+		(void)error_sys(err, rc, "cannot open directory '%s'", path);
+		return error_path(err);
+	}
 	if (is_inside(path, d->home))
 		return error_set(err, SLUICE_INVALID,
 		                 "'%s' lies in the home '%s', which is sluice's own; give a "

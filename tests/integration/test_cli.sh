@@ -452,3 +452,28 @@ test_doctor() {
 	sluice doctor
 	[ "$status" -eq 0 ] || [ "$status" -eq 3 ] || fail "status $status"
 }
+
+# A path that cannot be what is asked for is a mistake of its user's, not of the machinery.
+test_wrong_paths() {
+	mkdir in
+	echo one >in/lines
+	: >file
+	ok datasets create --name texts
+	ok datasets versions create --id texts --source-path in/
+	expect 2 sluice datasets files get --id texts --target-path file
+	expect 2 sluice datasets files get --id texts --target-path file/below
+	expect 2 sluice datasets files get --id texts --target-path "$(printf 'x%.0s' {1..300})"
+	expect 2 sluice datasets put texts nowhere
+	expect 2 sluice datasets put texts file/below
+	expect 2 sluice datasets versions create --id texts --source-path nowhere
+	expect 2 sluice datasets export texts nowhere/out.tar
+	mkdir out.tar
+	expect 2 sluice datasets export texts out.tar
+	expect 2 sluice datasets mount texts file/below
+	expect 2 sluice images import nowhere
+	says err "cannot open 'nowhere': No such file or directory"
+	expect 2 sluice images import file/below
+	expect 2 sluice run nowhere.yaml
+	expect 2 sluice validate in
+	same "$(versions texts)" 1
+}

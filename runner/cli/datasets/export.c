@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/error_path.h"
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
@@ -42,11 +43,15 @@ static int to_file(struct datasets *datasets, const struct dataset_version *vers
 	AUTO_FD int fd = open(half, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	int rc;
 
-	if (fd < 0)
-		return error_sys(err, errno, "cannot write '%s'", half);
+	if (fd < 0) {
+		(void)error_sys(err, errno, "cannot write '%s'", half);
+		return error_path(err);
+	}
 	rc = datasets_export(datasets, version, how, fd, err);
-	if (rc == 0 && (fsync(fd) != 0 || rename(half, file) != 0))
-		rc = error_sys(err, errno, "cannot write '%s'", file);
+	if (rc == 0 && (fsync(fd) != 0 || rename(half, file) != 0)) {
+		(void)error_sys(err, errno, "cannot write '%s'", file);
+		rc = error_path(err);
+	}
 	if (rc < 0)
 		(void)unlink(half);
 	return rc;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/error_path.h"
 #include "cli/commands.h"
 #include "cli/meter.h"
 #include "cli/show.h"
@@ -17,8 +18,10 @@ static int check_source(const char *source, struct error *err)
 {
 	if (strcmp(source, "-") == 0 || datasets_is_url(source) || access(source, R_OK) == 0)
 		return 0;
-	return errno == ENOENT ? error_set(err, SLUICE_INVALID, "Source path not found: %s", source)
-	                       : error_sys(err, errno, "cannot read '%s'", source);
+	if (errno == ENOENT)
+		return error_set(err, SLUICE_INVALID, "Source path not found: %s", source);
+	(void)error_sys(err, errno, "cannot read '%s'", source);
+	return error_path(err);
 }
 
 static int check_digest(const struct cli_args *args, struct put_sources *s, struct error *err)
