@@ -82,6 +82,12 @@ static const char *set_docker_key(struct config *c, const char *value)
 	return set_path(&c->docker_key, value);
 }
 
+static const char *set_docker_transfer(struct config *c, const char *value)
+{
+	c->docker_mounts = strcmp(value, "mounts") == 0;
+	return c->docker_mounts || strcmp(value, "auto") == 0 ? NULL : "auto or mounts";
+}
+
 static const char *set_public_catalog(struct config *c, const char *value)
 {
 	return set_path(&c->public_catalog, value);
@@ -107,11 +113,17 @@ static const struct key {
 	const char *name;
 	const char *(*set)(struct config *c, const char *value);
 } keys[] = {
-	{ "cache.size", set_cache_size },     { "docker.ca", set_docker_ca },
-	{ "docker.cert", set_docker_cert },   { "docker.host", set_docker_host },
-	{ "docker.key", set_docker_key },     { "executor", set_executor },
-	{ "images.pull", set_image_pull },    { "inputs.verify", set_verify_inputs },
-	{ "network", set_network },           { "public.catalog", set_public_catalog },
+	{ "cache.size", set_cache_size },
+	{ "docker.ca", set_docker_ca },
+	{ "docker.cert", set_docker_cert },
+	{ "docker.host", set_docker_host },
+	{ "docker.key", set_docker_key },
+	{ "docker.transfer", set_docker_transfer },
+	{ "executor", set_executor },
+	{ "images.pull", set_image_pull },
+	{ "inputs.verify", set_verify_inputs },
+	{ "network", set_network },
+	{ "public.catalog", set_public_catalog },
 	{ "storage.path", set_storage_path },
 };
 

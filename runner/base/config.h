@@ -7,6 +7,7 @@
  *	docker:
  *	  host: tcp://big:2376 where Docker listens; else as the docker program finds it
  *	  ca: /etc/ssl/big.pem who vouches for it; cert and key are our own certificate's
+ *	  transfer: mounts     it sees this machine's files though it is spoken to by TCP
  *	executor: oci          as --executor
  *	inputs:
  *	  verify: true         what a job reads is hashed again before it starts
@@ -38,6 +39,7 @@ struct config {
 	struct map instances; /* name -> text (char *) */
 	char *docker_host;    /* or NULL, as what follows */
 	char *docker_ca, *docker_cert, *docker_key;
+	bool docker_mounts;   /* it sees this machine's files, wherever it listens */
 	char *executor;       /* a name that may be none, or NULL */
 	char *network;        /* "private", "host", "none", or NULL */
 	char *public_catalog; /* absolute, or NULL */

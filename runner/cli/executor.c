@@ -8,19 +8,16 @@ int cli_open_executor(struct cli *cli, uv_loop_t *loop, const char *name,
 	struct docker_settings docker;
 	const struct config *config = NULL;
 	struct images *images = NULL;
-	int rc = cli_home(cli, &all.home, err);
 
-	if (rc == 0)
-		rc = cli_config(cli, &config, err);
-	if (rc == 0)
-		rc = cli_open_images(cli, &images, err);
-	if (rc < 0)
-		return rc;
+	if (cli_home(cli, &all.home, err) < 0 || cli_config(cli, &config, err) < 0 ||
+	    cli_open_images(cli, &images, err) < 0)
+		return err->class;
 	docker = (struct docker_settings){
 		.host = config->docker_host,
 		.tls_ca = config->docker_ca,
 		.tls_cert = config->docker_cert,
 		.tls_key = config->docker_key,
+		.has_our_files = config->docker_mounts,
 	};
 	all.docker = &docker;
 	return executors_open(loop, images, name, &all, ret_executor, err);

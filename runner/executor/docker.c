@@ -178,14 +178,14 @@ static int meet(struct docker_place *place, char **ret_what, struct error *err)
 	return 0;
 }
 
-static int check_mounts(const struct docker_host *host, struct error *err)
+static int check_mounts(const struct docker_host *host, bool has_our_files, struct error *err)
 {
-	if (!host->socket)
-		return error_set(
-			err, SLUICE_MISSING,
-			"Docker at %s is another machine, which cannot mount files of this "
-			"one",
-			host->name);
+	if (!host->socket && !has_our_files)
+		return error_set(err, SLUICE_MISSING,
+		                 "Docker at %s seems to be another machine, which cannot mount the "
+		                 "files of this one; if it sees them at the same paths, say so by "
+		                 "'docker: {transfer: mounts}' in the configuration",
+		                 host->name);
 	if (geteuid() != 0)
 		return error_set(err, SLUICE_MISSING,
 		                 "handing files to Docker needs root here: start sluice as root, "
@@ -205,7 +205,7 @@ int executor_docker_new(uv_loop_t *loop, struct images *images,
 	int rc = docker_host_find(settings, &place.host, err);
 
 	if (rc == 0)
-		rc = check_mounts(&place.host, err);
+		rc = check_mounts(&place.host, settings->has_our_files, err);
 	if (rc == 0)
 		rc = meet(&place, &what, err);
 	if (rc < 0) {

@@ -53,11 +53,8 @@ int docker_host_parse(const char *text, bool tls, struct docker_host *ret_host, 
 	} else {
 		return error_set(err, SLUICE_INVALID,
 		                 "'%.200s' is no place to reach Docker at: it must be "
-		                 "unix:///PATH or tcp://HOST:PORT%s",
-		                 text,
-		                 after(text, "ssh://") ? "; for ssh forward the socket: 'ssh -NL "
-		                                         "/tmp/docker.sock:/run/docker.sock HOST'"
-		                                       : "");
+		                 "unix:///PATH or tcp://HOST:PORT",
+		                 text);
 	}
 	ret_host->name = xstrdup(text);
 	return 0;

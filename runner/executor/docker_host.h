@@ -21,6 +21,7 @@
 struct docker_settings {
 	const char *host;
 	const char *tls_ca, *tls_cert, *tls_key; /* PEM files */
+	bool has_our_files;                      /* even if it is spoken to by TCP */
 };
 
 struct docker_host {

@@ -1,15 +1,20 @@
 /* Stopping an attempt's container. */
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/json.h"
 #include "base/xalloc.h"
 #include "executor/docker_life.h"
 #include "executor/stop.h"
 
-enum { FROZEN_MS = 50 }; /* how often a frozen init is looked at */
+enum {
+	FROZEN_MS = 50, /* how often a frozen init is looked at */
+	CGROUP_TEXT_MAX = 64 * 1024,
+};
 
 static void on_signaled(void *arg, const char *text, const struct error *err)
 {
@@ -33,6 +38,15 @@ static void send_signal(struct attempt *a, int sig)
 	docker_ask_for(a, "POST", what, on_signaled);
 }
 
+/* The number is one of the daemon's machine, which need not be this one. */
+static bool is_container(pid_t pid, const char *container)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(CGROUP_TEXT_MAX);
+	AUTO_FREE char *path = xasprintf("/proc/%d/cgroup", (int)pid);
+
+	return io_read_file(AT_FDCWD, path, &text) == 0 && strstr(strbuf_str(&text), container);
+}
+
 /* What its first process, if it has no handler, would let pass: see stop.h. */
 static void on_init_known(void *arg, const char *text, const struct error *err)
 {
@@ -44,6 +58,8 @@ static void on_init_known(void *arg, const char *text, const struct error *err)
 	if (a->state == DOCKER_RUNNING && !a->was_killed) {
 		if (!err && json_parse(text, strlen(text), "answer", &doc, &ignored) == 0)
 			a->init = (pid_t)json_int(json_obj(doc, "State"), "Pid", 0);
+		if (a->init > 0 && !is_container(a->init, a->container))
+			a->init = 0;
 		a->is_frozen = a->init > 0 && stop_has_default(a->init, a->stop_signal);
 		send_signal(a, a->is_frozen ? SIGSTOP : a->stop_signal);
 	}

@@ -73,10 +73,10 @@ test_resume_uses_what_it_was_started_with() {
 
 # with_engine docker|podman FUNCTION: with a daemon of its own, which has the image bash:5.
 with_engine() {
-	export -f jobs_by_a_daemon one script_job ok expect sluice says same fail matches silent has_dataset contents made
+	export -f jobs_by_a_daemon jobs_by_tls one script_job ok expect sluice says same fail matches silent has_dataset contents made
 	"$REPO/tests/services/engine" "$1" bash -euc "
 		sluice images export bash:5 bash.tar --docker-archive
-		curl -sf --unix-socket \${DOCKER_HOST#unix://} -H 'Content-Type: application/x-tar' \
+		curl -sf --unix-socket \$ENGINE_SOCKET -H 'Content-Type: application/x-tar' \
 			-T bash.tar -X POST http://engine/images/load >/dev/null
 		$2"
 }
@@ -104,7 +104,7 @@ jobs_by_a_daemon() {
 	same "$(contents by-daemon file)" 'from a container'
 	one 'exit 3'
 	expect 1 sluice run w.yaml --executor docker --network host
-	same "$(curl -sf --unix-socket "${DOCKER_HOST#unix://}" 'http://engine/containers/json?all=1')" '[]'
+	same "$(curl -sf --unix-socket "$ENGINE_SOCKET" 'http://engine/containers/json?all=1')" '[]'
 	sluice doctor
 	matches out '^ok +executor docker +works: Engine API'
 }
@@ -113,10 +113,27 @@ jobs_by_a_daemon() {
 test_docker() { with_engine docker jobs_by_a_daemon; }
 test_podman() { with_engine podman jobs_by_a_daemon; }
 
+jobs_by_tls() {
+	one 'echo by TLS'
+	expect 3 sluice run w.yaml --executor docker
+	says err 'docker: {transfer: mounts}'
+	printf 'docker: {transfer: mounts}\n' >config.yaml
+	export SLUICE_CONFIG=$PWD/config.yaml
+	ok run w.yaml --executor docker --network host
+	says out 'by TLS'
+	DOCKER_CERT_PATH=/nonexistent expect 3 sluice run w.yaml --executor docker
+	says err "Docker at $DOCKER_HOST"
+	printf 'docker: {transfer: mounts, host: "%s", ca: %s/ca.pem, cert: %s/cert.pem, key: %s/key.pem}\n' \
+		"$DOCKER_HOST" "$DOCKER_CERT_PATH" "$DOCKER_CERT_PATH" "$DOCKER_CERT_PATH" >config.yaml
+	DOCKER_HOST=unix:///nowhere ok run w.yaml --executor docker --network host
+}
+
+test_docker_by_tls() { TLS=1 with_engine docker jobs_by_tls; }
+
 test_no_daemon() {
 	one
 	DOCKER_HOST=unix:///nowhere/docker.sock expect 3 sluice run w.yaml --executor docker
 	says err 'Docker at unix:///nowhere/docker.sock'
 	DOCKER_HOST=ssh://box expect 2 sluice run w.yaml --executor docker
-	says err 'ssh -NL'
+	says err 'tcp://HOST:PORT'
 }

@@ -65,14 +65,16 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 	} row[] = {
 		{ "cache:\n  sise: 1G\n",
 		  "f:2: there is no key 'cache.sise': did you mean 'cache.size'?" },
-		{ "unheard: {of: 1}\n", "f:1: there is no key 'unheard.of'; the keys are "
-		                        "cache.size, docker.ca, docker.cert, docker.host, "
-		                        "docker.key, executor, images.pull, inputs.verify, "
-		                        "network, public.catalog, storage.path" },
+		{ "unheard: {of: 1}\n",
+		  "f:1: there is no key 'unheard.of'; the keys are "
+		  "cache.size, docker.ca, docker.cert, docker.host, "
+		  "docker.key, docker.transfer, executor, images.pull, inputs.verify, "
+		  "network, public.catalog, storage.path" },
 		{ "instances:\n  A: 1 1G\n  A: 1 1G\n", "f:3: 'instances.A' is given twice" },
 		{ "network: bridge\n", "f:1: 'network' must be private, host or none" },
 		{ "docker: {host: box}\n",
 		  "f:1: 'docker.host' must be unix:///PATH or tcp://HOST:PORT" },
+		{ "docker: {transfer: mail}\n", "f:1: 'docker.transfer' must be auto or mounts" },
 		{ "docker: {ca: a.pem}\n", "f:1: 'docker.ca' must be an absolute path" },
 		{ "cache:\n  size: much\n",
 		  "f:2: 'cache.size' must be a size such as 20GiB or 500MB" },
@@ -87,7 +89,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 		{ "text\n", "f:1: keys are expected here" },
 		{ "verify: true\n",
 		  "f:1: there is no key 'verify'; the keys are cache.size, docker.ca, "
-		  "docker.cert, docker.host, docker.key, executor, images.pull, inputs.verify, network, public.catalog, storage.path" },
+		  "docker.cert, docker.host, docker.key, docker.transfer, executor, images.pull, inputs.verify, network, public.catalog, storage.path" },
 	};
 
 	(void)state;
