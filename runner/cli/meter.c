@@ -17,16 +17,20 @@ enum {
 	COLUMNS = 80,
 };
 
-void meter_begin(struct meter *m, const struct cli *cli, const char *name)
+/* It may be another one each time: windows are resized. */
+static unsigned columns(void)
 {
 	struct winsize size = { .ws_col = 0 };
 
-	*m = (struct meter){ .on = cli->err_tty && !cli->quiet, .columns = COLUMNS };
-	if (!m->on)
-		return;
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-		m->columns = size.ws_col;
-	m->name = xstrdup(name);
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
+	                                                                       : COLUMNS;
+}
+
+void meter_begin(struct meter *m, const struct cli *cli, const char *name)
+{
+	*m = (struct meter){ .on = cli->err_tty && !cli->quiet };
+	if (m->on)
+		m->name = xstrdup(name);
 }
 
 static void add_rest(struct strbuf *sb, uint64_t done, uint64_t total, double per_ms)
@@ -77,6 +81,7 @@ void meter_show(struct meter *m, uint64_t done, uint64_t total)
 	if (now - m->began_ms < QUIET_MS || now - m->shown_ms < EVERY_MS)
 		return;
 	m->shown_ms = now;
+	m->columns = columns();
 	meter_line(&line, m, done, total, now - m->began_ms);
 	(void)fprintf(stderr, "\r%s\x1b[K", strbuf_str(&line));
 	(void)fflush(stderr);

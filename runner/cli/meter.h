@@ -21,7 +21,7 @@
 struct meter {
 	bool on;
 	char *name;
-	unsigned columns;
+	unsigned columns;           /* of the terminal, now */
 	int64_t began_ms, shown_ms; /* 0: not yet */
 	uint64_t from;              /* was there when it began */
 };
