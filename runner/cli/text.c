@@ -12,6 +12,7 @@
 enum {
 	CUT_LEAST = 12, /* a column that may shrink keeps so many */
 	DOTS = 3,
+	UTF8_MOST = 4, /* bytes of a character */
 };
 
 void text_add_safe(struct strbuf *sb, const char *s, size_t len)
@@ -166,6 +167,24 @@ size_t text_add_fit(struct strbuf *sb, const char *s, size_t most)
 	strbuf_add(sb, s, bytes);
 	strbuf_add(sb, "...", most < DOTS ? most : DOTS);
 	return columns + (most < DOTS ? most : DOTS);
+}
+
+size_t text_add_name_fit(struct strbuf *sb, const char *s, size_t most)
+{
+	size_t len = strlen(s);
+	size_t tail = most > DOTS ? (most - DOTS) / 2 : 0;
+	size_t bytes, columns;
+	const char *end;
+
+	if (tail == 0 || text_width(s) <= most)
+		return text_add_fit(sb, s, most);
+	columns = width_within(s, most - DOTS - tail, &bytes);
+	strbuf_add(sb, s, bytes);
+	end = len - bytes > UTF8_MOST * tail ? s + len - UTF8_MOST * tail : s + bytes;
+	while (((unsigned char)*end & 0xc0) == 0x80 || text_width(end) > tail)
+		end++;
+	strbuf_addf(sb, "...%s", end);
+	return columns + DOTS + text_width(end);
 }
 
 const char *text_size(uint64_t bytes, char buf[TEXT_SIZE_LEN])

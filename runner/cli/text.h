@@ -34,6 +34,8 @@ size_t text_width(const char *s);
 /* Adds text that stands in at most `most` columns, with "..." for an end that does not fit; returns
  * the columns that it takes. */
 size_t text_add_fit(struct strbuf *sb, const char *s, size_t most);
+/* The same for a name, whose middle goes: names that are alike often differ at their ends. */
+size_t text_add_name_fit(struct strbuf *sb, const char *s, size_t most);
 
 /* "1.5 MiB", "0 B". */
 enum { TEXT_SIZE_LEN = 32 };

@@ -88,7 +88,7 @@ static void what_does_not_fit_is_cut(void **state)
 	                      "a-workflow... 7s  + 480 waiting, 123...\n");
 	layout.columns = 20;
 	expect_block(&layout, "train    running   \n"
-	                      "prepa... preparing \n"
+	                      "pre...ta preparing \n"
 	                      "evaluate waiting\n"
 	                      "a-w... 7s  + 480...\n");
 }

@@ -494,6 +494,29 @@ static void assert_fit(const char *from, size_t most, const char *want, size_t c
 	strbuf_release(&sb);
 }
 
+static void assert_name_fit(const char *from, size_t most, const char *want, size_t columns)
+{
+	struct strbuf sb = STRBUF_INIT(256);
+
+	assert_int_equal(text_add_name_fit(&sb, from, most), columns);
+	assert_string_equal(strbuf_str(&sb), want);
+	strbuf_release(&sb);
+}
+
+static void test_names_keep_their_ends(void **state)
+{
+	(void)state;
+	assert_name_fit("job-number-434", 14, "job-number-434", 14);
+	assert_name_fit("job-number-434", 13, "job-n...r-434", 13);
+	assert_name_fit("job-number-434", 12, "job-n...-434", 12);
+	assert_name_fit("job-number-434", 5, "j...4", 5);
+	assert_name_fit("job-number-434", 4, "j...", 4);
+	assert_name_fit("job-number-434", 0, "", 0);
+	assert_name_fit("日本語テキスト", 10, "日本...ト", 9);
+	assert_name_fit("日本語テキスト", 11, "日本...スト", 11);
+	assert_name_fit("e\xcc\x81-long-name-e\xcc\x81", 6, "e\xcc\x81-...e\xcc\x81", 6);
+}
+
 static void test_widths_and_sizes(void **state)
 {
 	char buf[TEXT_SIZE_LEN];
@@ -556,6 +579,7 @@ int main(void)
 		cmocka_unit_test(test_tables_keep_their_width),
 		cmocka_unit_test(test_text_from_outside),
 		cmocka_unit_test(test_text_of_logs),
+		cmocka_unit_test(test_names_keep_their_ends),
 		cmocka_unit_test(test_widths_and_sizes),
 		cmocka_unit_test(test_wrapping),
 	};

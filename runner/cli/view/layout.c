@@ -100,7 +100,8 @@ static void add_row(const struct layout *layout, const struct layout_row *row, s
 	size_t column = names + 1 + STATE_WIDTH + 1;
 	char time[TEXT_SIZE_LEN];
 
-	line_add(&line, row->name, names, "");
+	line.width =
+		text_add_name_fit(&line.text, row->name, names < line.most ? names : line.most);
 	line_pad(&line, names + 1);
 	line_add(&line, row->stopping ? "stopping" : job_state_name(row->state), STATE_WIDTH,
 	         state_colour(row));

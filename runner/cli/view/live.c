@@ -96,7 +96,7 @@ static void add_name(struct live *v, const struct run_job *job, const char *code
 	size_t column;
 
 	strbuf_addstr(&v->scroll, colour(v, code));
-	for (column = text_add_fit(&v->scroll, job->spec->id, width); column < width; column++)
+	for (column = text_add_name_fit(&v->scroll, job->spec->id, width); column < width; column++)
 		strbuf_addch(&v->scroll, ' ');
 	strbuf_addf(&v->scroll, " %c%s ", mark, colour(v, "\x1b[0m"));
 }
