@@ -1,13 +1,14 @@
 /*
  * The names inside an attempt's directory that runner and shim agree on.  The bundle is a tmpfs of
- * mode 0700 in the shim's own mount namespace; the other two hold the writable layers, on the
- * disk that the attempt's directory is on.
+ * mode 0700 in the shim's own mount namespace; what it covers is the work directory of the
+ * container's root.  The other two hold the writable layers, on the disk that the attempt's
+ * directory is on.
  */
 #ifndef EXECUTOR_BUNDLE_H
 #define EXECUTOR_BUNDLE_H
 
 #define BUNDLE_DIR "bundle"
-#define ROOTFS_DIR "rootfs" /* upper/ and work/ of the container's root */
+#define ROOTFS_DIR "rootfs" /* the upper layer of the container's root */
 #define VIEWS_DIR  "views"  /* 0/upper, 0/work, 1/upper ... */
 
 /* Inside the bundle. */

@@ -21,7 +21,7 @@
 #define CGROUP2_COVER  "cgroup2"
 
 enum {
-	LAYERS_MAX = 128, /* Docker's limit is 127 */
+	LAYERS_MAX = 128, /* Docker's limit is 127, and one of ours */
 	OPTIONS_MAX = 4096,
 	NAME_SIZE = 64,
 };
@@ -33,8 +33,10 @@ struct overlay {
 	const char *target;
 };
 
-int rootfs_enter(struct error *err)
+int rootfs_enter(int *ret_work, struct error *err)
 {
+	AUTO_FD int work = -1;
+
 	if (unshare(CLONE_NEWNS) != 0)
 		return error_sys(err, errno, "cannot make a mount namespace");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
@@ -43,11 +45,15 @@ int rootfs_enter(struct error *err)
 		return error_sys(err, errno, "cannot mount '/proc'");
 	if (mkdir(BUNDLE_DIR, 0700) != 0 && errno != EEXIST)
 		return error_sys(err, errno, "cannot make '%s'", BUNDLE_DIR);
+	work = open(BUNDLE_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (work < 0)
+		return error_sys(err, errno, "cannot open '%s'", BUNDLE_DIR);
 	if (mount("sluice", BUNDLE_DIR, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700") != 0)
 		return error_sys(err, errno, "cannot mount a tmpfs at '%s'", BUNDLE_DIR);
 	/* Where there is no such directory this fails, which is as good. */
 	if (mkdir(BUNDLE_DIR "/" CGROUP2_COVER, 0755) == 0)
 		(void)mount(BUNDLE_DIR "/" CGROUP2_COVER, HYBRID_CGROUP2, NULL, MS_BIND, NULL);
+	*ret_work = take_fd(&work);
 	return 0;
 }
 
@@ -82,61 +88,66 @@ static int mount_with(const struct overlay *o, int upper, int work, const char *
 	return mount("overlay", o->target, "overlay", MS_NODEV, options) == 0 ? 0 : -errno;
 }
 
-static int overlay_mount(const struct overlay *o, const char *upper_dir, const char *work_dir)
+static int overlay_mount(const struct overlay *o, const char *upper_dir, int work)
 {
 	AUTO_FD int upper = open(upper_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	AUTO_FD int work = open(work_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int rc;
 
-	if (upper < 0 || work < 0)
+	if (upper < 0)
 		return -errno;
 	rc = mount_with(o, upper, work, ",volatile");
 	return rc == -EINVAL ? mount_with(o, upper, work, "") : rc;
 }
 
-/* Makes BASE/upper and BASE/work, the upper one for this user; returns their names. */
-static int make_writable(const char *base, uid_t uid, gid_t gid, char upper[NAME_SIZE],
-                         char work[NAME_SIZE])
+/* The writable layer lies at BASE/upper, which is this user's, beside BASE/work. */
+static int overlay_at(const struct overlay *o, const char *base, uid_t uid, gid_t gid)
 {
+	char upper[NAME_SIZE], work_dir[NAME_SIZE];
+	AUTO_FD int work = -1;
 	int rc = io_mkdirs(base, 0755);
 
 	if (rc < 0)
 		return rc;
 	if (snprintf(upper, NAME_SIZE, "%s/upper", base) < 0 ||
-	    snprintf(work, NAME_SIZE, "%s/work", base) < 0)
+	    snprintf(work_dir, NAME_SIZE, "%s/work", base) < 0)
 		return -EINVAL;
-	if ((mkdir(upper, 0755) != 0 || mkdir(work, 0755) != 0) && errno != EEXIST)
+	if ((mkdir(upper, 0755) != 0 || mkdir(work_dir, 0755) != 0) && errno != EEXIST)
 		return -errno;
-	return chown(upper, uid, gid) == 0 ? 0 : -errno;
+	if (chown(upper, uid, gid) != 0)
+		return -errno;
+	work = open(work_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return work < 0 ? -errno : overlay_mount(o, upper, work);
 }
 
-/*
- * Tries the writable layer on the attempt's disk, then in the bundle's memory: a home that lies
- * on an overlay itself (inside another container) cannot hold one.
- */
-static int overlay_anywhere(const struct overlay *o, const char *name, uid_t uid, gid_t gid,
-                            bool disk)
+static int overlay_in_bundle(const struct overlay *o, const char *name, uid_t uid, gid_t gid)
 {
-	char upper[NAME_SIZE], work[NAME_SIZE], in_bundle[NAME_SIZE];
-	int rc = -EINVAL;
+	char base[NAME_SIZE];
 
-	if (disk) {
-		rc = make_writable(name, uid, gid, upper, work);
-		if (rc == 0)
-			rc = overlay_mount(o, upper, work);
-	}
-	if (rc != -EINVAL && rc != -EREMOTE)
-		return rc;
-	if (snprintf(in_bundle, sizeof in_bundle, BUNDLE_DIR "/upper/%s", name) < 0)
+	if (snprintf(base, sizeof base, BUNDLE_DIR "/upper/%s", name) < 0)
 		return -EINVAL;
-	rc = make_writable(in_bundle, uid, gid, upper, work);
-	return rc < 0 ? rc : overlay_mount(o, upper, work);
+	return overlay_at(o, base, uid, gid);
+}
+
+/* A home that lies on an overlay itself (inside another container) cannot hold a writable layer:
+ * then it goes into the bundle's memory. */
+static bool is_no_place(int rc)
+{
+	return rc == -EINVAL || rc == -EREMOTE;
 }
 
 static void close_all(const int *fd, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		(void)close(fd[i]);
+}
+
+/* Every job pays for each inode here: no directory holds the two, and the one below the bundle is
+ * not in anybody's way. */
+static int overlay_on_disk(const struct overlay *o, int work)
+{
+	if (mkdir(ROOTFS_DIR, 0755) != 0 && errno != EEXIST)
+		return -errno;
+	return overlay_mount(o, ROOTFS_DIR, work);
 }
 
 static int mount_root(const struct rootfs *r, struct error *err)
@@ -158,7 +169,9 @@ static int mount_root(const struct rootfs *r, struct error *err)
 	}
 	rc = mkdir(o.target, 0755) == 0 ? 0 : -errno;
 	if (rc == 0)
-		rc = overlay_anywhere(&o, ROOTFS_DIR, 0, 0, !r->upper_in_memory);
+		rc = r->upper_in_memory ? -EINVAL : overlay_on_disk(&o, r->work);
+	if (is_no_place(rc))
+		rc = overlay_in_bundle(&o, ROOTFS_DIR, 0, 0);
 	close_all(lower, o.n_lower);
 	return rc < 0 ? error_sys(err, rc, "cannot mount the container's root") : 0;
 }
@@ -190,7 +203,9 @@ static int mount_view(const struct rootfs *r, size_t i, struct error *err)
 	o.lower = &lower;
 	rc = mkdir(target, 0755) == 0 ? 0 : -errno;
 	if (rc == 0)
-		rc = overlay_anywhere(&o, name, r->uid, r->gid, true);
+		rc = overlay_at(&o, name, r->uid, r->gid);
+	if (is_no_place(rc))
+		rc = overlay_in_bundle(&o, name, r->uid, r->gid);
 	return rc < 0 ? error_sys(err, rc, "cannot mount a view of '%s'", r->views[i]) : 0;
 }
 

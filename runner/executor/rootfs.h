@@ -15,14 +15,16 @@ struct rootfs {
 	const char *const *layers; /* the topmost first */
 	size_t n_layers;
 	bool upper_in_memory;
+	int work; /* see rootfs_enter() */
 	const char *const *views;
 	size_t n_views;
 	uid_t uid; /* of the container's user: views are made readable and writable for it */
 	gid_t gid;
 };
 
-/* The namespace with a /proc of the caller's pid namespace, and the empty bundle. */
-int rootfs_enter(struct error *err) MUST_USE;
+/* The namespace with a /proc of the caller's pid namespace, and the empty bundle; *ret_work is the
+ * directory of the disk that this covers, which the caller closes. */
+int rootfs_enter(int *ret_work, struct error *err) MUST_USE;
 
 /* The overlays, in the bundle. */
 int rootfs_mount(const struct rootfs *r, struct error *err) MUST_USE;

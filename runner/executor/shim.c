@@ -155,7 +155,8 @@ static int give_to_user(const struct orders *o, struct error *err)
 static int prepare(struct shim *s, struct error *err)
 {
 	const struct orders *o = &s->orders;
-	const struct rootfs root = {
+	AUTO_FD int work = -1;
+	struct rootfs root = {
 		.layers = o->layers.item,
 		.n_layers = o->layers.len,
 		.upper_in_memory = o->upper_in_memory,
@@ -164,8 +165,9 @@ static int prepare(struct shim *s, struct error *err)
 		.uid = (uid_t)o->uid,
 		.gid = (gid_t)o->gid,
 	};
-	int rc = rootfs_enter(err);
+	int rc = rootfs_enter(&work, err);
 
+	root.work = work;
 	if (rc == 0)
 		rc = write_bundle(o, err);
 	if (rc == 0)
