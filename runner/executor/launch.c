@@ -103,6 +103,8 @@ static void add_root(struct strbuf *sb, const struct launch *l)
 {
 	if (l->image) {
 		shim_ops_add(sb, SHIM_UPPER, "disk");
+		if (l->targets)
+			shim_ops_add(sb, SHIM_LAYER, l->targets);
 		for (size_t i = 0; i < l->image->n_layers; i++)
 			shim_ops_add(sb, SHIM_LAYER, l->image->layers[i]);
 		add_number(sb, SHIM_STOP_SIGNAL,

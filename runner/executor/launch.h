@@ -16,6 +16,7 @@ struct launch {
 	/* ROOT_IMAGE: the image, and its /etc/passwd and /etc/group ("" where it has none) */
 	const struct image *image;
 	const char *passwd, *group;
+	const char *targets;           /* a layer over those of the image, or NULL */
 	const struct network *network; /* if the request wants a private one */
 };
 

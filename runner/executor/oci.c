@@ -13,6 +13,7 @@
 #include "executor/attempt.h"
 #include "executor/network.h"
 #include "executor/runtime.h"
+#include "executor/targets.h"
 
 #define SHIM_NAME "sluice-shim"
 
@@ -35,6 +36,7 @@ struct oci {
 struct ready {
 	struct image *image;
 	struct strbuf passwd, group;
+	char *targets; /* see targets.h */
 };
 
 static struct oci *to_oci(struct executor *e)
@@ -100,6 +102,7 @@ static void free_ready(void *value)
 	image_free(r->image);
 	strbuf_release(&r->passwd);
 	strbuf_release(&r->group);
+	free(r->targets);
 	free(r);
 }
 
@@ -122,6 +125,7 @@ static int find_ready(struct oci *oci, const char *digest, struct ready **ret_re
 			free_ready(r);
 			return rc;
 		}
+		r->targets = targets_make(oci->home, r->image);
 		(void)map_set(&oci->ready, digest, r);
 	}
 	*ret_ready = r;
@@ -141,6 +145,7 @@ static int stage_image(struct oci *oci, const struct launch *base,
 	launch.image = r->image;
 	launch.passwd = strbuf_str(&r->passwd);
 	launch.group = strbuf_str(&r->group);
+	launch.targets = r->targets;
 	return attempt_stage(oci->loop, &oci->spawner, &launch, hooks, ret_attempt, err);
 }
 

@@ -178,6 +178,18 @@ static void test_names(void **state)
 	              "h\n1\n");
 }
 
+/* ... and the directory in which they are is the image's, which the next job sees as it was. */
+static void test_etc(void **state)
+{
+#define LIST "ls group hosts mine passwd plain resolv.conf 2>/dev/null | tr '\\n' ' '"
+	for (int i = 0; i < 2; i++)
+		run_expecting(state,
+		              "cd /etc; stat -c '%a %u:%g' .; " LIST
+		              "; chmod 700 .; rm plain; echo x >mine; " LIST,
+		              "751 0:77\ngroup hosts passwd plain resolv.conf "
+		              "group hosts mine passwd resolv.conf ");
+}
+
 static void test_signals(void **state)
 {
 	run_expecting(state, "grep SigBlk /proc/self/status", "SigBlk:\t0000000000000000\n");
@@ -206,6 +218,7 @@ const struct behaviour sees_behaviours[] = {
 	{ "descriptors", test_descriptors, true },
 	{ "processes", test_processes, false },
 	{ "names", test_names, true },
+	{ "/etc of the image", test_etc, true },
 	{ "no signal is blocked", test_signals, false },
 	{ "setuid programs may gain rights", test_setuid_program, false },
 	{ 0 },
