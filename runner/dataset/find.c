@@ -10,7 +10,7 @@
 
 /* --- "did you mean" ------------------------------------------------------------------------ */
 
-enum { NEAREST_MAX = 3 };
+enum { NEAREST_MAX = 3, BEGINNING_LEAST = 4 };
 
 struct nearest {
 	const char *wanted;
@@ -21,13 +21,21 @@ struct nearest {
 	} best[NEAREST_MAX];
 };
 
+/* What somebody had no more to say of, as "cats" of "cats-2024". */
+static bool is_beginning(const char *wanted, const char *name)
+{
+	size_t len = strlen(wanted);
+
+	return len >= BEGINNING_LEAST && strncmp(wanted, name, len) == 0;
+}
+
 static void consider(struct nearest *near, const char *name)
 {
 	size_t most = near_limit(near->wanted);
 	size_t distance = near_distance(near->wanted, name, most);
 	size_t at = near->n;
 
-	if (distance > most)
+	if (distance > most && !is_beginning(near->wanted, name))
 		return;
 	while (at > 0 && near->best[at - 1].distance > distance)
 		at--;
@@ -140,7 +148,9 @@ static int no_dataset(struct datasets *d, const char *text, const char *name, st
 		return rc;
 	hint = id_is_dataset(name) || !id_is_name(name)
 	               ? xstrdup("; 'sluice datasets list' shows those that exist")
-	               : xasprintf("; create it with 'sluice datasets create --name %s'", shown);
+	               : xasprintf("; 'sluice datasets list' shows those that exist, 'sluice "
+	                           "datasets create --name %s' makes one",
+	                           shown);
 	words = nearest_words(&near, hint);
 	return error_set(err, SLUICE_NOT_FOUND, "no dataset '%s'%s", shown, words);
 }
@@ -307,7 +317,7 @@ static int no_point(struct datasets *d, const struct dataset *dataset, const cha
 
 /* --- the beginning of an id ------------------------------------------------------------------ */
 
-enum { BEGINNING_LEAST = 4, CANDIDATES_MAX = 8 };
+enum { CANDIDATES_MAX = 8 };
 
 struct beginning {
 	const char *text;

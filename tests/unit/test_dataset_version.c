@@ -83,8 +83,11 @@ static void what_is_not_there_gets_its_nearest_names(void **state)
 	assert_int_equal(datasets_find(f->d, "raw-test", &found, &f->err), SLUICE_NOT_FOUND);
 	assert_string_equal(f->err.msg, "no dataset 'raw-test'; nearest: 'raw-tests', 'raw-text'");
 	assert_int_equal(datasets_find(f->d, "other", &found, &f->err), SLUICE_NOT_FOUND);
-	assert_string_equal(f->err.msg, "no dataset 'other'; create it with 'sluice datasets "
-	                                "create --name other'");
+	assert_string_equal(f->err.msg,
+	                    "no dataset 'other'; 'sluice datasets list' shows those that exist, "
+	                    "'sluice datasets create --name other' makes one");
+	assert_int_equal(datasets_find(f->d, "raw-", &found, &f->err), SLUICE_NOT_FOUND);
+	assert_string_equal(f->err.msg, "no dataset 'raw-'; nearest: 'raw-tests', 'raw-text'");
 	assert_int_equal(datasets_find(f->d, "gradient/mnist", &found, &f->err), SLUICE_NOT_FOUND);
 	assert_non_null(
 		strstr(f->err.msg, "a public dataset is fetched when its files are looked at"));
