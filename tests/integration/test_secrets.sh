@@ -97,3 +97,21 @@ test_logs_of_a_run_are_masked() {
 	says out '***'
 	silent out "$VALUE"
 }
+
+test_not_in_the_list_of_processes() {
+	{
+		echo 'jobs:'
+		script_job show 'env: {TOKEN: "secret:my-token"}' <<'END'
+until [ -e /storage/go ]; do sleep 0.05; done
+END
+	} >waits.yaml
+	"$SLUICE" run waits.yaml --secret "my-token=$VALUE" >out 2>&1 &
+	runner=$!
+	wait_for 20 grep -q 'show : started' out
+	tr '\0' '\n' <"/proc/$runner/cmdline" >seen
+	says seen 'my-token=****'
+	silent seen "$VALUE"
+	touch "$SLUICE_HOME/storage/go"
+	wait "$runner" || fail "$(cat out)"
+	runner=
+}

@@ -1,6 +1,7 @@
 #include "cli/workflow/secrets.h"
 
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,8 @@ int secrets_add_pair(struct map *secrets, const char *pair, struct error *err)
 	name = xstrndup(pair, (size_t)(equals - pair));
 	put(secrets, name, xstrdup(equals + 1));
 	free(name);
+	/* It stands in argv, which other users can read as long as the run takes. */
+	memset((char *)(uintptr_t)(equals + 1), '*', strlen(equals + 1));
 	return 0;
 }
 
