@@ -211,6 +211,22 @@ test_show_names_what_was_given() {
 	matches out '^\| say +\| input +\| words +\| words:[a-z0-9]{7} +\| true +\|$'
 }
 
+test_names_of_workflows() {
+	simple
+	expect 2 sluice run simple.yaml --name $'a\tb'
+	says err "the workflow's name holds a control character: use letters, digits"
+	expect 2 sluice run simple.yaml --name ''
+	says err "the workflow's name is empty"
+	expect 2 sluice run simple.yaml --name a/b
+	says err "holds a '/'"
+	expect 2 sluice run simple.yaml --name "$(printf 'n%.0s' {1..129})"
+	says err 'is longer than 128 bytes'
+	mv simple.yaml $'odd\tfile.yaml'
+	ok run $'odd\tfile.yaml' --dry-run --name "$(printf 'n%.0s' {1..128})"
+	ok run $'odd\tfile.yaml'
+	says out 'run odd_file/1 SUCCEEDED'
+}
+
 test_dataset_verbs() {
 	mkdir -p files/sub
 	echo alpha >files/a.txt

@@ -36,7 +36,8 @@ enum {
 #define OPTIONS_SECRETS                                                                            \
 	{ .name = "secret",                                                                        \
 	  .value = "NAME=VALUE",                                                                   \
-	  .help = "A secret for secret:NAME.",                                                     \
+	  .help = "A secret for secret:NAME. Other users may see the value while the command "     \
+		  "starts, and shells note it in their history: --secret-env does not show it.",   \
 	  .repeatable = true },                                                                    \
 		{ .name = "secret-env",                                                            \
 		  .value = "NAME[=VARIABLE]",                                                      \
@@ -358,6 +359,34 @@ static const char *choose_executor(const struct cli_args *args, const struct con
 	return told || args_has(args, "runtime") ? told : config->executor;
 }
 
+/* By the rules for the names in a workflow.  A file may be called as it likes. */
+static int check_workflow_name(struct session *s)
+{
+	const char *fault = NULL;
+	bool has_control = false;
+
+	for (char *p = s->workflow; *p; p++) {
+		bool is_control = (unsigned char)*p < 0x20 || *p == 0x7f;
+
+		has_control |= is_control;
+		if (is_control && !args_has(s->args, "name"))
+			*p = '_';
+	}
+	if (!args_has(s->args, "name"))
+		return 0;
+	if (!s->workflow[0])
+		fault = "is empty";
+	else if (strchr(s->workflow, '/'))
+		fault = "holds a '/'";
+	else if (has_control)
+		fault = "holds a control character";
+	else if (strlen(s->workflow) > NAME_MAX_LEN)
+		fault = "is longer than 128 bytes";
+	return fault ? fail_with(s, SLUICE_INVALID,
+	                         "the workflow's name %s: use letters, digits, '-' and '_'", fault)
+	             : 0;
+}
+
 static int read_options(struct session *s)
 {
 	const char *name = args_get(s->args, "name");
@@ -383,9 +412,8 @@ static int read_options(struct session *s)
 	if (!s->network)
 		s->network = config->network;
 	s->workflow = name ? xstrdup(name) : name_of_file(s->file);
-	if (strchr(s->workflow, '/') || !s->workflow[0])
-		return fail_with(s, SLUICE_INVALID,
-		                 "a workflow's name is not empty and has no '/'");
+	if (check_workflow_name(s) < 0)
+		return s->err.class;
 	s->options = (struct run_options){
 		.workflow = s->workflow,
 		.jobs = (unsigned)jobs,
