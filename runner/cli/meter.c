@@ -54,10 +54,12 @@ void meter_line(struct strbuf *sb, const struct meter *m, uint64_t done, uint64_
 	if (total > 0)
 		strbuf_addf(&numbers, "  %3.0f %%",
 		            100 * (double)(done < total ? done : total) / (double)total);
-	strbuf_addf(&numbers, "  %s", text_size(done, size));
-	if (total > 0)
-		strbuf_addf(&numbers, " of %s", text_size(total, size));
-	strbuf_addf(&numbers, ", %s/s", text_size((uint64_t)(per_ms * 1000), size));
+	if (!m->of_parts) {
+		strbuf_addf(&numbers, "  %s", text_size(done, size));
+		if (total > 0)
+			strbuf_addf(&numbers, " of %s", text_size(total, size));
+		strbuf_addf(&numbers, ", %s/s", text_size((uint64_t)(per_ms * 1000), size));
+	}
 	add_rest(&numbers, done, total, per_ms);
 	width = text_width(strbuf_str(&numbers));
 	text_add_safe(&name, m->name, strlen(m->name));
@@ -115,17 +117,30 @@ static void *look(void *arg)
 	return NULL;
 }
 
-struct progress *meter_watch_begin(struct meter_watch *w, const struct cli *cli, const char *name,
-                                   uint64_t total)
+static struct progress *begin(struct meter_watch *w, const struct cli *cli, const char *name,
+                              uint64_t total, bool of_parts)
 {
-	*w = (struct meter_watch){ .end = false };
+	*w = (struct meter_watch){ .cli = cli };
 	atomic_init(&w->progress.total, total);
 	(void)pthread_mutex_init(&w->lock, NULL);
 	(void)pthread_cond_init(&w->ended, NULL);
 	meter_begin(&w->meter, cli, name);
+	w->meter.of_parts = of_parts;
 	meter_show(&w->meter, 0, 0); /* the clock starts now */
 	w->has_thread = w->meter.on && pthread_create(&w->thread, NULL, look, w) == 0;
 	return w->has_thread ? &w->progress : NULL;
+}
+
+struct progress *meter_watch_begin(struct meter_watch *w, const struct cli *cli, const char *name,
+                                   uint64_t total)
+{
+	return begin(w, cli, name, total, false);
+}
+
+struct progress *meter_watch_begin_parts(struct meter_watch *w, const struct cli *cli,
+                                         const char *name)
+{
+	return begin(w, cli, name, 0, true);
 }
 
 void meter_watch_clear(struct meter_watch *w)
@@ -137,6 +152,14 @@ void meter_watch_clear(struct meter_watch *w)
 		(void)fflush(stderr);
 	}
 	(void)pthread_mutex_unlock(&w->lock);
+}
+
+void meter_watch_warn(void *watch, const char *text)
+{
+	struct meter_watch *w = watch;
+
+	meter_watch_clear(w);
+	cli_note(w->cli, "warning: %s", text);
 }
 
 void meter_watch_end(struct meter_watch *w)

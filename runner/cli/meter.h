@@ -24,6 +24,7 @@ struct meter {
 	unsigned columns;           /* of the terminal, now */
 	int64_t began_ms, shown_ms; /* 0: not yet */
 	uint64_t from;              /* was there when it began */
+	bool of_parts; /* what is counted says nothing to people but by its share of all */
 };
 
 void meter_begin(struct meter *m, const struct cli *cli, const char *name);
@@ -39,6 +40,7 @@ void meter_end(struct meter *m); /* also of one that never began, all zero */
  *	meter_watch_end(&watch);
  */
 struct meter_watch {
+	const struct cli *cli;
 	struct meter meter;
 	struct progress progress;
 	pthread_mutex_t lock;
@@ -52,8 +54,13 @@ struct meter_watch {
  * would see it. */
 struct progress *meter_watch_begin(struct meter_watch *w, const struct cli *cli, const char *name,
                                    uint64_t total);
+/* The same for work that counts not bytes, but parts of itself. */
+struct progress *meter_watch_begin_parts(struct meter_watch *w, const struct cli *cli,
+                                         const char *name);
 /* Takes the line away for other output; it comes back below that. */
 void meter_watch_clear(struct meter_watch *w);
+/* Prints a warning above the line; `watch` is a struct meter_watch, as in struct store_watch. */
+void meter_watch_warn(void *watch, const char *text);
 void meter_watch_end(struct meter_watch *w);
 
 /* What is drawn after so long, in at most `columns`.  Pure. */

@@ -157,8 +157,3 @@ cJSON *show_json_version(const struct dataset_version *version, const struct sho
 	}
 	return out;
 }
-
-void show_warning(void *arg, const char *text)
-{
-	cli_note(arg, "warning: %s", text);
-}

@@ -54,7 +54,4 @@ cJSON *show_json_dataset(const struct dataset *dataset);
 cJSON *show_json_version(const struct dataset_version *version, const struct show_tags *tags);
 void show_json_add_time(cJSON *obj, const char *name, int64_t ms);
 
-/* Prints a warning about a file that was left out or changed (store_warn_fn; `arg` is the cli). */
-void show_warning(void *arg, const char *text);
-
 #endif

@@ -234,6 +234,7 @@ int datasets_gc(struct datasets *d, const struct datasets_gc_how *how,
 		.waiting = on_waiting,
 		.arg = &c,
 		.dry_run = how->dry_run,
+		.progress = how->progress,
 	};
 	uint64_t leftovers = 0;
 	int rc = store_sweep_deleted(d->store, how->dry_run, &leftovers, err);

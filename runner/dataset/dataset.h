@@ -268,6 +268,7 @@ struct datasets_gc_how {
 	void (*waiting)(void *arg); /* as in gc.h; may be NULL */
 	void *arg;
 	const uint64_t *cache_size; /* of trees that no unfinished run holds; NULL: no limit */
+	struct progress *progress;  /* as in gc.h; may be NULL */
 	bool dry_run;               /* count only */
 };
 

@@ -45,6 +45,8 @@ struct gc {
 	struct garbage *found; /* BATCH of them */
 	size_t n_found;
 	size_t n_hidden;
+	size_t n_fans,
+		n_swept; /* directories whose garbage is in `found`; so much of them is gone */
 	bool said_waiting;
 	struct gc_result result;
 };
@@ -259,6 +261,15 @@ static int remove_hidden_or_say(struct gc *gc, struct error *err)
 	              : 0;
 }
 
+/* The garbage of the fans that were seen since the last sweep is gone up to the i-th. */
+static void count_swept(struct gc *gc, size_t i)
+{
+	size_t swept = i < gc->n_found ? gc->n_fans * i / gc->n_found : gc->n_fans;
+
+	progress_add(gc->how->progress, swept - gc->n_swept);
+	gc->n_swept = swept;
+}
+
 static int sweep_found(struct gc *gc, struct error *err)
 {
 	size_t i = 0;
@@ -266,10 +277,13 @@ static int sweep_found(struct gc *gc, struct error *err)
 
 	while (rc == 0 && i < gc->n_found) {
 		rc = sweep_step(gc, &i, err);
+		count_swept(gc, i);
 		if (rc == 0 && gc->n_hidden > 0)
 			rc = remove_hidden_or_say(gc, err);
 	}
 	gc->n_found = 0;
+	count_swept(gc, 0);
+	gc->n_fans = gc->n_swept = 0;
 	return rc;
 }
 
@@ -307,6 +321,8 @@ static int see_object(struct gc *gc, const struct folder *folder, const char *fa
 	return find_garbage(gc, &g, err);
 }
 
+enum { FANS = 256 };
+
 static int see_fan(struct gc *gc, const struct folder *folder, const char *fan, struct error *err)
 {
 	char path[OBJECT_PATH_SIZE];
@@ -325,10 +341,12 @@ static int see_folder(struct gc *gc, const struct folder *folder, struct error *
 	static const char digits[] = "0123456789abcdef";
 	int rc = 0;
 
-	for (int i = 0; rc == 0 && i < 256; i++) {
+	for (int i = 0; rc == 0 && i < FANS; i++) {
 		const char fan[] = { digits[i >> 4], digits[i & 15], '\0' };
 
 		rc = see_fan(gc, folder, fan, err);
+		progress_add(gc->how->progress, 1);
+		gc->n_fans++;
 	}
 	return rc;
 }
@@ -402,8 +420,12 @@ static int collect(struct gc *gc, struct error *err)
 		rc = store_sync(gc->store, err);
 	if (rc == 0 && !gc->how->dry_run) /* of one that was killed */
 		rc = remove_hidden_or_say(gc, err);
+	/* Each fan is seen, and what was found in it is swept. */
+	progress_expect(gc->how->progress, (uint64_t)2 * FANS * (sizeof folders / sizeof *folders));
 	if (rc == 0)
 		rc = see_trees(gc, err);
+	if (rc == 0)
+		rc = sweep_found(gc, err);
 	for (size_t i = 0; rc == 0 && i < sizeof folders / sizeof *folders; i++)
 		rc = see_folder(gc, &folders[i], err);
 	if (rc == 0)

@@ -17,6 +17,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/progress.h"
 #include "store/store.h"
 
 struct gc;
@@ -31,7 +32,8 @@ struct gc_how {
 	 */
 	void (*waiting)(void *arg);
 	void *arg;
-	bool dry_run; /* count only */
+	bool dry_run;              /* count only */
+	struct progress *progress; /* of parts of the store that are looked at, or NULL */
 };
 
 struct gc_result {

@@ -38,6 +38,18 @@ static void test_line(void **state)
 	check(80, 0, 20, 10, 1000, "train.zip  100 %  20 B of 10 B, 20 B/s");
 }
 
+static void test_parts(void **state)
+{
+	char name[] = "store gc";
+	const struct meter m = { .name = name, .columns = 80, .of_parts = true };
+	struct strbuf sb = STRBUF_INIT(STRBUF_BIG);
+
+	(void)state;
+	meter_line(&sb, &m, 192, 768, 1000);
+	assert_string_equal(strbuf_str(&sb), "store gc   25 %, 3.0s left");
+	strbuf_release(&sb);
+}
+
 static void test_narrow(void **state)
 {
 	(void)state;
@@ -65,6 +77,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_line),
+		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_narrow),
 		cmocka_unit_test(test_no_terminal),
 	};

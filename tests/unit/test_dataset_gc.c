@@ -99,10 +99,18 @@ static bool is_dead(void *arg, const char *run)
 
 static struct datasets_gc_result gc(struct fixture *f, bool dry_run)
 {
-	const struct datasets_gc_how how = { .is_dead = is_dead, .arg = f, .dry_run = dry_run };
+	struct progress progress = { .total = 0 };
+	const struct datasets_gc_how how = {
+		.is_dead = is_dead,
+		.arg = f,
+		.dry_run = dry_run,
+		.progress = &progress,
+	};
 	struct datasets_gc_result result;
 
 	OK(f, datasets_gc(f->d, &how, &result, &f->err));
+	assert_true(atomic_load(&progress.total) > 0);
+	assert_int_equal(atomic_load(&progress.done), atomic_load(&progress.total));
 	return result;
 }
 

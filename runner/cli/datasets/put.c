@@ -71,7 +71,7 @@ static int put_and_commit(struct cli *cli, struct datasets *datasets,
                           struct dataset_version *version, struct put_sources *s, struct error *err)
 {
 	struct meter_watch meter;
-	struct store_watch watch = { .warn = show_warning, .arg = cli };
+	struct store_watch watch = { .warn = meter_watch_warn, .arg = &meter };
 	int rc;
 
 	watch.progress = meter_watch_begin(&meter, cli, version->dataset_name, 0);

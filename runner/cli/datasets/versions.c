@@ -164,7 +164,7 @@ static int run_commit(struct cli *cli, const struct cli_args *args)
 	struct dataset_version version = { 0 };
 	struct error err;
 	struct meter_watch meter;
-	struct store_watch watch = { .warn = show_warning, .arg = cli };
+	struct store_watch watch = { .warn = meter_watch_warn, .arg = &meter };
 	int rc = cli_open_datasets(cli, &datasets, &err);
 
 	if (rc == 0)

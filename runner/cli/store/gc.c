@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "cli/commands.h"
+#include "cli/meter.h"
 #include "cli/show.h"
 #include "cli/text.h"
 #include "engine/owner.h"
@@ -16,6 +17,7 @@ struct gc_cli {
 	struct cli *cli;
 	struct datasets *datasets;
 	const char *home;
+	struct meter_watch meter;
 };
 
 static int see_unfinished(void *arg, const struct catalog_run *run)
@@ -41,8 +43,9 @@ static bool is_dead(void *arg, const char *run)
 
 static void say_waiting(void *arg)
 {
-	const struct gc_cli *g = arg;
+	struct gc_cli *g = arg;
 
+	meter_watch_clear(&g->meter);
 	cli_note(g->cli, "waiting for commits that run now");
 }
 
@@ -129,13 +132,18 @@ static int run_gc(struct cli *cli, const struct cli_args *args)
 	struct images_trimmed layers = { 0 };
 	const struct config *config;
 	struct error err;
+	int rc;
 
 	if (cli_config(cli, &config, &err) < 0)
 		return cli_fail(&err);
 	if (config->cache_size != UINT64_MAX)
 		how.cache_size = &config->cache_size;
-	if (cli_home(cli, &g.home, &err) < 0 || cli_open_datasets(cli, &g.datasets, &err) < 0 ||
-	    datasets_gc(g.datasets, &how, &result, &err) < 0)
+	if (cli_home(cli, &g.home, &err) < 0 || cli_open_datasets(cli, &g.datasets, &err) < 0)
+		return cli_fail(&err);
+	how.progress = meter_watch_begin_parts(&g.meter, cli, "store gc");
+	rc = datasets_gc(g.datasets, &how, &result, &err);
+	meter_watch_end(&g.meter);
+	if (rc < 0)
 		return cli_fail(&err);
 	if (how.cache_size && trim_layers(&g, &how, result.cache.left, &layers, &err) < 0)
 		return cli_fail(&err);
