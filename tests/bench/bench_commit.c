@@ -21,7 +21,7 @@
 #include "base/xalloc.h"
 #include "store/store.h"
 
-enum { FILES_A_FOLDER = 500, SIZE_MAX_BYTES = 1 << 30 };
+enum { FILES_A_FOLDER = 200, SIZE_MAX_BYTES = 1 << 30 };
 
 static double now(void)
 {

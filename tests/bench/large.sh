@@ -53,8 +53,8 @@ printf far | dd of="$work/sparse/file" bs=1 seek=30000000000 conv=notrunc status
 "$sluice" datasets create sparse >/dev/null
 cost sparse sparse
 
-row "lay L out, first time, on $fs : ostree checkout -H" view checkout
-row "commit L, 10 MiB of one file overwritten, on $fs : openssl sha256" commit_some hash
-echo "the store on $fs grew by $most bytes at most for 10,485,760"
+row "lay L out, first time, on $fs : ostree checkout -H" view checkout 1
+row "commit L, 10 MiB of one file overwritten, on $fs : openssl" commit_some hash 1.3
+at_most "the store on $fs grew for 10,485,760 at most" "$most" 16777216 B
 printf 'a sparse file of 50 GB: %.2f s\n' "$(seconds sparse)"
-peak commit commit_some view sparse
+peak "L and a sparse file of 50 GB, on $fs" 64 commit commit_some view sparse

@@ -40,18 +40,27 @@ median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 seconds() { median <"$work/cost-$1"; }
 cpu() { awk '{ print $2 + $3 }' "$work/cost-$1" | median; }
 
-# row TEXT OURS THEIRS: seconds, their ratio, and the CPU time of both.
+# row TEXT OURS THEIRS LIMIT: seconds, their ratio and what it may be, and the CPU time of both.
 row() {
-	awk -v text="$1" -v a="$(seconds "$2")" -v b="$(seconds "$3")" -v x="$(cpu "$2")" \
-		-v y="$(cpu "$3")" 'BEGIN {
-			printf "%-62s %9.3f %9.3f s   %6.2f   cpu %.2f %.2f\n", text, a, b, a / b, x, y }'
+	awk -v text="$1" -v a="$(seconds "$2")" -v b="$(seconds "$3")" -v limit="$4" \
+		-v x="$(cpu "$2")" -v y="$(cpu "$3")" 'BEGIN {
+			printf "%-62s %9.3f %9.3f s   %6.2f  (%.2f%s)  cpu %.2f %.2f\n", text, a, b, a / b,
+				limit, (a / b > limit) ? " MISSED" : "", x, y }'
 }
 
-# peak NAME...: the most memory that any of them took.
+# at_most TEXT VALUE LIMIT UNIT
+at_most() {
+	awk -v text="$1" -v a="$2" -v limit="$3" -v unit="$4" 'BEGIN {
+		printf "%-62s %9d %9d %-3s %6.2f%s\n", text, a, limit, unit, a / limit,
+			(a > limit) ? "  MISSED" : "" }'
+}
+
+# peak TEXT LIMIT NAME...: the most memory that any of them took, in MB.
 peak() {
-	local name
-	for name; do cat "$work/cost-$name"; done |
-		awk '$4 > most { most = $4 } END { printf "peak memory: %d MB\n", most / 1000 }'
+	local text=$1 limit=$2 most
+	shift 2
+	most=$(cat "${@/#/$work/cost-}" | awk '$4 > most { most = $4 } END { print int(most / 1000) }')
+	at_most "peak memory, $text" "$most" "$limit" MB
 }
 
 # stored: what the home takes on the disk, in bytes.

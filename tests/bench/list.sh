@@ -44,4 +44,4 @@ for ((run = 0; run < runs; run++)); do
 	cost full full
 	cost empty empty
 done
-row 'datasets list, 1,000 with 100,000 versions : empty, 10 times' full empty
+row 'datasets list, 1,000 with 100,000 versions : empty, 10 times' full empty 3

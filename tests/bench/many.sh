@@ -32,6 +32,7 @@ view() { "$sluice" datasets mount many "$work/view" -- true; }
 version() { "$sluice" datasets versions list many --json | jq -r '.[0].version'; }
 
 mkdir "$work/view"
+steps=()
 for n in "${sizes[@]}"; do
 	rm -rf "${work:?}/home" "$work/many"
 	make_files "$n"
@@ -50,6 +51,7 @@ for n in "${sizes[@]}"; do
 done
 
 for step in commit again list list_json compare view view_later; do
+	steps+=("$step-${sizes[-1]}")
 	for n in "${sizes[@]}"; do
 		printf '%s %s %s\n' "$n" "$(seconds "$step-$n")" "$(cut -d' ' -f4 "$work/cost-$step-$n")"
 	done | awk -v step="$step" '
@@ -57,3 +59,4 @@ for step in commit again list list_json compare view view_later; do
 		  before = $2; size = $1; most = $3 }
 		END { printf "%-11s%s   of linear: %.2f   %d MB\n", step, line, ratio, most / 1000 }'
 done
+peak "a version of ${sizes[-1]} files" 600 "${steps[@]}"
