@@ -16,7 +16,8 @@ struct docker {
 	struct executor base; /* first */
 	struct docker_place place;
 	char *what;
-	struct images *images; /* asks registries what a name stands for */
+	struct images *images; /* asks registries what a name stands for, and has local ones */
+	const char *dir;       /* where those are looked for */
 	enum images_pull_when pull;
 	const struct config_registries *registries;
 	/* Images that jobs have started from, by id.  Filled by worker threads, which have the time
@@ -42,13 +43,37 @@ static int look(const struct docker *d, const char *image, char ret_digest[72], 
 	return images_pull(d->images, image, &how, ret_digest, err);
 }
 
+/* An image that lies on this machine is taken into the home, and given to the daemon. */
+static int resolve_local(const struct docker *d, const char *image, char ret_digest[72],
+                         struct error *err)
+{
+	bool look_only = d->base.order.look_only;
+	AUTO_FREE char *name = NULL;
+	int rc = images_take_local(d->images, image, d->dir, look_only, ret_digest, err);
+
+	if (rc < 0 || look_only)
+		return rc;
+	name = xasprintf("localhost/%.*s@%s", (int)strcspn(image, ":"), image, ret_digest);
+	return docker_image_give(&d->place.host, d->images, name, d->place.home, ret_digest, err);
+}
+
+static int as_lack(int rc, struct error *err)
+{
+	if (rc < 0 && rc != SLUICE_CANCELED && rc != SLUICE_SYSTEM)
+		err->class = rc = SLUICE_MISSING;
+	return rc;
+}
+
 static int resolve(struct executor *e, const char *image, char ret_digest[72], struct error *err)
 {
 	const struct docker *d = to_docker(e);
 	bool look_only = e->order.look_only;
 	AUTO_FREE char *full = NULL;
-	int rc = image_ref_normalize(image, &full, err);
+	int rc;
 
+	if (images_is_local(image))
+		return as_lack(resolve_local(d, image, ret_digest, err), err);
+	rc = image_ref_normalize(image, &full, err);
 	if (rc < 0)
 		return rc;
 	if (look_only && d->pull == PULL_ALWAYS)
@@ -57,9 +82,7 @@ static int resolve(struct executor *e, const char *image, char ret_digest[72], s
 	                          d->registries, &e->order, ret_digest, err);
 	if (rc == SLUICE_NOT_FOUND && look_only && d->pull != PULL_NEVER)
 		rc = look(d, image, ret_digest, err);
-	if (rc < 0 && rc != SLUICE_CANCELED && rc != SLUICE_SYSTEM)
-		err->class = rc = SLUICE_MISSING;
-	return rc;
+	return as_lack(rc, err);
 }
 
 static void free_ready(void *value)
@@ -219,6 +242,7 @@ int executor_docker_new(uv_loop_t *loop, struct images *images,
 		.place = place,
 		.what = what,
 		.images = images,
+		.dir = options->dir,
 		.pull = options->pull,
 		.registries = options->registries,
 	};

@@ -1,7 +1,9 @@
 #include "executor/docker_api.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/json.h"
@@ -20,7 +22,19 @@ struct docker_request {
 	struct http_transfer *transfer;
 	struct strbuf text;
 	char *host;
+	int tar_fd;
 };
+
+static int64_t on_send(void *arg, void *buf, size_t room, struct error *err)
+{
+	const struct docker_request *q = arg;
+	ssize_t n;
+
+	do
+		n = read(q->tar_fd, buf, room);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? error_sys(err, errno, "cannot read what is to be sent") : n;
+}
 
 static int on_head(void *arg, const struct http_response *r, struct error *err)
 {
@@ -107,7 +121,9 @@ struct docker_request *docker_ask(struct http *http, const struct docker_host *h
 	struct docker_request *q = xcalloc(1, sizeof *q);
 	AUTO_FREE char *url = xasprintf("%s%s", host->url, ask->path);
 	AUTO_FREE char *auth = ask->auth ? xasprintf("X-Registry-Auth: %s", ask->auth) : NULL;
-	const char *const headers[] = { "Content-Type: application/json", auth, NULL };
+	const char *type = ask->tar_fd > 0 ? "Content-Type: application/x-tar"
+	                                   : "Content-Type: application/json";
+	const char *const headers[] = { type, auth, NULL };
 	const struct http_request request = {
 		.url = url,
 		.method = ask->method,
@@ -128,8 +144,10 @@ struct docker_request *docker_ask(struct http *http, const struct docker_host *h
 		.hooks = *hooks,
 		.text = STRBUF_INIT(ANSWER_MAX),
 		.host = xstrdup(host->name),
+		.tar_fd = ask->tar_fd,
 	};
 	with.arg = q;
+	with.on_send = ask->tar_fd > 0 ? on_send : NULL;
 	q->transfer = http_start(http, &request, &with);
 	return q;
 }

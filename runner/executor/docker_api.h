@@ -27,6 +27,9 @@ struct docker_ask {
 	const char *body;   /* JSON, or NULL */
 	const char *auth;   /* for X-Registry-Auth, or NULL */
 	bool is_long;       /* the answer may take for ever */
+	/* What follows in the place of a body: a tar, from where the file stands to its end; kept
+	 * until the answer is there.  0: none. */
+	int tar_fd;
 };
 
 struct docker_hooks {

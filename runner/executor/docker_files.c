@@ -106,13 +106,6 @@ static int mount_view(const char *source, const char *base, const struct user *u
 
 /* ---- all of them ---- */
 
-static bool is_inside(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return strncmp(path, dir, len) == 0 && path[len] == '/';
-}
-
 /* PATH and what stands directly in it: "outputs" holds one directory for each output. */
 static int give(const char *path, const struct user *user)
 {
@@ -148,9 +141,7 @@ static int make_one(const struct request *r, size_t i, const struct user *user, 
 	*ret_source = xstrdup(m->source);
 	if (access(m->source, F_OK) != 0) /* Podman would make it */
 		return -errno;
-	return m->kind == MOUNT_WRITE && user->uid != 0 && is_inside(m->source, r->dir)
-	               ? give(m->source, user)
-	               : 0;
+	return user->uid != 0 && request_owns(r, m) ? give(m->source, user) : 0;
 }
 
 int docker_files_make(const struct request *r, const struct user *user,

@@ -2,11 +2,16 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/digest.h"
 #include "base/json.h"
 #include "base/map.h"
 #include "base/strbuf.h"
@@ -224,7 +229,7 @@ int docker_image_resolve(const struct docker_host *host, const char *name,
 	return pull(host, &ref, registries ? registries : &none, order, ret_id, err);
 }
 
-/* ---- its user ---- */
+/* ---- giving ---- */
 
 static int keep_bytes(void *arg, const void *data, size_t len, struct error *err)
 {
@@ -234,6 +239,54 @@ static int keep_bytes(void *arg, const void *data, size_t len, struct error *err
 	return sb->failed ? error_set(err, SLUICE_LIMIT, "it is larger than %d MiB", FILE_MAX >> 20)
 	                  : 0;
 }
+
+/* "Loaded image ID: sha256:..." of Docker, and of Podman "Loaded image: sha256:...", or a name. */
+static int loaded_id(const struct docker_host *host, const char *told, char ret_id[ID_SIZE],
+                     struct error *err)
+{
+	static const char by_name[] = "Loaded image: ";
+	const char *id = strstr(told, "sha256:");
+	const char *name = strstr(told, by_name);
+	AUTO_FREE char *full = NULL;
+
+	if (id && strspn(id + 7, "0123456789abcdef") == DIGEST_HEX_LEN) {
+		(void)snprintf(ret_id, ID_SIZE, "%.*s", 7 + DIGEST_HEX_LEN, id);
+		return 0;
+	}
+	if (!name)
+		return error_set(err, SLUICE_REMOTE, "Docker at %s does not say what it loaded",
+		                 host->name);
+	name += strlen(by_name);
+	full = xstrndup(name, strcspn(name, "\\\"\n, "));
+	return find(host, full, ret_id, err);
+}
+
+int docker_image_give(const struct docker_host *host, struct images *images, const char *name,
+                      const char *home, char ret_id[ID_SIZE], struct error *err)
+{
+	AUTO_STRBUF struct strbuf told = STRBUF_INIT(FILE_MAX);
+	AUTO_FREE char *dir = xasprintf("%s/tmp", home);
+	AUTO_FD int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	const struct images_export_how how = { .form = IMAGES_DOCKER_ARCHIVE, .fd = fd };
+	int rc;
+
+	if (fd < 0)
+		return error_sys(err, errno, "cannot make a file in '%s'", dir);
+	rc = images_export(images, name, &how, err);
+	if (rc == 0 && lseek(fd, 0, SEEK_SET) != 0)
+		rc = error_sys(err, errno, "cannot read what was written to '%s'", dir);
+	if (rc == 0)
+		rc = docker_stream(host,
+		                   &(struct docker_ask){ .method = "POST",
+		                                         .path = "/images/load?quiet=1",
+		                                         .is_long = true,
+		                                         .tar_fd = fd },
+		                   keep_bytes, &told, NULL, err);
+	return rc < 0 ? error_wrap(err, "cannot give the image '%s' to the daemon", name)
+	              : loaded_id(host, strbuf_str(&told), ret_id, err);
+}
+
+/* ---- its user ---- */
 
 /* The first plain file of a tar. */
 static void untar(const struct strbuf *tar, struct strbuf *ret_text)

@@ -29,6 +29,11 @@ int docker_image_resolve(const struct docker_host *host, const char *name,
                          const struct image_order *order, char ret_id[72],
                          struct error *err) MUST_USE;
 
+/* Hands an image of our home over to the daemon; `name` is the home's for it.  HOME is on a disk
+ * that has room for it. */
+int docker_image_give(const struct docker_host *host, struct images *images, const char *name,
+                      const char *home, char ret_id[72], struct error *err) MUST_USE;
+
 /* Its user is looked up in its own files. */
 int docker_image_load(const struct docker_host *host, const char *id, const char *home,
                       struct docker_image *ret_image, struct error *err) MUST_USE;

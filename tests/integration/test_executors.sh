@@ -102,6 +102,10 @@ jobs_by_a_daemon() {
 	says out 'from a container'
 	silent out hunter2
 	same "$(contents by-daemon file)" 'from a container'
+	"$SLUICE" images export bash:5 layout
+	sed 's|bash:5|oci:layout|; s|by-daemon|by-layout|' w.yaml >l.yaml
+	ok run l.yaml --executor docker --network host --secret word=hunter2
+	same "$(contents by-layout file)" 'from a container'
 	one 'exit 3'
 	expect 1 sluice run w.yaml --executor docker --network host
 	same "$(curl -sf --unix-socket "$ENGINE_SOCKET" 'http://engine/containers/json?all=1')" '[]'
