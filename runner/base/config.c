@@ -14,6 +14,7 @@
 #include "base/near.h"
 #include "base/parse.h"
 #include "base/strbuf.h"
+#include "base/userns.h"
 #include "base/xalloc.h"
 
 enum { CONFIG_MAX = 64 * 1024, KEY_SIZE = 64 };
@@ -331,7 +332,7 @@ static char *default_path(void)
 	const char *config = variable("XDG_CONFIG_HOME");
 	const char *user = variable("HOME");
 
-	if (geteuid() == 0)
+	if (userns_is_root())
 		return xstrdup("/etc/sluice/config.yaml");
 	if (config && config[0] == '/') /* the XDG rules say to ignore a relative one */
 		return xasprintf("%s/sluice/config.yaml", config);

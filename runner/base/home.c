@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/strbuf.h"
+#include "base/userns.h"
 #include "base/xalloc.h"
 
 enum { FORMAT_MAX = 128 };
@@ -51,7 +52,7 @@ int home_path(char **ret_path, struct error *err)
 
 	if (chosen)
 		return make_absolute(chosen, ret_path, err);
-	if (geteuid() == 0)
+	if (userns_is_root())
 		*ret_path = xstrdup("/var/lib/sluice");
 	else if (data && data[0] == '/') /* the XDG rules say to ignore a relative one */
 		*ret_path = xasprintf("%s/sluice", data);
@@ -81,6 +82,15 @@ static int unknown_format(const char *text, const char *path, struct error *err)
 		path);
 }
 
+/* Its layers have other owners and marks than the user who runs this can make or read. */
+static int wrong_flavour(const char *path, struct error *err)
+{
+	return error_set(err, SLUICE_INVALID,
+	                 "the home '%s' was made %s: set SLUICE_HOME to another directory", path,
+	                 userns_is_root() ? "by an ordinary user, and now root runs this"
+	                                  : "by root, and now an ordinary user runs this");
+}
+
 /* 1 if there is one, 0 if not yet. */
 static int read_format(int dir, const char *path, struct error *err)
 {
@@ -91,9 +101,12 @@ static int read_format(int dir, const char *path, struct error *err)
 		return 0;
 	if (rc < 0 && rc != -EFBIG)
 		return error_sys(err, rc, "cannot read '%s/format'", path);
+	if (rc == 0 &&
+	    strcmp(strbuf_str(&text), userns_is_root() ? format_root : format_rootless) == 0)
+		return 1;
 	if (rc == 0 && (strcmp(strbuf_str(&text), format_root) == 0 ||
 	                strcmp(strbuf_str(&text), format_rootless) == 0))
-		return 1;
+		return wrong_flavour(path, err);
 	return unknown_format(strbuf_str(&text), path, err);
 }
 
@@ -121,7 +134,7 @@ static int holds_something(int dirfd, const char *path, struct error *err)
 
 static int make_format(int dir, const char *path, struct error *err)
 {
-	const char *text = geteuid() == 0 ? format_root : format_rootless;
+	const char *text = userns_is_root() ? format_root : format_rootless;
 	int found = holds_something(dir, path, err);
 	int rc;
 
@@ -153,7 +166,7 @@ static int check_owner(int dir, const char *path, struct error *err)
 		return error_set(err, SLUICE_INVALID,
 		                 "the home '%s' belongs to user %u, not to user %u who runs this: "
 		                 "set SLUICE_HOME to a directory of your own",
-		                 path, (unsigned)st.st_uid, (unsigned)geteuid());
+		                 path, (unsigned)st.st_uid, (unsigned)userns_uid());
 	return 0;
 }
 

@@ -241,26 +241,42 @@ gid_t userns_gid(void)
 	return has_entered() ? self.gid : getegid();
 }
 
-/* Is it in the first column of a map, "INSIDE OUTSIDE COUNT" a line? */
-static bool is_mapped(const char *file, uint32_t id)
+/* Is ID in the first column of a map, "INSIDE OUTSIDE COUNT" a line?  Finds the highest one, too.
+ */
+static bool look_up(const char *file, uint32_t id, uint32_t *ret_last)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(FILE_MAX);
 	uint64_t inside, outside, count;
+	bool found = false;
 
+	*ret_last = 0;
 	if (io_read_file(AT_FDCWD, file, &text) < 0)
 		return false;
 	for (const char *line = strbuf_str(&text);
 	     /* NOLINTNEXTLINE(cert-err34-c): the kernel writes it */
 	     sscanf(line, "%" SCNu64 " %" SCNu64 " %" SCNu64, &inside, &outside, &count) == 3;
-	     line += strcspn(line, "\n") + 1)
-		if (id >= inside && id - inside < count)
-			return true;
-	return false;
+	     line += strcspn(line, "\n") + 1) {
+		found = found || (id >= inside && id - inside < count);
+		if (inside + count - 1 > *ret_last)
+			*ret_last = (uint32_t)(inside + count - 1);
+	}
+	return found;
 }
 
 bool userns_has_id(uint32_t id)
 {
-	return is_mapped("/proc/self/uid_map", id) && is_mapped("/proc/self/gid_map", id);
+	uint32_t ignored;
+
+	return look_up("/proc/self/uid_map", id, &ignored) &&
+	       look_up("/proc/self/gid_map", id, &ignored);
+}
+
+uint32_t userns_last_gid(void)
+{
+	uint32_t last;
+
+	(void)look_up("/proc/self/gid_map", 0, &last);
+	return last;
 }
 
 int userns_need(struct error *err)

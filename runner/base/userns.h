@@ -39,6 +39,9 @@ gid_t userns_gid(void);
 /* Does the id stand for a user (and a group) here? */
 bool userns_has_id(uint32_t id);
 
+/* The highest group that there is here. */
+uint32_t userns_last_gid(void);
+
 /* SLUICE_MISSING, with the way out, if this is an ordinary user who could enter none. */
 int userns_need(struct error *err) MUST_USE;
 

@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/strbuf.h"
+#include "base/userns.h"
 #include "base/xalloc.h"
 #include "image/credential_helper.h"
 
@@ -195,7 +196,7 @@ static char *place(int i)
 	if (i == 2)
 		return below(variable("DOCKER_CONFIG"), ".docker", "config.json");
 	if (!runtime)
-		return geteuid() == 0 ? xstrdup("/run/containers/0/auth.json") : NULL;
+		return userns_is_root() ? xstrdup("/run/containers/0/auth.json") : NULL;
 	return xasprintf("%s/containers/auth.json", runtime);
 }
 

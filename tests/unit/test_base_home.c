@@ -84,13 +84,13 @@ static void test_is_made_and_found_again(void **state)
 	free(format);
 }
 
-static void test_either_flavour_is_known(void **state)
+static void test_the_other_flavour_is_refused(void **state)
 {
 	(void)state;
-	put("format", "sluice-home 1 rootless\n");
+	put("format", geteuid() == 0 ? "sluice-home 1 root\n" : "sluice-home 1 rootless\n");
 	assert_opens();
-	put("format", "sluice-home 1 root\n");
-	assert_opens();
+	put("format", geteuid() == 0 ? "sluice-home 1 rootless\n" : "sluice-home 1 root\n");
+	assert_refused("ordinary user");
 }
 
 static void test_unknown_formats_are_refused(void **state)
@@ -179,7 +179,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_is_made_and_found_again),
-		TEST(test_either_flavour_is_known),
+		TEST(test_the_other_flavour_is_refused),
 		TEST(test_unknown_formats_are_refused),
 		TEST(test_other_files_are_not_taken),
 		TEST(test_what_a_file_system_leaves_is_harmless),
