@@ -72,7 +72,7 @@ static bool is_whiteout(const struct stat *st)
 
 int tree_make_opaque(const struct tree *t, int fd)
 {
-	if (fsetxattr(fd, t->privileged ? "trusted.overlay.opaque" : "user.overlay.opaque", "y", 1,
+	if (fsetxattr(fd, t->is_users ? "user.overlay.opaque" : "trusted.overlay.opaque", "y", 1,
 	              0) != 0)
 		return -errno;
 	return 0;

@@ -12,10 +12,11 @@
 
 /* The directory being filled. */
 struct tree {
-	int root; /* kept */
-	bool privileged;
-	char *parent;  /* where parent_fd is, or NULL: entries come directory by directory */
-	int parent_fd; /* -1 at first */
+	int root;       /* kept */
+	bool can_chown; /* to whom there is in our user namespace, see base/userns.h */
+	bool is_users;  /* overlayfs is to read its marks for an ordinary user */
+	char *parent;   /* where parent_fd is, or NULL: entries come directory by directory */
+	int parent_fd;  /* -1 at first */
 };
 
 /* One entry on its way: parent and name are where it goes. */

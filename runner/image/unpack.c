@@ -19,6 +19,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/userns.h"
 #include "base/xalloc.h"
 #include "image/place.h"
 
@@ -74,22 +75,27 @@ static int check_owner(const char *path, struct archive_entry *e, struct error *
 	return 0;
 }
 
+/* With a NAME of "" what PARENT itself is.  Whom there is not here, an ordinary user's containers
+ * have not either: it stays root's. */
+static int chown_at(const struct unpack *u, int parent, const char *name, struct archive_entry *e)
+{
+	uid_t uid = (uid_t)archive_entry_uid(e);
+	gid_t gid = (gid_t)archive_entry_gid(e);
+
+	if (!u->tree.can_chown ||
+	    fchownat(parent, name, uid, gid, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) == 0)
+		return 0;
+	return errno == EINVAL && u->tree.is_users ? 0 : -errno;
+}
+
 static int set_owner_at(const struct unpack *u, const struct place *place, struct archive_entry *e)
 {
-	if (!u->tree.privileged)
-		return 0;
-	return fchownat(place->parent, place->name, (uid_t)archive_entry_uid(e),
-	                (gid_t)archive_entry_gid(e), AT_SYMLINK_NOFOLLOW) != 0
-	               ? -errno
-	               : 0;
+	return chown_at(u, place->parent, place->name, e);
 }
 
 static int set_owner(const struct unpack *u, int fd, struct archive_entry *e)
 {
-	if (!u->tree.privileged)
-		return 0;
-	return fchown(fd, (uid_t)archive_entry_uid(e), (gid_t)archive_entry_gid(e)) != 0 ? -errno
-	                                                                                 : 0;
+	return chown_at(u, fd, "", e);
 }
 
 /* overlayfs obeys xattrs of its own (redirects into other layers!): a layer brings none. */
@@ -248,7 +254,7 @@ static int put_node(struct unpack *u, struct place *place, struct archive_entry 
 	mode_t mode = archive_entry_perm(e) & 07777;
 	int rc = place_clear(place, err);
 
-	if (rc != 0 || (type != AE_IFIFO && !u->tree.privileged))
+	if (rc != 0 || (type != AE_IFIFO && u->tree.is_users))
 		return rc;
 	if (mknodat(place->parent, place->name, type | 0600, archive_entry_rdev(e)) != 0)
 		return errno == EPERM && type != AE_IFIFO ? 0
@@ -486,7 +492,10 @@ int unpack_layer(const struct unpack_blob *blob, int root_fd, const struct unpac
                  struct error *err)
 {
 	struct unpack u = {
-		.tree = { .root = root_fd, .parent_fd = -1, .privileged = geteuid() == 0 },
+		.tree = { .root = root_fd,
+		          .parent_fd = -1,
+		          .can_chown = userns_kind() != USERNS_NONE,
+		          .is_users = !userns_is_root() },
 		.limits = limits,
 		.stream = stream_new(blob->fd, limits),
 		.tar = archive_read_new(),

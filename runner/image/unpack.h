@@ -29,9 +29,10 @@ struct unpack_blob {
  * Unpacks a blob into the empty directory ROOT_FD.
  *
  * No entry gets outside of ROOT_FD, whatever it is called.  Whiteouts become what overlayfs takes
- * for them: devices 0:0, and the xattr trusted.overlay.opaque (user.overlay.opaque where we may
- * not set that).  Of two entries with one name the later wins.  Without root, owners, devices and
- * capabilities are left out.  On failure the directory is left half-made.
+ * for them: devices 0:0, and the xattr trusted.overlay.opaque, for an ordinary user
+ * user.overlay.opaque (overlayfs' option userxattr).  Of two entries with one name the later wins.
+ * Without root, devices and capabilities are left out, and owners that there are not (see
+ * base/userns.h).  On failure the directory is left half-made.
  */
 int unpack_layer(const struct unpack_blob *blob, int root_fd, const struct unpack_limits *limits,
                  struct error *err) MUST_USE;
