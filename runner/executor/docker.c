@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/map.h"
+#include "base/userns.h"
 #include "base/xalloc.h"
 #include "executor/docker_api.h"
 #include "executor/docker_attempt.h"
@@ -209,7 +210,7 @@ static int check_mounts(const struct docker_host *host, bool has_our_files, stru
 		                 "files of this one; if it sees them at the same paths, say so by "
 		                 "'docker: {transfer: mounts}' in the configuration",
 		                 host->name);
-	if (geteuid() != 0)
+	if (!userns_is_root())
 		return error_set(err, SLUICE_MISSING,
 		                 "handing files to Docker needs root here: start sluice as root, "
 		                 "for instance by 'sudo'");

@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/parse.h"
 #include "base/strbuf.h"
+#include "base/userns.h"
 #include "base/xalloc.h"
 #include "executor/bundle.h"
 #include "executor/host_mounts.h"
@@ -128,6 +129,8 @@ static void add_all(struct strbuf *sb, const struct launch *l, const struct user
 	add_number(sb, SHIM_GRACE_MS, r->grace_ms);
 	add_number(sb, SHIM_UID, user->uid);
 	add_number(sb, SHIM_GID, user->gid);
+	if (!userns_is_root())
+		shim_ops_add(sb, SHIM_USER, "ordinary");
 	add_root(sb, l);
 	add_file(sb, BUNDLE_CONFIG, config);
 	if (r->script)
@@ -145,18 +148,23 @@ static int format_config(const struct launch *l, const struct user *user, char *
 {
 	AUTO_STRBUF struct strbuf mountinfo = STRBUF_INIT(STRBUF_BIG);
 	struct oci_config config = {
-		.request = l->request, .image = l->image, .user = user, .shim = l->shim
+		.request = l->request,
+		.image = l->image,
+		.user = user,
+		.shim = l->shim,
+		.ids = userns_kind(),
 	};
 	char **mounts = NULL;
 	int rc;
 
-	if (!l->image) {
+	config.hide = l->image ? NULL : l->home;
+	/* An ordinary user's root has all of the machine's mounts, see rootfs.c. */
+	if (!l->image && userns_is_root()) {
 		rc = io_read_file(AT_FDCWD, "/proc/self/mountinfo", &mountinfo);
 		if (rc < 0)
 			return error_sys(err, rc, "cannot read the machine's mounts");
 		mounts = host_mounts_find(strbuf_str(&mountinfo));
 		config.host_mounts = (const char *const *)mounts;
-		config.hide = l->home;
 	}
 	rc = oci_config_format(&config, ret_json, err);
 	host_mounts_free(mounts);
@@ -183,6 +191,21 @@ static int to_memfd(const struct strbuf *sb, int *ret_fd, struct error *err)
 	return 0;
 }
 
+/* With one id there is nobody but root, whose all the image's files are then. */
+static void stay_in_namespace(struct user *user)
+{
+	size_t n = 0;
+
+	if (!userns_has_id(user->uid))
+		user->uid = 0;
+	if (!userns_has_id(user->gid))
+		user->gid = 0;
+	for (size_t i = 0; i < user->n_groups; i++)
+		if (userns_kind() != USERNS_ONE && userns_has_id(user->groups[i]))
+			user->groups[n++] = user->groups[i];
+	user->n_groups = n;
+}
+
 int launch_orders(const struct launch *l, int *ret_fd, struct error *err)
 {
 	struct strbuf orders = STRBUF_INIT(SHIM_ORDERS_MAX);
@@ -192,6 +215,8 @@ int launch_orders(const struct launch *l, int *ret_fd, struct error *err)
 
 	if (l->image)
 		rc = user_find(l->image->user, l->passwd, l->group, &user, err);
+	if (rc == 0 && !userns_is_root())
+		stay_in_namespace(&user);
 	if (rc == 0)
 		rc = format_config(l, &user, &config, err);
 	if (rc != 0)

@@ -22,11 +22,13 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/strbuf.h"
+#include "base/userns.h"
 #include "base/xalloc.h"
 #include "executor/argv.h"
 #include "executor/program.h"
 
 #define HELPER      "slirp4netns"
+#define TUN         "/dev/net/tun"
 #define CACHE_NAME  "network-works"
 /* A range that is set aside for measuring between machines: nobody's own addresses lie in it. */
 #define CIDR_OPTION "--cidr=198.18.0.0/24"
@@ -102,7 +104,8 @@ static int block_addresses(void)
  * without. */
 static int allow_ping(void)
 {
-	static const char all[] = "0 2147483647";
+	AUTO_FREE char *all =
+		xasprintf("0 %" PRIu32, userns_is_root() ? (uint32_t)INT32_MAX : userns_last_gid());
 	AUTO_FD int fd = open("/proc/sys/net/ipv4/ping_group_range", O_WRONLY | O_CLOEXEC);
 
 	return fd < 0 ? -errno : io_write_all(fd, all, strlen(all));
@@ -229,14 +232,22 @@ static int open_with(const char *program, int errors, struct network *ret_networ
 	return 0;
 }
 
+/* The helper opens the device, and has no word of the way out. */
 static int find_helper(char **ret_program, struct error *err)
 {
-	*ret_program = program_find(HELPER);
-	if (*ret_program)
-		return 0;
-	return error_set(err, SLUICE_MISSING,
-	                 HELPER " is not installed; get it for instance by 'apt-get install " HELPER
-	                        "'");
+	AUTO_FREE char *program = program_find(HELPER);
+
+	if (!program)
+		return error_set(err, SLUICE_MISSING,
+		                 HELPER " is not installed; get it for instance by "
+		                        "'apt-get install " HELPER "'");
+	if (access(TUN, R_OK | W_OK) != 0)
+		return error_set(err, SLUICE_MISSING,
+		                 "'" TUN "' cannot be opened (%s): as root, '%s'",
+		                 strerrordesc_np(errno),
+		                 errno == EACCES ? "chmod 666 " TUN : "modprobe tun");
+	*ret_program = take_ptr(&program);
+	return 0;
 }
 
 int network_open(struct network *ret_network, struct error *err)

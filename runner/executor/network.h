@@ -2,7 +2,7 @@
  * The private network of a run: a network namespace that all its containers share, connected with
  * the outside by one process of slirp4netns.  Connections to anywhere and name resolution work; the
  * machine's loopback, its abstract sockets and the addresses from which clouds hand out credentials
- * cannot be reached.  Needs root.
+ * cannot be reached.  Needs root, or to be it in a user namespace.
  *
  * Nobody has to end it: the namespace lives as long as a process or descriptor of it, and the
  * helper as long as anyone holds `helper`, which the runner and every shim do.

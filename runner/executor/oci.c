@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/map.h"
 #include "base/strbuf.h"
+#include "base/userns.h"
 #include "base/xalloc.h"
 #include "executor/attempt.h"
 #include "executor/network.h"
@@ -254,10 +255,8 @@ int executor_oci_new(uv_loop_t *loop, struct images *images, const struct execut
 	struct oci *oci;
 	int rc;
 
-	if (geteuid() != 0)
-		return error_set(err, SLUICE_MISSING,
-		                 "running containers needs root here: start sluice as root, for "
-		                 "instance by 'sudo'");
+	if (userns_need(err) < 0)
+		return err->class;
 	if (!shim)
 		return error_set(err, SLUICE_MISSING,
 		                 "the program '" SHIM_NAME "' is not beside sluice, where it is "

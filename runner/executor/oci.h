@@ -1,6 +1,6 @@
 /*
  * The executor that runs containers on this machine by an OCI runtime (crun or runc), each under
- * its own sluice-shim.  Needs root.
+ * its own sluice-shim.  An ordinary user's have what a user namespace has, see base/userns.h.
  */
 #ifndef EXECUTOR_OCI_H
 #define EXECUTOR_OCI_H

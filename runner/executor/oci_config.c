@@ -200,6 +200,17 @@ static const struct mount_line usual_mounts[] = {
 	{ "/sys/fs/cgroup", "cgroup", "cgroup", { "nosuid", "noexec", "nodev", "relatime", "ro" } },
 };
 
+/* What of these a user namespace refuses: a group that there is not, and to mount a sysfs that
+ * shows another one's network. */
+static const struct mount_line pts_of_one = { "/dev/pts",
+	                                      "devpts",
+	                                      "devpts",
+	                                      { "nosuid", "noexec", "newinstance", "ptmxmode=0666",
+	                                        "mode=0620" } };
+static const struct mount_line sys_of_machine = {
+	"/sys", "none", "/sys", { "rbind", "rprivate", "nosuid", "noexec", "nodev", "ro" }
+};
+
 static void add_mount(cJSON *mounts, const struct mount_line *m)
 {
 	cJSON *obj = json_new_obj();
@@ -284,6 +295,22 @@ static void add_shm(cJSON *mounts, const struct request_limits *limits)
 	                                          limits->shm_bytes > 0 ? size : NULL } });
 }
 
+/* An ordinary user has no cgroups to be shown. */
+static void add_usual_mounts(cJSON *mounts, const struct oci_config *c)
+{
+	for (size_t i = 0; i < sizeof usual_mounts / sizeof usual_mounts[0]; i++) {
+		const struct mount_line *m = &usual_mounts[i];
+
+		if (c->ids == USERNS_ONE && strcmp(m->type, "devpts") == 0)
+			m = &pts_of_one;
+		if (c->ids != USERNS_ROOT && c->request->network == NETWORK_HOST &&
+		    strcmp(m->type, "sysfs") == 0)
+			m = &sys_of_machine;
+		if (c->ids == USERNS_ROOT || strcmp(m->type, "cgroup") != 0)
+			add_mount(mounts, m);
+	}
+}
+
 static int add_mounts(cJSON *config, const struct oci_config *c, struct error *err)
 {
 	cJSON *mounts = json_new_arr();
@@ -291,8 +318,7 @@ static int add_mounts(cJSON *config, const struct oci_config *c, struct error *e
 	json_add(config, "mounts", mounts);
 	if (!c->image)
 		add_host_mounts(mounts, c);
-	for (size_t i = 0; i < sizeof usual_mounts / sizeof usual_mounts[0]; i++)
-		add_mount(mounts, &usual_mounts[i]);
+	add_usual_mounts(mounts, c);
 	add_shm(mounts, &c->request->limits);
 	add_bundle_file(mounts, c, BUNDLE_RESOLV_CONF, "/etc/resolv.conf", true);
 	add_bundle_file(mounts, c, BUNDLE_HOSTS, "/etc/hosts", true);
@@ -377,9 +403,11 @@ static void add_linux(cJSON *config, const struct oci_config *c)
 	AUTO_FREE char *cgroup = xasprintf(CGROUP_PARENT "/%s", c->request->id);
 
 	json_add(config, "linux", obj);
-	json_add_str(obj, "cgroupsPath", cgroup);
 	add_namespaces(obj, c->request);
-	add_resources(obj, &c->request->limits);
+	if (c->ids == USERNS_ROOT) {
+		json_add_str(obj, "cgroupsPath", cgroup);
+		add_resources(obj, &c->request->limits);
+	}
 	json_add(obj, "maskedPaths", string_array(masked));
 	json_add(obj, "readonlyPaths", string_array(readonly));
 	json_add(obj, "seccomp", seccomp_profile());

@@ -6,6 +6,7 @@
 #define EXECUTOR_OCI_CONFIG_H
 
 #include "base/error.h"
+#include "base/userns.h"
 #include "executor/executor.h"
 #include "executor/user.h"
 #include "image/image.h"
@@ -19,6 +20,7 @@ struct oci_config {
 	 * and a directory to be hidden, or NULL. */
 	const char *const *host_mounts;
 	const char *hide;
+	enum userns_kind ids; /* whose container it is, and which users it can have */
 };
 
 /*

@@ -43,6 +43,8 @@ static void take_order(struct orders *o, const char *key, const char *value)
 		o->upper_in_memory = strcmp(value, "memory") == 0;
 	if (strcmp(key, SHIM_NETWORK) == 0)
 		o->network_is_private = true;
+	if (strcmp(key, SHIM_USER) == 0)
+		o->is_users = true;
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
 		if (strcmp(known[i].key, key) != 0)
 			continue;

@@ -18,7 +18,7 @@ struct orders {
 	struct strbuf text; /* holds everything below */
 	const char *id, *runtime, *cgroup;
 	uint64_t stop_signal, grace_ms, uid, gid;
-	bool upper_in_memory, network_is_private;
+	bool upper_in_memory, network_is_private, is_users;
 	struct orders_list layers, views, secrets;
 	struct orders_list owned, owned_at; /* path of the machine and of the container of each */
 	struct orders_list files, texts;    /* name and text of each */

@@ -1,11 +1,16 @@
 #include "executor/rootfs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/mount.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -20,6 +25,8 @@
 #define HYBRID_CGROUP2 "/sys/fs/cgroup/unified"
 #define CGROUP2_COVER  "cgroup2"
 
+#define TARGET_ROOTFS BUNDLE_DIR "/" BUNDLE_ROOTFS
+
 enum {
 	LAYERS_MAX = 128, /* Docker's limit is 127, and one of ours */
 	OPTIONS_MAX = 4096,
@@ -31,6 +38,7 @@ struct overlay {
 	const int *lower; /* descriptors, the topmost first */
 	size_t n_lower;
 	const char *target;
+	bool is_users;
 };
 
 int rootfs_enter(int *ret_work, struct error *err)
@@ -82,7 +90,8 @@ static int mount_with(const struct overlay *o, int upper, int work, const char *
 	if (used < 0)
 		return used;
 	n = snprintf(options + used, sizeof options - (size_t)used,
-	             ",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d%s", upper, work, more);
+	             ",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d%s%s", upper, work,
+	             o->is_users ? ",userxattr" : "", more);
 	if (n < 0 || (size_t)n >= sizeof options - (size_t)used)
 		return -E2BIG;
 	return mount("overlay", o->target, "overlay", MS_NODEV, options) == 0 ? 0 : -errno;
@@ -153,7 +162,7 @@ static int overlay_on_disk(const struct overlay *o, int work)
 static int mount_root(const struct rootfs *r, struct error *err)
 {
 	int lower[LAYERS_MAX];
-	struct overlay o = { .lower = lower, .target = BUNDLE_DIR "/" BUNDLE_ROOTFS };
+	struct overlay o = { .lower = lower, .target = TARGET_ROOTFS, .is_users = r->is_users };
 	int rc;
 
 	if (r->n_layers > LAYERS_MAX)
@@ -176,11 +185,71 @@ static int mount_root(const struct rootfs *r, struct error *err)
 	return rc < 0 ? error_sys(err, rc, "cannot mount the container's root") : 0;
 }
 
+/* What a container has of its own, or must not see of the machine (sockets lie below /run). */
+static bool is_hidden(const char *name)
+{
+	static const char *const names[] = { "proc", "sys", "dev", "run", "lost+found" };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return name[0] == '.';
+}
+
+/* NAME of "/", with all that is mounted in it, read-only. */
+static int show_entry(int root, int target, const char *name)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+	AUTO_FD int fd = -1;
+	char link[PATH_MAX] = "";
+	struct stat st;
+
+	if (fstatat(root, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return -errno;
+	if (S_ISLNK(st.st_mode))
+		return readlinkat(root, name, link, sizeof link - 1) < 0 ||
+		                       symlinkat(link, target, name) != 0
+		               ? -errno
+		               : 0;
+	if (!S_ISDIR(st.st_mode))
+		return 0;
+	fd = (int)syscall(SYS_open_tree, root, name,
+	                  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW);
+	if (fd < 0 || mkdirat(target, name, 0755) != 0)
+		return -errno;
+	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) !=
+	    0)
+		return -errno;
+	return syscall(SYS_move_mount, fd, "", target, name, MOVE_MOUNT_F_EMPTY_PATH) == 0 ? 0
+	                                                                                   : -errno;
+}
+
+/* An ordinary user can make no overlay of "/", for that would uncover what is hidden by other
+ * mounts: each of its directories is shown in a root that lies in memory. */
+static int show_machine(struct error *err)
+{
+	AUTO_DIR DIR *root = opendir("/");
+	AUTO_FD int target = -1;
+	const struct dirent *e;
+
+	if (!root || mkdir(TARGET_ROOTFS, 0755) != 0)
+		return error_sys(err, errno, "cannot make the container's root");
+	target = open(TARGET_ROOTFS, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	while ((e = readdir(root))) {
+		int rc = is_hidden(e->d_name) ? 0 : show_entry(dirfd(root), target, e->d_name);
+
+		if (rc < 0)
+			return error_sys(err, rc, "cannot show '/%s' in the container's root",
+			                 e->d_name);
+	}
+	return 0;
+}
+
 static int mount_view(const struct rootfs *r, size_t i, struct error *err)
 {
 	char target[NAME_SIZE], name[NAME_SIZE], mapped[NAME_SIZE];
 	const char *source = r->views[i];
-	struct overlay o = { .n_lower = 1, .target = target };
+	struct overlay o = { .n_lower = 1, .target = target, .is_users = r->is_users };
 	AUTO_FD int lower = -1;
 	struct stat st;
 	int rc;
@@ -211,7 +280,7 @@ static int mount_view(const struct rootfs *r, size_t i, struct error *err)
 
 int rootfs_mount(const struct rootfs *r, struct error *err)
 {
-	int rc = mount_root(r, err);
+	int rc = r->is_users && r->upper_in_memory ? show_machine(err) : mount_root(r, err);
 
 	for (size_t i = 0; rc == 0 && i < r->n_views; i++)
 		rc = mount_view(r, i, err);

@@ -15,7 +15,8 @@ struct rootfs {
 	const char *const *layers; /* the topmost first */
 	size_t n_layers;
 	bool upper_in_memory;
-	int work; /* see rootfs_enter() */
+	int work;      /* see rootfs_enter() */
+	bool is_users; /* an ordinary user's, in a user namespace */
 	const char *const *views;
 	size_t n_views;
 	uid_t uid; /* of the container's user: views are made readable and writable for it */

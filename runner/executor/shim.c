@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -97,6 +98,7 @@ struct shim {
 	char *buf;
 	struct shim_record self;
 	struct exit_record record;
+	struct rusage used; /* by init and those that it waited for */
 	struct error error; /* class 0: none */
 };
 
@@ -160,6 +162,7 @@ static int prepare(struct shim *s, struct error *err)
 		.layers = o->layers.item,
 		.n_layers = o->layers.len,
 		.upper_in_memory = o->upper_in_memory,
+		.is_users = o->is_users,
 		.views = o->views.item,
 		.n_views = o->views.len,
 		.uid = (uid_t)o->uid,
@@ -410,6 +413,7 @@ static void runtime_exited(struct shim *s, int status)
 static void reap(struct shim *s)
 {
 	int status;
+	struct rusage used;
 	pid_t pid;
 
 	/* The runtime first: until it is done nobody knows which child is the container. */
@@ -418,10 +422,11 @@ static void reap(struct shim *s)
 			return;
 		runtime_exited(s, status);
 	}
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while ((pid = wait4(-1, &status, WNOHANG, &used)) > 0) {
 		if (pid != s->init)
 			continue;
 		s->init = NO_PID;
+		s->used = used;
 		record_status(s, status);
 		drain(s);
 	}
@@ -548,13 +553,29 @@ static int run(struct shim *s, struct error *err)
 	return 0;
 }
 
+/* An ordinary user's containers have no cgroup that would tell: then it is the memory of the
+ * largest process. */
+static void measure(const struct shim *s, struct cgroup_stats *ret_stats)
+{
+	const struct timeval *user = &s->used.ru_utime, *system = &s->used.ru_stime;
+
+	if (s->orders.is_users)
+		*ret_stats = (struct cgroup_stats){
+			.cpu_ns = (uint64_t)(user->tv_sec + system->tv_sec) * 1000000000 +
+			          (uint64_t)(user->tv_usec + system->tv_usec) * 1000,
+			.peak_bytes = (uint64_t)s->used.ru_maxrss * 1024,
+		};
+	else
+		cgroup_read_stats(s->orders.cgroup ? s->orders.cgroup : "/", ret_stats);
+}
+
 static void write_exit_record(struct shim *s)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(RECORD_TEXT_MAX);
 	struct cgroup_stats stats = { 0 };
 	int rc = crilog_flush(&s->log);
 
-	cgroup_read_stats(s->orders.cgroup ? s->orders.cgroup : "/", &stats);
+	measure(s, &stats);
 	if (rc < 0 && s->error.class == 0)
 		(void)error_sys(&s->error, rc, "cannot write the log");
 	s->record.oom = stats.oom_kills > 0;

@@ -36,9 +36,12 @@ static struct image image(void)
 	};
 }
 
-static cJSON *config_of(const struct request *r, const struct image *im, const struct user *user)
+static cJSON *config_for(enum userns_kind ids, const struct request *r, const struct image *im,
+                         const struct user *user)
 {
-	const struct oci_config c = { .request = r, .image = im, .user = user, .shim = "/shim" };
+	const struct oci_config c = {
+		.request = r, .image = im, .user = user, .shim = "/shim", .ids = ids
+	};
 	cJSON *doc = NULL;
 	char *text = NULL;
 	struct error err;
@@ -47,6 +50,11 @@ static cJSON *config_of(const struct request *r, const struct image *im, const s
 	assert_int_equal(json_parse(text, strlen(text), "config", &doc, &err), 0);
 	free(text);
 	return doc;
+}
+
+static cJSON *config_of(const struct request *r, const struct image *im, const struct user *user)
+{
+	return config_for(USERNS_ROOT, r, im, user);
 }
 
 static void expect_array(const cJSON *arr, const char *want)
@@ -213,6 +221,27 @@ static void test_hook(void **state)
 		}
 		cJSON_Delete(doc);
 	}
+}
+
+/* What a user namespace refuses is not asked for. */
+static void test_ordinary_user(void **state)
+{
+	struct request r = { .id = "j-1", .dir = "/d", .limits = { .memory_bytes = 1 << 20 } };
+	struct image im = image();
+	cJSON *doc = config_for(USERNS_MANY, &r, &im, &root);
+
+	(void)state;
+	assert_null(json_str(json_obj(doc, "linux"), "cgroupsPath"));
+	assert_null(json_obj(json_obj(doc, "linux"), "resources"));
+	assert_null(mount_at(doc, "/sys/fs/cgroup"));
+	assert_true(has_option(mount_at(doc, "/sys"), "rbind"));
+	assert_true(has_option(mount_at(doc, "/dev/pts"), "gid=5"));
+	cJSON_Delete(doc);
+	r.network = NETWORK_PRIVATE;
+	doc = config_for(USERNS_ONE, &r, &im, &root);
+	assert_string_equal(json_str(mount_at(doc, "/sys"), "type"), "sysfs");
+	assert_false(has_option(mount_at(doc, "/dev/pts"), "gid=5"));
+	cJSON_Delete(doc);
 }
 
 static void expect_resolv_conf(const char *host, const char *want)
@@ -423,6 +452,7 @@ int main(void)
 		cmocka_unit_test(test_runtime_log),     cmocka_unit_test(test_orders),
 		cmocka_unit_test(test_limits),          cmocka_unit_test(test_resolv_conf),
 		cmocka_unit_test(test_private_network), cmocka_unit_test(test_hook),
+		cmocka_unit_test(test_ordinary_user),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
