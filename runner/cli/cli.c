@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/near.h"
 #include "base/strbuf.h"
+#include "base/userns.h"
 #include "base/xalloc.h"
 #include "cli/args.h"
 #include "cli/choose.h"
@@ -284,6 +285,8 @@ static int run_command(struct cli *cli, const struct choice *choice, int argc, c
 	} else {
 		cli->quiet = args_has(&args, "quiet");
 		cli->json = args_knows(&args, "json") && args_has(&args, "json");
+		if (choice->command->in_userns)
+			userns_enter();
 		status = choice->command->run(cli, &args);
 	}
 	args_release(&args);

@@ -82,6 +82,7 @@ struct cli_command {
 	enum cli_complete complete[2];    /* what the first of these is, and those after it */
 	const struct cli_option *options; /* ended by one without a name, or NULL */
 	int (*run)(struct cli *cli, const struct cli_args *args);
+	bool in_userns; /* of an ordinary user: it works on what belongs to a container's users */
 };
 
 #define CLI_MANY ((size_t)-1)

@@ -19,6 +19,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/userns.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/executor.h"
@@ -100,10 +101,12 @@ static bool can_make_user_namespace(void)
 static void check_userns(struct cli *cli, struct finding *f)
 {
 	(void)cli;
-	if (can_make_user_namespace())
+	if (userns_kind() == USERNS_MANY || userns_kind() == USERNS_ONE)
+		find(f, LEVEL_OK, NULL, "one was made: jobs run in it");
+	else if (can_make_user_namespace())
 		find(f, LEVEL_OK, NULL, "can be made");
 	else
-		find(f, geteuid() == 0 ? LEVEL_WARN : LEVEL_FAIL,
+		find(f, userns_is_root() ? LEVEL_WARN : LEVEL_FAIL,
 		     "sysctl user.max_user_namespaces=15000; on Debian and Ubuntu also "
 		     "kernel.unprivileged_userns_clone=1 and "
 		     "kernel.apparmor_restrict_unprivileged_userns=0",
@@ -115,7 +118,10 @@ static void check_cgroups(struct cli *cli, struct finding *f)
 	struct statfs fs;
 
 	(void)cli;
-	if (statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
+	if (!userns_is_root())
+		find(f, LEVEL_WARN, "run sluice as root where a job must be held to its limits",
+		     "none for an ordinary user: limits of memory and cores are only planned with");
+	else if (statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
 		find(f, LEVEL_OK, NULL, "version 2");
 	else if (statfs("/sys/fs/cgroup/unified", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
 		find(f, LEVEL_OK, NULL, "hybrid: version 1, and 2 for naming processes");
@@ -151,15 +157,12 @@ static void check_network(struct cli *cli, struct finding *f)
 	struct error err;
 	int rc = cli_home(cli, &home, &err);
 
-	if (rc == 0 && geteuid() == 0)
+	if (rc == 0)
 		rc = network_check(home, &err);
-	else if (rc == 0)
-		rc = error_set(&err, SLUICE_MISSING, "needs root");
 	if (rc == 0)
 		find(f, LEVEL_OK, NULL, "private: one was made");
-	else
-		find(f, LEVEL_WARN, "apt-get install slirp4netns",
-		     "jobs see this machine's own: %s", err.msg);
+	else /* which says the way out */
+		find(f, LEVEL_WARN, NULL, "jobs see this machine's own: %s", err.msg);
 }
 
 static void check_git(struct cli *cli, struct finding *f)
@@ -180,13 +183,19 @@ static void check_id_maps(struct cli *cli, struct finding *f)
 	AUTO_FREE char *gid = find_program("newgidmap");
 
 	(void)cli;
-	if (geteuid() == 0)
+	if (userns_is_root())
 		find(f, LEVEL_OK, NULL, "not needed for root");
+	else if (userns_kind() == USERNS_MANY)
+		find(f, LEVEL_OK, NULL, "a job's container has %u users beside root",
+		     userns_last_gid());
 	else if (uid && gid)
-		find(f, LEVEL_OK, NULL, "%s", uid);
+		find(f, LEVEL_WARN,
+		     "as root, 'usermod --add-subuids 100000-165535 --add-subgids 100000-165535 "
+		     "NAME' (ids that no other user in /etc/subuid and /etc/subgid has)",
+		     "this user has no subordinate ids: all users of a container are root");
 	else
 		find(f, LEVEL_WARN, "apt-get install uidmap",
-		     "newuidmap is not there: a job's container has one user only");
+		     "newuidmap is not there: all users of a container are root");
 }
 
 /* --- the home ------------------------------------------------------------------------------ */
@@ -411,4 +420,5 @@ const struct cli_command cmd_doctor = {
 		"run), and how to mend it. The exit status is 3 if anything says FAIL.",
 	.options = doctor_options,
 	.run = run_doctor,
+	.in_userns = true,
 };

@@ -33,6 +33,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/mountinfo.h"
+#include "base/userns.h"
 #include "base/xalloc.h"
 #include "dataset/internal.h"
 
@@ -132,6 +133,9 @@ static bool is_alive(struct claim *c)
 	if (c->m.pid > 0)
 		return true;
 	c->m.pid = -1;
+	/* From the user namespace that it entered a process cannot look at those outside. */
+	if (userns_kind() == USERNS_MANY || userns_kind() == USERNS_ONE)
+		return true;
 	return processes != c->processes && processes != first_pid_namespace;
 }
 

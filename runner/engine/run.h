@@ -92,6 +92,7 @@ struct run_given {
 struct run_machine {
 	uint64_t cpu_milli, memory;
 	size_t n_gpus;
+	bool has_no_limits; /* jobs are told what they get, and nobody holds them to it */
 };
 
 struct run_options {

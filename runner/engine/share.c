@@ -15,6 +15,7 @@
 /* A job that is cut down is one of many: each kind of cut is said once, with the first. */
 struct cuts {
 	const char *unknown, *small, *gpus; /* instance types */
+	const char *unkept;                 /* a job */
 };
 
 static void find_instance(const struct run *run, const char *name, struct instance *ret,
@@ -92,6 +93,8 @@ static void make_share(const struct run *run, const struct spec_job *job, struct
 	s->limits = (struct request_limits){ .cpu_milli = cpu,
 		                             .memory_bytes = memory,
 		                             .shm_bytes = r->shm_size };
+	if (m->has_no_limits && (cpu > 0 || memory > 0) && !cuts->unkept)
+		cuts->unkept = job->id;
 }
 
 static struct sched_amount demand_of(const struct job_share *s)
@@ -105,6 +108,11 @@ static void say_cuts(struct run *run, const struct cuts *cuts)
 {
 	const struct run_machine *m = &run->options->machine;
 
+	if (cuts->unkept)
+		run_notice(run,
+		           "what job '%.100s' may take at most is only planned with, not enforced: "
+		           "an ordinary user has no cgroups (root has)",
+		           cuts->unkept);
 	if (cuts->unknown)
 		run_notice(run,
 		           "instance type '%.100s' is not known here: its jobs have no limits (the "

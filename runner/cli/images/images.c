@@ -63,6 +63,7 @@ const struct cli_command cmd_images_pull = {
 	.complete = { COMPLETE_IMAGE, COMPLETE_IMAGE },
 	.options = pull_options,
 	.run = run_pull,
+	.in_userns = true,
 };
 
 /* --- import -------------------------------------------------------------------------------- */
@@ -109,6 +110,7 @@ const struct cli_command cmd_images_import = {
 	.complete = { COMPLETE_FILE },
 	.options = import_options,
 	.run = run_import,
+	.in_userns = true,
 };
 
 /* --- list ---------------------------------------------------------------------------------- */
@@ -204,4 +206,5 @@ const struct cli_command cmd_images_delete = {
 	.max_rest = 1,
 	.complete = { COMPLETE_IMAGE },
 	.run = run_delete,
+	.in_userns = true,
 };

@@ -161,4 +161,5 @@ const struct cli_command cmd_images_prune = {
 		"It may run beside anything; it waits for pulls that are under way.",
 	.options = prune_options,
 	.run = run_prune,
+	.in_userns = true,
 };

@@ -394,6 +394,7 @@ const struct cli_command cmd_runs_cancel = {
 	.max_rest = 1,
 	.complete = { COMPLETE_UNFINISHED_RUN },
 	.run = cancel,
+	.in_userns = true,
 };
 
 /* --- delete -------------------------------------------------------------------------------- */
@@ -456,4 +457,5 @@ const struct cli_command cmd_runs_delete = {
 	.max_rest = 1,
 	.complete = { COMPLETE_RUN },
 	.run = run_delete,
+	.in_userns = true,
 };

@@ -173,4 +173,5 @@ const struct cli_command cmd_store_gc = {
 		"is for the unpacked layers of images, which stay while any run has not ended.",
 	.options = gc_options,
 	.run = run_gc,
+	.in_userns = true,
 };

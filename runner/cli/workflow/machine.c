@@ -11,6 +11,7 @@
 #include "base/parallel.h"
 #include "base/parse.h"
 #include "base/strbuf.h"
+#include "base/userns.h"
 #include "engine/instance.h"
 
 enum { CPUS_MAX = 65536 };
@@ -120,5 +121,6 @@ int machine_look(struct cli *cli, struct run_options *options, struct error *err
 		                 memory >> 20);
 	options->machine.cpu_milli = options->cpu_cap ? options->cpu_cap : cpu;
 	options->machine.memory = options->memory_cap ? options->memory_cap : memory;
+	options->machine.has_no_limits = !userns_is_root();
 	return take_instances(cli, options, err);
 }

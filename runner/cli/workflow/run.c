@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/parallel.h"
 #include "base/parse.h"
+#include "base/userns.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/executor.h"
@@ -592,6 +593,14 @@ static int open_executor(struct session *s)
 	return 0;
 }
 
+static void say_users(struct session *s)
+{
+	if (userns_kind() == USERNS_ONE)
+		view_notice(s->view, "all users of a container are root, who is you outside: you "
+		                     "have no subordinate ids ('sluice doctor' says how to get "
+		                     "some)");
+}
+
 static int choose_network(struct session *s)
 {
 	AUTO_FREE char *text = NULL;
@@ -685,6 +694,7 @@ static int session_run(struct session *s)
 		return fail(s);
 	if (open_executor(s) < 0 || choose_network(s) < 0)
 		return s->err.class;
+	say_users(s);
 	return run_it(s, datasets);
 }
 
@@ -749,6 +759,7 @@ const struct cli_command cmd_run = {
 	.complete = { COMPLETE_FILE },
 	.options = options,
 	.run = run,
+	.in_userns = true,
 };
 
 /* --- resume --------------------------------------------------------------------------------- */
@@ -844,4 +855,5 @@ const struct cli_command cmd_runs_resume = {
 	.complete = { COMPLETE_UNFINISHED_RUN },
 	.options = resume_options,
 	.run = resume,
+	.in_userns = true,
 };
