@@ -3,9 +3,11 @@
 
 #include <stdio.h>
 
-enum { SKIPPED = 77, MANY = 256 };
+enum { MANY = 256 };
 
 static struct place place;
+static const struct maker *maker;
+static const char *pick;
 
 static const struct behaviour *const themes[] = {
 	ends_behaviours, command_behaviours, sees_behaviours,  files_behaviours,
@@ -21,7 +23,7 @@ static void test_nothing_left(void **state)
 	assert_int_equal(uv_loop_alive(&p->loop), 0);
 }
 
-static bool is_quick(const struct maker *maker, const struct behaviour *b)
+static bool is_quick(const struct behaviour *b)
 {
 	if (!maker->brief)
 		return b->quick;
@@ -31,14 +33,14 @@ static bool is_quick(const struct maker *maker, const struct behaviour *b)
 	return false;
 }
 
-static bool is_picked(const struct maker *maker, const struct behaviour *b, const char *pick)
+static bool is_picked(const struct behaviour *b)
 {
 	if (strcmp(pick, "quick") == 0)
-		return is_quick(maker, b);
+		return is_quick(b);
 	return strcmp(pick, "all") == 0 || strstr(b->name, pick);
 }
 
-static const char *cannot(const struct maker *maker, const char *behaviour)
+static const char *cannot(const char *behaviour)
 {
 	for (const struct cannot *c = maker->cannot; c->behaviour; c++)
 		if (strcmp(c->behaviour, behaviour) == 0)
@@ -46,15 +48,15 @@ static const char *cannot(const struct maker *maker, const char *behaviour)
 	return NULL;
 }
 
-static size_t choose(const struct maker *maker, const char *pick, struct CMUnitTest *tests)
+static size_t choose(struct CMUnitTest *tests)
 {
 	size_t n = 0;
 
 	for (size_t t = 0; t < sizeof themes / sizeof *themes; t++)
 		for (const struct behaviour *b = themes[t]; b->name; b++) {
-			const char *why = cannot(maker, b->name);
+			const char *why = cannot(b->name);
 
-			if (!is_picked(maker, b, pick))
+			if (!is_picked(b))
 				continue;
 			if (why)
 				printf("left out: %s: %s\n", b->name, why);
@@ -69,24 +71,27 @@ static size_t choose(const struct maker *maker, const char *pick, struct CMUnitT
 	return n;
 }
 
-int main(int argc, char **argv)
+static int run(const char *shim)
 {
 	static struct CMUnitTest tests[MANY];
-	const struct maker *maker = maker_find(argc > 1 ? argv[1] : "oci:crun");
-	const char *pick = argc > 2 ? argv[2] : getenv("SLUICE_CAMPAIGN") ? "all" : "quick";
 	const char *missing;
 	int failed = SKIPPED;
 
-	if (!maker)
-		return 2;
-	(void)setenv("SLUICE_SHIM", SHIM_PATH, 1);
+	(void)setenv("SLUICE_SHIM", shim, 1);
 	missing = place_open(&place, maker);
 	if (missing) {
 		printf("skipped: %s: %s\n", maker->name, missing);
 	} else {
-		size_t n = choose(maker, pick, tests);
+		size_t n = choose(tests);
 
 		failed = _cmocka_run_group_tests(maker->name, tests, n, NULL, NULL);
 	}
 	return place_close(&place) ? failed : 1;
+}
+
+int main(int argc, char **argv)
+{
+	maker = maker_find(argc > 1 ? argv[1] : "oci:crun");
+	pick = argc > 2 ? argv[2] : getenv("SLUICE_CAMPAIGN") ? "all" : "quick";
+	return maker ? account_run(maker->account, run) : 2;
 }

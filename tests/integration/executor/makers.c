@@ -83,6 +83,28 @@ static const struct cannot podman_cannot[] = {
 
 static const struct cannot nothing[] = { { NULL, NULL } };
 
+#define NO_CGROUP "an ordinary user has no cgroup"
+#define NO_IDMAP  "only root makes id-mapped mounts: another user than root can but read inputs"
+#define ONE_USER  "without subordinate ids root is the only user"
+
+static const struct cannot user_cannot[] = {
+	{ "out of memory", NO_CGROUP },
+	{ "a limit of processor time", NO_CGROUP },
+	{ "views of another user", NO_IDMAP },
+	{ NULL, NULL },
+};
+
+static const struct cannot lone_user_cannot[] = {
+	{ "out of memory", NO_CGROUP },
+	{ "a limit of processor time", NO_CGROUP },
+	{ "user by name", ONE_USER },
+	{ "user by number", ONE_USER },
+	{ "capabilities", ONE_USER },
+	{ "files of the image's user", ONE_USER },
+	{ "a script for another user", ONE_USER },
+	{ NULL, NULL },
+};
+
 static const struct maker makers[] = {
 	{
 		.name = "oci:crun",
@@ -113,6 +135,30 @@ static const struct maker makers[] = {
 		.left = CONTAINERS_LEFT CGROUPS_LEFT,
 		.brief = docker_brief,
 		.cannot = podman_cannot,
+	},
+	{
+		.name = "oci:crun@user",
+		.account = ACCOUNT_USER,
+		.runtime = "crun",
+		.make = make_oci,
+		.has_shim = true,
+		.cannot = user_cannot,
+	},
+	{
+		.name = "oci:runc@user",
+		.account = ACCOUNT_USER,
+		.runtime = "runc",
+		.make = make_oci,
+		.has_shim = true,
+		.cannot = user_cannot,
+	},
+	{
+		.name = "oci:crun@lone-user",
+		.account = ACCOUNT_LONE_USER,
+		.runtime = "crun",
+		.make = make_oci,
+		.has_shim = true,
+		.cannot = lone_user_cannot,
 	},
 };
 

@@ -27,13 +27,21 @@
 #include "executor/executor.h"
 #include "image/image.h"
 
-enum { LOG_MAX = 256 << 20 };
+enum { LOG_MAX = 256 << 20, SKIPPED = 77 };
 
 struct place;
+
+/* Who runs it: an ordinary user is made for the test, and removed after it. */
+enum account {
+	ACCOUNT_ROOT,
+	ACCOUNT_USER,      /* with subordinate ids */
+	ACCOUNT_LONE_USER, /* without */
+};
 
 /* An executor under test. */
 struct maker {
 	const char *name;
+	enum account account;
 	const char *runtime; /* for the OCI executor */
 	int (*make)(struct place *place, struct executor **ret_executor, struct error *err);
 	/* Prints a line for each container, cgroup or the like that is left of what began with
@@ -48,6 +56,10 @@ struct maker {
 };
 
 const struct maker *maker_find(const char *name);
+
+/* Calls TEST, which gets the path of the shim, as that user in a process of its own; returns what
+ * it returns, or SKIPPED. */
+int account_run(enum account account, int (*test)(const char *shim));
 
 /* One for the whole program: what all tests run in. */
 struct place {

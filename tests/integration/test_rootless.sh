@@ -1,0 +1,230 @@
+# shellcheck disable=SC2016 # variables of jobs
+# What an ordinary user can do: one is made for the test, with a home of his own.
+
+# ordinary [ID...]: from here on `sluice` is run by an ordinary user, who has subordinate ids from
+# that one on, and the test stands in a directory of his.
+ordinary() {
+	[ "$(id -u)" -eq 0 ] || { echo 'only root can make an ordinary user'; exit 77; }
+	account=sluice$BASHPID
+	trap 'end; pkill -KILL -u "$account" || true; userdel -r "$account" 2>/dev/null' EXIT
+	useradd -K SUB_UID_COUNT=0 -K SUB_GID_COUNT=0 -m -d "/var/tmp/$account" "$account"
+	if [ $# -gt 0 ]; then
+		command -v newuidmap >/dev/null || { echo 'there is no newuidmap: install uidmap'; exit 77; }
+		usermod --add-subuids "$1-$(($1 + 65535))" --add-subgids "$1-$(($1 + 65535))" "$account"
+	fi
+	cd "/var/tmp/$account" || exit
+	cp "$SLUICE" "$(dirname "$SLUICE")/sluice-shim" .
+	mkdir work image
+	cp -a "$BASE_HOME/images/." image
+	chown -R "$account:" work image
+	export SLUICE_HOME=$PWD/home
+	printf '#!/bin/sh\nexec setpriv --reuid %s --regid %s --init-groups --reset-env env %s %s %s "$@"\n' \
+		"$account" "$account" "SLUICE_HOME=$SLUICE_HOME" "PATH=$PATH" "$PWD/sluice" >as-user
+	chmod +x as-user
+	SLUICE=$PWD/as-user
+	cd work || exit
+	ok images import ../image
+	setpriv --reuid "$account" --regid "$account" --clear-groups unshare --user true || {
+		echo 'this machine gives an ordinary user no user namespace'
+		exit 77
+	}
+}
+
+foreign() { find "$SLUICE_HOME" ! -user "$account" ! -path '*/layers/*'; }
+
+# One job writes as several users, another one reads it, and so does another run.
+workflow() {
+	{
+		echo 'jobs:'
+		script_job make 'outputs: {d: {type: dataset, with: {ref: made}}, v: {type: volume}}' <<'END'
+mkdir -p /outputs/d/sub/private
+echo of root >/outputs/d/root
+echo of another >/outputs/d/sub/private/file
+chmod 700 /outputs/d/sub/private
+chmod 600 /outputs/d/sub/private/file
+chown -R 1000:1000 /outputs/d/sub || echo there is one user
+echo kept >/outputs/v/file
+chown 1000 /outputs/v/file || true
+echo shared >/storage/file
+END
+		script_job look 'needs: [make]' 'inputs: {d: make.outputs.d, v: make.outputs.v}' <<'END'
+cat /inputs/d/root /inputs/d/sub/private/file /inputs/v/file /storage/file
+echo more >>/inputs/d/root && tail -n 1 /inputs/d/root
+END
+	} >w.yaml
+	{
+		echo 'inputs: {d: {type: dataset, with: {ref: made}}}'
+		echo 'jobs:'
+		script_job again 'inputs: {d: workflow.inputs.d}' 'outputs: {e: {type: dataset, with: {ref: again}}}' <<'END'
+cat /inputs/d/root /inputs/d/sub/private/file
+cp -a /inputs/d/. /outputs/e
+END
+	} >again.yaml
+}
+
+runs_it() {
+	workflow
+	ok run w.yaml
+	cp out w.out
+	cp err w.err
+	for text in 'of root' 'of another' kept shared more; do
+		says out "look | $text"
+	done
+	nothing_left
+	ok run again.yaml
+	says out 'again | of another'
+	same "$("$SLUICE" datasets cat again sub/private/file)" 'of another'
+	same "$(versions made)" 1
+	ok store verify --all
+	ok runs delete w/1
+	ok store gc
+	nothing_left
+	same "$(foreign)" ''
+}
+
+test_workflow_with_subordinate_ids() {
+	ordinary 1000000
+	runs_it
+	silent w.out 'there is one user'
+	says "$SLUICE_HOME/format" rootless
+	silent w.err 'all users of a container are root'
+	ok doctor
+	says out "a job's container has 65536 users beside root"
+}
+
+test_workflow_without_subordinate_ids() {
+	ordinary
+	runs_it
+	same "$(grep -c 'all users of a container are root' w.err)" 1
+	ok doctor
+	says out 'this user has no subordinate ids'
+	says out 'usermod --add-subuids'
+}
+
+# What of a failed job belongs to subordinate ids goes with its run.
+test_failed_job_leaves_nothing_of_others() {
+	ordinary 1000000
+	{
+		echo 'jobs:'
+		script_job fails 'outputs: {d: {type: dataset, with: {ref: none}}}' <<'END'
+mkdir -m 700 /outputs/d/x
+echo secret >/outputs/d/x/y
+chown -R 77:77 /outputs/d/x
+exit 3
+END
+	} >w.yaml
+	expect 1 sluice run w.yaml
+	same "$(versions none)" 0
+	ok runs delete w/1
+	same "$(foreign)" ''
+	nothing_left
+}
+
+waiter() {
+	{
+		echo 'jobs:'
+		script_job wait 'outputs: {d: {type: dataset, with: {ref: waited}}}' <<'END'
+trap 'echo stopping; exit 3' TERM
+echo started
+until [ -e /storage/go ]; do sleep 0.05; done
+echo one >/outputs/d/file
+chown 5:5 /outputs/d/file /outputs/d
+END
+	} >w.yaml
+	"$SLUICE" run w.yaml >out 2>err &
+	runner=$!
+	wait_for 30 grep -rq started "$SLUICE_HOME/runs" --include=log
+}
+
+test_cancel_ends_what_another_process_runs() {
+	ordinary 1000000
+	waiter
+	ok runs cancel w/1
+	wait "$runner" || true
+	runner=
+	same "$("$SLUICE" runs show w/1 --json | jq -r .status.phase)" CANCELED
+	same "$(versions waited)" 0
+	nothing_left
+}
+
+test_killed_runner_is_resumed() {
+	ordinary 1000000
+	waiter
+	kill -KILL "$runner"
+	wait "$runner" || true
+	runner=
+	touch "$SLUICE_HOME/storage/go"
+	ok runs resume w/1
+	same "$(versions waited)" 1
+	same "$("$SLUICE" datasets cat waited file)" one
+	nothing_left
+}
+
+test_killed_runner_is_canceled() {
+	ordinary
+	waiter
+	kill -KILL "$runner"
+	wait "$runner" || true
+	runner=
+	ok runs cancel w/1
+	same "$(versions waited)" 0
+	nothing_left
+}
+
+test_limits_are_said_to_be_none() {
+	ordinary
+	{
+		echo 'jobs:'
+		script_job a 'resources: {memory: 64MiB}' <<<'echo a'
+		script_job b 'resources: {memory: 64MiB}' <<<'echo b'
+	} >w.yaml
+	ok run w.yaml
+	same "$(grep -c 'an ordinary user has no cgroups' err)" 1
+}
+
+# A device that everybody may open, as udev makes it.
+test_private_network() {
+	ordinary 1000000
+	command -v slirp4netns >/dev/null || { echo 'there is no slirp4netns'; exit 77; }
+	printf '#!/bin/sh\nexec unshare --mount sh -c '"'"'mount -t tmpfs tun /mnt && mknod -m 666 /mnt/tun c 10 200 &&
+mount --bind /mnt/tun /dev/net/tun && exec %s "$@"'"'"' sh "$@"\n' "$SLUICE" >../with-tun
+	chmod +x ../with-tun
+	SLUICE=$PWD/../with-tun
+	[ -e /dev/net/tun ] || { echo 'there is no /dev/net/tun'; exit 77; }
+	{
+		echo 'jobs:'
+		script_job look <<<'ls /sys/class/net; cat /etc/resolv.conf'
+	} >w.yaml
+	ok run w.yaml --network private
+	says out 'look | tap0'
+	says out 'look | nameserver 198.18.0.3'
+	nothing_left
+}
+
+# What has no way out of his is said once, and is an error if it was asked for.
+test_network_that_cannot_be_private() {
+	ordinary
+	printf '#!/bin/sh\nexec unshare --mount sh -c '"'"'mount --bind /dev/null "$(command -v slirp4netns)" && exec %s "$@"'"'"' sh "$@"\n' \
+		"$SLUICE" >../without
+	chmod +x ../without
+	SLUICE=$PWD/../without
+	{
+		echo 'jobs:'
+		script_job look <<<'ls /sys/class/net'
+	} >w.yaml
+	ok run w.yaml
+	same "$(grep -c "jobs see this machine's network" err)" 1
+	says out 'look | lo'
+	expect 3 sluice run w.yaml --network private
+	ok run w.yaml --network none
+}
+
+test_home_of_root_is_refused() {
+	local of_root=$SLUICE_HOME
+	ordinary
+	cp -a "$of_root/format" ../format
+	"$SLUICE" datasets list >/dev/null
+	cp ../format "$SLUICE_HOME/format"
+	expect 2 sluice datasets list
+	says err 'was made by root, and now an ordinary user runs this'
+}
