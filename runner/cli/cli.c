@@ -14,6 +14,7 @@
 #include "base/home.h"
 #include "base/io.h"
 #include "base/near.h"
+#include "base/reserve.h"
 #include "base/strbuf.h"
 #include "base/userns.h"
 #include "base/xalloc.h"
@@ -127,11 +128,16 @@ void cli_print_json(cJSON *doc)
 
 int cli_home(struct cli *cli, const char **ret_home, struct error *err)
 {
-	int rc = cli->home ? 0 : home_open(&cli->home, err);
+	int rc;
 
-	if (rc == 0)
-		*ret_home = cli->home;
-	return rc;
+	if (!cli->home) {
+		rc = home_open(&cli->home, err);
+		if (rc < 0)
+			return rc;
+		reserve_tend(cli->home, cli->spends);
+	}
+	*ret_home = cli->home;
+	return 0;
 }
 
 int cli_config(struct cli *cli, const struct config **ret_config, struct error *err)
@@ -284,6 +290,7 @@ static int run_command(struct cli *cli, const struct choice *choice, int argc, c
 		status = usage(choice->words, err.msg);
 	} else {
 		cli->quiet = args_has(&args, "quiet");
+		cli->spends = choice->command->spends;
 		cli->json = args_knows(&args, "json") && args_has(&args, "json");
 		if (choice->command->in_userns)
 			userns_enter();

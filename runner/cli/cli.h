@@ -81,6 +81,7 @@ struct cli_command {
 	size_t max_rest;       /* CLI_MANY: any number */
 	enum cli_complete complete[2];    /* what the first of these is, and those after it */
 	const struct cli_option *options; /* ended by one without a name, or NULL */
+	bool spends;                      /* it looks or frees space: see base/reserve.h */
 	int (*run)(struct cli *cli, const struct cli_args *args);
 	bool in_userns; /* of an ordinary user: it works on what belongs to a container's users */
 };
@@ -100,6 +101,7 @@ extern const struct cli_group cli_groups[];
 /* What all commands know of the process.  Opened things are closed by cli_main. */
 struct cli {
 	bool json;             /* --json was given */
+	bool spends;           /* as the command's */
 	bool quiet;            /* -q: results and errors only */
 	bool out_tty, err_tty; /* standard output, standard error are terminals */
 	bool out_cursor;       /* the former is one whose cursor can be moved: not TERM=dumb */

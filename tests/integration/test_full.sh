@@ -51,9 +51,26 @@ nothing_fits() {
 	matches err '(disk is full|No space left on device) \(blocks or inodes\); free some there'
 }
 
+# can_look_and_delete: who must make room sees what there is, and can free it.
+can_look_and_delete() {
+	ok datasets list
+	says out texts
+	ok datasets versions list --id texts
+	ok datasets details --id texts
+	ok datasets log texts
+	ok runs list
+	ok store gc --dry-run
+	ok datasets versions delete --id big:latest
+	ok store gc
+}
+
 full_at_each_step() { # FILL
 	local v
 	small_disk
+	mkdir big
+	head -c 100000 /dev/urandom >big/file
+	ok datasets create --name big
+	ok datasets versions create --id big --source-path big/
 	ok datasets versions create --id texts
 	v=$(sed -n 's/^Created dataset version: //p' out)
 	ok datasets files put --id "$v" --source-path in/ --target-path /
@@ -63,7 +80,7 @@ full_at_each_step() { # FILL
 	nothing_fits datasets versions create --id texts --source-path in/
 	nothing_fits datasets versions commit --id "$v"
 	nothing_fits datasets files get --id texts --source-path / --target-path away
-	nothing_fits store gc
+	can_look_and_delete
 	rm -rf mnt/fill
 	still_whole
 	ok datasets files get --id texts --source-path / --target-path away

@@ -133,6 +133,7 @@ const struct cli_command cmd_datasets_list = {
 	.help = "Latest and Size are those of the newest committed version, Open counts the versions "
 		"that are not committed yet.",
 	.options = list_options,
+	.spends = true,
 	.run = run_list,
 };
 
@@ -177,5 +178,6 @@ const struct cli_command cmd_datasets_details = {
 	.summary = "Show one dataset.",
 	.first = "id",
 	.options = details_options,
+	.spends = true,
 	.run = run_details,
 };

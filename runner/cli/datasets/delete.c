@@ -87,6 +87,7 @@ const struct cli_command cmd_versions_delete = {
 		"version has the same files.",
 	.first = "id",
 	.options = version_options,
+	.spends = true,
 	.run = run_version,
 };
 
@@ -154,5 +155,6 @@ const struct cli_command cmd_datasets_delete = {
 		"not ended reads or makes one.  Its disk space comes back with 'sluice store gc'.",
 	.first = "id",
 	.options = dataset_options,
+	.spends = true,
 	.run = run_dataset,
 };

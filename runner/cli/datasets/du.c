@@ -87,5 +87,6 @@ const struct cli_command cmd_datasets_du = {
 		"what others need, too.",
 	.first = "id",
 	.options = du_options,
+	.spends = true,
 	.run = run_du,
 };

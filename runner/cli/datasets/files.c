@@ -203,6 +203,7 @@ const struct cli_command cmd_files_list = {
 	.help = "Sizes are in bytes. Directories end in '/' and have no size.",
 	.first = "id",
 	.options = list_options,
+	.spends = true,
 	.run = run_list,
 };
 

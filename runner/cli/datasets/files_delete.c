@@ -39,5 +39,6 @@ const struct cli_command cmd_files_delete = {
 		"goes, too.",
 	.first = "id",
 	.options = delete_options,
+	.spends = true,
 	.run = run_delete,
 };

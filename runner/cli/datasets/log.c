@@ -165,5 +165,6 @@ const struct cli_command cmd_datasets_log = {
 	.help = "A version that a run made names the run, the job and its attempt.",
 	.first = "id",
 	.options = log_options,
+	.spends = true,
 	.run = run_log,
 };

@@ -206,5 +206,6 @@ const struct cli_command cmd_datasets_prune = {
 	.max_rest = CLI_MANY,
 	.complete = { COMPLETE_DATASET, COMPLETE_DATASET },
 	.options = prune_options,
+	.spends = true,
 	.run = run_prune,
 };

@@ -110,6 +110,7 @@ const struct cli_command cmd_tags_list = {
 	.summary = "List the tags of a dataset.",
 	.first = "id",
 	.options = list_options,
+	.spends = true,
 	.run = run_list,
 };
 
@@ -155,5 +156,6 @@ const struct cli_command cmd_tags_delete = {
 	.summary = "Take a name away; the version stays.",
 	.first = "id",
 	.options = delete_options,
+	.spends = true,
 	.run = run_delete,
 };

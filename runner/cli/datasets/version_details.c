@@ -126,5 +126,6 @@ const struct cli_command cmd_versions_details = {
 	.summary = "Show what a version holds, and who made it of what.",
 	.first = "id",
 	.options = details_options,
+	.spends = true,
 	.run = run_details,
 };

@@ -152,6 +152,7 @@ const struct cli_command cmd_versions_list = {
 	.summary = "List the versions of a dataset, newest first.",
 	.first = "id",
 	.options = list_options,
+	.spends = true,
 	.run = run_list,
 };
 

@@ -179,6 +179,7 @@ const struct cli_command cmd_images_list = {
 	.words = "images list",
 	.summary = "List the images of this machine.",
 	.options = list_options,
+	.spends = true,
 	.run = run_list,
 };
 
@@ -205,6 +206,7 @@ const struct cli_command cmd_images_delete = {
 	.min_rest = 1,
 	.max_rest = 1,
 	.complete = { COMPLETE_IMAGE },
+	.spends = true,
 	.run = run_delete,
 	.in_userns = true,
 };

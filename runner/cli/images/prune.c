@@ -160,6 +160,7 @@ const struct cli_command cmd_images_prune = {
 	.help = "What a run that has not ended needs stays, and what is not named by any image goes.  "
 		"It may run beside anything; it waits for pulls that are under way.",
 	.options = prune_options,
+	.spends = true,
 	.run = run_prune,
 	.in_userns = true,
 };

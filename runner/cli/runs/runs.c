@@ -140,6 +140,7 @@ const struct cli_command cmd_runs_list = {
 	.words = "runs list",
 	.summary = "List the runs, newest first.",
 	.options = list_options,
+	.spends = true,
 	.run = run_list,
 };
 
@@ -322,6 +323,7 @@ const struct cli_command cmd_runs_show = {
 	.max_rest = 1,
 	.complete = { COMPLETE_RUN },
 	.options = show_options,
+	.spends = true,
 	.run = run_show,
 };
 
@@ -456,6 +458,7 @@ const struct cli_command cmd_runs_delete = {
 	.min_rest = 1,
 	.max_rest = 1,
 	.complete = { COMPLETE_RUN },
+	.spends = true,
 	.run = run_delete,
 	.in_userns = true,
 };

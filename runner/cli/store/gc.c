@@ -172,6 +172,7 @@ const struct cli_command cmd_store_gc = {
 		"has not ended; they are made again when a job needs them. What they leave of it "
 		"is for the unpacked layers of images, which stay while any run has not ended.",
 	.options = gc_options,
+	.spends = true,
 	.run = run_gc,
 	.in_userns = true,
 };

@@ -168,5 +168,6 @@ const struct cli_command cmd_store_stats = {
 		"version has it; all other sizes are disk space.  Trees take only their "
 		"directories: their files are the objects.",
 	.options = stats_options,
+	.spends = true,
 	.run = run_stats,
 };
