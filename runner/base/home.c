@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/error_path.h"
 #include "base/io.h"
 #include "base/strbuf.h"
 #include "base/userns.h"
@@ -192,8 +193,10 @@ static int open_home(const char *path, bool make, char **ret_path, struct error 
 
 	if (dir < 0 && errno == ENOENT && !make)
 		return error_set(err, SLUICE_NOT_FOUND, "there is no home '%s' yet", path);
-	if (dir < 0)
-		return error_sys(err, errno, "cannot open the home '%s'", path);
+	if (dir < 0) {
+		(void)error_sys(err, errno, "cannot open the home '%s'", path);
+		return error_path(err);
+	}
 	rc = check_owner(dir, path, err);
 	if (rc == 0 && make)
 		rc = check_writable(dir, path, err);
@@ -228,8 +231,10 @@ int home_open(char **ret_path, struct error *err)
 		return rc;
 	/* Datasets may be private: nobody else looks into it. */
 	rc = io_mkdirs(path, 0700);
-	if (rc < 0)
-		return error_sys(err, rc, "cannot make the home '%s' (SLUICE_HOME chooses another)",
-		                 path);
+	if (rc < 0) {
+		(void)error_sys(err, rc, "cannot make the home '%s' (SLUICE_HOME chooses another)",
+		                path);
+		return error_path(err);
+	}
 	return open_home(path, true, ret_path, err);
 }

@@ -490,6 +490,8 @@ test_wrong_paths() {
 	says err "cannot open 'nowhere': No such file or directory"
 	expect 2 sluice images import file/below
 	expect 2 sluice run nowhere.yaml
+	SLUICE_HOME=/dev/null expect 2 sluice datasets list
+	SLUICE_HOME=$PWD/file/below expect 2 sluice datasets list
 	expect 2 sluice validate in
 	same "$(versions texts)" 1
 }
