@@ -102,6 +102,7 @@ static const struct cannot lone_user_cannot[] = {
 	{ "capabilities", ONE_USER },
 	{ "files of the image's user", ONE_USER },
 	{ "a script for another user", ONE_USER },
+	{ "/etc of the image", ONE_USER },
 	{ NULL, NULL },
 };
 
