@@ -28,7 +28,16 @@ const struct cli_fact facts_environment[] = {
 	{ "DOCKER_CONFIG",
 	  "The directory of Docker's config.json, where docker login keeps its logins. Without "
 	  "it, ~/.docker." },
-	{ "XDG_RUNTIME_DIR", "Where podman login keeps its logins, in containers/auth.json." },
+	{ "DOCKER_HOST",
+	  "The daemon that runs the jobs of --executor docker: unix://PATH or tcp://HOST:PORT." },
+	{ "DOCKER_TLS_VERIFY", "If it is set, the daemon is spoken to by TLS." },
+	{ "DOCKER_CERT_PATH",
+	  "The directory of ca.pem, cert.pem and key.pem for that. Without it, DOCKER_CONFIG." },
+	{ "DOCKER_CONTEXT",
+	  "The docker context that names the daemon where DOCKER_HOST does not." },
+	{ "XDG_RUNTIME_DIR",
+	  "Where podman login keeps its logins, in containers/auth.json, and where a user's "
+	  "podman listens, at podman/podman.sock." },
 	{ "XDG_DATA_HOME", "See SLUICE_HOME." },
 	{ "XDG_CONFIG_HOME", "See SLUICE_CONFIG." },
 	{ "HOME", "See SLUICE_HOME, SLUICE_CONFIG and DOCKER_CONFIG." },
