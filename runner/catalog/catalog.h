@@ -147,6 +147,11 @@ struct catalog_run {
 	int64_t created_ms, started_ms, finished_ms; /* 0: not yet */
 };
 
+/* What an attempt used of the machine; 0 where that is not known. */
+struct catalog_usage {
+	int64_t cpu_ms, peak_bytes, read_bytes, written_bytes;
+};
+
 struct catalog_job {
 	char run[UUID_LEN + 1];
 	const char *name;
@@ -157,6 +162,7 @@ struct catalog_job {
 	int exit_code; /* -1: none */
 	int signal;    /* 0: none */
 	int64_t started_ms, finished_ms;
+	struct catalog_usage usage; /* of this attempt */
 };
 
 /* The version that a job reads or makes; strings and volumes are not listed. */

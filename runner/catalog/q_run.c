@@ -108,12 +108,15 @@ int catalog_put_job(struct catalog *c, const struct catalog_job *job, struct err
 {
 	AUTO_STMT struct stmt st = stmt_begin(
 		c, "INSERT INTO job (run, name, place, state, message, attempt, exit_code, signal,"
-		   " started_ms, finished_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+		   " started_ms, finished_ms, cpu_ms, peak_bytes, read_bytes, written_bytes)"
+		   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
 		   " ON CONFLICT (run, name) DO UPDATE SET place = excluded.place,"
 		   " state = excluded.state, message = excluded.message,"
 		   " attempt = excluded.attempt, exit_code = excluded.exit_code,"
 		   " signal = excluded.signal, started_ms = excluded.started_ms,"
-		   " finished_ms = excluded.finished_ms");
+		   " finished_ms = excluded.finished_ms, cpu_ms = excluded.cpu_ms,"
+		   " peak_bytes = excluded.peak_bytes, read_bytes = excluded.read_bytes,"
+		   " written_bytes = excluded.written_bytes");
 	int rc;
 
 	stmt_text(&st, job->run);
@@ -126,6 +129,10 @@ int catalog_put_job(struct catalog *c, const struct catalog_job *job, struct err
 	stmt_int(&st, job->signal);
 	stmt_int(&st, job->started_ms);
 	stmt_int(&st, job->finished_ms);
+	stmt_int(&st, job->usage.cpu_ms);
+	stmt_int(&st, job->usage.peak_bytes);
+	stmt_int(&st, job->usage.read_bytes);
+	stmt_int(&st, job->usage.written_bytes);
 	rc = stmt_run(&st, err);
 	return rc < 0 ? error_wrap(err, "cannot record job '%s'", job->name) : 0;
 }
@@ -296,7 +303,8 @@ int catalog_each_job(struct catalog *c, const char *run, catalog_job_fn *fn, voi
 	AUTO_STMT struct stmt st = stmt_begin(
 		c,
 		"SELECT run, name, place, state, message, attempt, exit_code, signal, started_ms,"
-		" finished_ms FROM job WHERE run = ?1 ORDER BY place, name");
+		" finished_ms, cpu_ms, peak_bytes, read_bytes, written_bytes FROM job"
+		" WHERE run = ?1 ORDER BY place, name");
 	int rc;
 
 	stmt_text(&st, run);
@@ -311,6 +319,12 @@ int catalog_each_job(struct catalog *c, const char *run, catalog_job_fn *fn, voi
 			.signal = (int)stmt_col_int(&st, 7),
 			.started_ms = stmt_col_int(&st, 8),
 			.finished_ms = stmt_col_int(&st, 9),
+			.usage = {
+				.cpu_ms = stmt_col_int(&st, 10),
+				.peak_bytes = stmt_col_int(&st, 11),
+				.read_bytes = stmt_col_int(&st, 12),
+				.written_bytes = stmt_col_int(&st, 13),
+			},
 		};
 
 		if (snprintf(job.run, sizeof job.run, "%s", stmt_col_text(&st, 0)) < 0)

@@ -75,6 +75,12 @@ static const char *const migrations[] = {
 	"  STRICT, WITHOUT ROWID;"
 	"CREATE INDEX input_ref ON input (ref);"
 	"DELETE FROM meta WHERE key = 'fresh';",
+
+	/* what the last attempt of a job used; 0: not known */
+	"ALTER TABLE job ADD COLUMN cpu_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE job ADD COLUMN peak_bytes INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE job ADD COLUMN read_bytes INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE job ADD COLUMN written_bytes INTEGER NOT NULL DEFAULT 0;",
 };
 
 enum { SCHEMA_VERSION = sizeof migrations / sizeof migrations[0] };

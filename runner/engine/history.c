@@ -57,6 +57,13 @@ struct catalog_job run_job_row(const struct run_job *job)
 	};
 
 	memcpy(row.run, job->run->uuid, sizeof row.run);
+	if (ran)
+		row.usage = (struct catalog_usage){
+			.cpu_ms = (int64_t)(result->cpu_ns / 1000000),
+			.peak_bytes = (int64_t)result->peak_bytes,
+			.read_bytes = (int64_t)result->read_bytes,
+			.written_bytes = (int64_t)result->written_bytes,
+		};
 	return row;
 }
 

@@ -108,6 +108,8 @@ static int to_result(const struct exit_record *record, struct attempt_result *re
 		.sealed = record->sealed,
 		.cpu_ns = record->cpu_ns,
 		.peak_bytes = record->peak_bytes,
+		.read_bytes = record->read_bytes,
+		.written_bytes = record->written_bytes,
 		.started_ms = record->started_ms,
 		.finished_ms = record->finished_ms,
 	};

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
+#define V1_DISKS    "blkio.throttle.io_service_bytes"
 
 enum {
 	FILE_SIZE = 8 * 1024,
@@ -58,6 +59,22 @@ static uint64_t read_number(const char *hierarchy, const char *path, const char 
 	return key ? 0 : strtoull(buf, NULL, 10);
 }
 
+/* The sum of what stands after each KEY: files about disks have a line or more for each. */
+static uint64_t read_sum(const char *hierarchy, const char *path, const char *file, const char *key)
+{
+	char buf[FILE_SIZE];
+	const char *at = buf;
+	uint64_t sum = 0;
+
+	if (!read_text(hierarchy, path, file, buf))
+		return 0;
+	while ((at = strstr(at, key)) != NULL) {
+		at += strlen(key);
+		sum += strtoull(at, NULL, 10);
+	}
+	return sum;
+}
+
 void cgroup_read_stats(const char *path, struct cgroup_stats *ret_stats)
 {
 	if (is_v2())
@@ -65,6 +82,8 @@ void cgroup_read_stats(const char *path, struct cgroup_stats *ret_stats)
 			.oom_kills = read_number("", path, "memory.events", "oom_kill"),
 			.cpu_ns = read_number("", path, "cpu.stat", "usage_usec") * 1000,
 			.peak_bytes = read_number("", path, "memory.peak", NULL),
+			.read_bytes = read_sum("", path, "io.stat", " rbytes="),
+			.written_bytes = read_sum("", path, "io.stat", " wbytes="),
 		};
 	else
 		*ret_stats = (struct cgroup_stats){
@@ -72,6 +91,8 @@ void cgroup_read_stats(const char *path, struct cgroup_stats *ret_stats)
 			.cpu_ns = read_number("cpuacct", path, "cpuacct.usage", NULL),
 			.peak_bytes =
 				read_number("memory", path, "memory.max_usage_in_bytes", NULL),
+			.read_bytes = read_sum("blkio", path, V1_DISKS, " Read "),
+			.written_bytes = read_sum("blkio", path, V1_DISKS, " Write "),
 		};
 }
 

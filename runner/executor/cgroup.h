@@ -9,7 +9,9 @@
 #include <stdint.h>
 
 struct cgroup_stats {
-	uint64_t oom_kills, cpu_ns, peak_bytes; /* 0 where the kernel does not tell */
+	/* 0 where the kernel does not tell */
+	uint64_t oom_kills, cpu_ns, peak_bytes;
+	uint64_t read_bytes, written_bytes; /* of disks: what a cache answers is not counted */
 };
 
 /* PATH is "/sluice/ID". */

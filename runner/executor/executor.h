@@ -118,7 +118,9 @@ struct attempt_result {
 	/* No descriptor that it may have handed to a process elsewhere can change any more what
 	 * request_owns(). */
 	bool sealed;
-	uint64_t cpu_ns, peak_bytes;
+	/* What it used: of memory the most at a time, of disks what no cache answered; 0 where
+	 * that is not known. */
+	uint64_t cpu_ns, peak_bytes, read_bytes, written_bytes;
 	int64_t started_ms, finished_ms; /* wall clock */
 	struct error error;              /* ATTEMPT_ERROR */
 };

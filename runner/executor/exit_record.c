@@ -20,11 +20,18 @@ struct field {
 	}
 
 static const struct field exit_fields[] = {
-	FIELD(exit_record, end, FIELD_STR),         FIELD(exit_record, exit_code, FIELD_INT),
-	FIELD(exit_record, signal, FIELD_INT),      FIELD(exit_record, oom, FIELD_BOOL),
-	FIELD(exit_record, sealed, FIELD_BOOL),     FIELD(exit_record, cpu_ns, FIELD_UINT),
-	FIELD(exit_record, peak_bytes, FIELD_UINT), FIELD(exit_record, started_ms, FIELD_INT),
-	FIELD(exit_record, finished_ms, FIELD_INT), FIELD(exit_record, error, FIELD_STR),
+	FIELD(exit_record, end, FIELD_STR),
+	FIELD(exit_record, exit_code, FIELD_INT),
+	FIELD(exit_record, signal, FIELD_INT),
+	FIELD(exit_record, oom, FIELD_BOOL),
+	FIELD(exit_record, sealed, FIELD_BOOL),
+	FIELD(exit_record, cpu_ns, FIELD_UINT),
+	FIELD(exit_record, peak_bytes, FIELD_UINT),
+	FIELD(exit_record, read_bytes, FIELD_UINT),
+	FIELD(exit_record, written_bytes, FIELD_UINT),
+	FIELD(exit_record, started_ms, FIELD_INT),
+	FIELD(exit_record, finished_ms, FIELD_INT),
+	FIELD(exit_record, error, FIELD_STR),
 };
 
 static const struct field shim_fields[] = {

@@ -26,7 +26,7 @@ struct exit_record {
 	char end[16]; /* "exited", "signaled" or "error" */
 	int64_t exit_code, signal;
 	bool oom, sealed; /* as in struct attempt_result */
-	uint64_t cpu_ns, peak_bytes;
+	uint64_t cpu_ns, peak_bytes, read_bytes, written_bytes;
 	int64_t started_ms, finished_ms;
 	char error[RECORD_ERROR_MAX];
 };

@@ -65,6 +65,7 @@ enum {
 	DRAIN_MS = 2000, /* a process outside the container may hold a pipe for ever */
 	FROZEN_MS = 50,  /* how often a frozen init is looked at */
 	NO_PID = -1,
+	RUSAGE_BLOCK = 512, /* bytes */
 };
 
 enum shim_state {
@@ -569,6 +570,16 @@ static void measure(const struct shim *s, struct cgroup_stats *ret_stats)
 		cgroup_read_stats(s->orders.cgroup ? s->orders.cgroup : "/", ret_stats);
 }
 
+/* Many kernels count no disks in a cgroup of version 1; then it is what init and those that it
+ * waited for have read and written. */
+static void measure_disks(const struct shim *s, struct cgroup_stats *stats)
+{
+	if (stats->read_bytes > 0 || stats->written_bytes > 0)
+		return;
+	stats->read_bytes = (uint64_t)s->used.ru_inblock * RUSAGE_BLOCK;
+	stats->written_bytes = (uint64_t)s->used.ru_oublock * RUSAGE_BLOCK;
+}
+
 static void write_exit_record(struct shim *s)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(RECORD_TEXT_MAX);
@@ -576,11 +587,14 @@ static void write_exit_record(struct shim *s)
 	int rc = crilog_flush(&s->log);
 
 	measure(s, &stats);
+	measure_disks(s, &stats);
 	if (rc < 0 && s->error.class == 0)
 		(void)error_sys(&s->error, rc, "cannot write the log");
 	s->record.oom = stats.oom_kills > 0;
 	s->record.cpu_ns = stats.cpu_ns;
 	s->record.peak_bytes = stats.peak_bytes;
+	s->record.read_bytes = stats.read_bytes;
+	s->record.written_bytes = stats.written_bytes;
 	s->record.finished_ms = clock_wall_ms();
 	if (s->error.class != 0) {
 		set_end(s, "error");

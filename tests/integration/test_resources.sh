@@ -124,3 +124,24 @@ test_job_without_network() {
 	ok run w.yaml
 	says out 'a | 1'
 }
+
+# What the last attempt used stands in the history.
+test_usage_is_recorded() {
+	{
+		echo 'jobs:'
+		script_job a <<-'END'
+			end=$((SECONDS + 1))
+			until [ $SECONDS -gt $end ]; do :; done
+			head -c 30000000 /dev/zero | tail >/dev/null
+			dd if=/dev/zero of=/file bs=1M count=8 conv=fsync
+			exit 3
+		END
+	} >w.yaml
+	expect 1 sluice run w.yaml
+	ok runs show --json
+	jq -e '.status.jobs.a.usage | .cpuMs > 50 and .peakBytes > 20000000 and
+		.writtenBytes >= 8388608' out >/dev/null || fail 'it used more'
+	ok runs show
+	matches out '^\| a +\| failed +\| 1 +\| 3 +\| .*s +\| .*s +\| [0-9.]+ MiB '
+	nothing_left
+}

@@ -195,10 +195,15 @@ static void an_older_catalog_counts_on(void **state)
 	f->c = NULL;
 	(void)snprintf(path, sizeof path, "%s/catalog.db", f->home);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(
-		sqlite3_exec(db, "DROP TABLE input; DROP TABLE workflow; PRAGMA user_version = 1",
-	                     NULL, NULL, NULL),
-		SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+	                              "DROP TABLE input; DROP TABLE workflow;"
+	                              "ALTER TABLE job DROP COLUMN cpu_ms;"
+	                              "ALTER TABLE job DROP COLUMN peak_bytes;"
+	                              "ALTER TABLE job DROP COLUMN read_bytes;"
+	                              "ALTER TABLE job DROP COLUMN written_bytes;"
+	                              "PRAGMA user_version = 1",
+	                              NULL, NULL, NULL),
+	                 SQLITE_OK);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 	assert_int_equal(catalog_open(f->home, &f->c, &stale, &f->err), 0);
 	assert_int_equal(add_one(f, "ffff0000-0000-4000-8000-000000000004", "train"), 3);

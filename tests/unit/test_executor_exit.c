@@ -18,6 +18,8 @@ static const struct exit_record full = {
 	.sealed = true,
 	.cpu_ns = UINT64_MAX,
 	.peak_bytes = 1,
+	.read_bytes = 2,
+	.written_bytes = 3,
 	.started_ms = 1795464000000,
 	.finished_ms = INT64_MAX,
 	.error = "cannot mount \"x\\y\":\n\ttab\x01 \xc3\xa9",
@@ -25,7 +27,8 @@ static const struct exit_record full = {
 
 static const char full_text[] =
 	"{\"end\":\"error\",\"exit_code\":-1,\"signal\":9,\"oom\":true,"
-	"\"sealed\":true,\"cpu_ns\":18446744073709551615,\"peak_bytes\":1,\"started_ms\":1795464000000,"
+	"\"sealed\":true,\"cpu_ns\":18446744073709551615,\"peak_bytes\":1,"
+	"\"read_bytes\":2,\"written_bytes\":3,\"started_ms\":1795464000000,"
 	"\"finished_ms\":9223372036854775807,"
 	"\"error\":\"cannot mount \\\"x\\\\y\\\":\\u000a\\u0009tab\\u0001 \xc3\xa9\"}\n";
 
@@ -48,6 +51,8 @@ static void test_exit_both_ways(void **state)
 	assert_true(back.cpu_ns == UINT64_MAX);
 	assert_true(back.finished_ms == INT64_MAX);
 	assert_int_equal(back.peak_bytes, 1);
+	assert_int_equal(back.read_bytes, 2);
+	assert_int_equal(back.written_bytes, 3);
 	strbuf_release(&text);
 }
 

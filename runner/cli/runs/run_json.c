@@ -45,6 +45,17 @@ cJSON *run_json_summary(const struct catalog_run *run)
 	return out;
 }
 
+static cJSON *usage_json(const struct catalog_usage *usage)
+{
+	cJSON *out = json_new_obj();
+
+	json_add_int(out, "cpuMs", usage->cpu_ms);
+	json_add_int(out, "peakBytes", usage->peak_bytes);
+	json_add_int(out, "readBytes", usage->read_bytes);
+	json_add_int(out, "writtenBytes", usage->written_bytes);
+	return out;
+}
+
 void run_json_add_job(cJSON *to, const struct catalog_job *job, const char *home)
 {
 	enum job_state state = job_state_find(job->state);
@@ -59,6 +70,8 @@ void run_json_add_job(cJSON *to, const struct catalog_job *job, const char *home
 		json_add_int(to, "signal", job->signal);
 	add_time(to, "started", job->started_ms);
 	add_time(to, "finished", job->finished_ms);
+	if (job->finished_ms > 0)
+		json_add(to, "usage", usage_json(&job->usage));
 	if (job->attempt > 0 && state != JOB_PREPARING) {
 		AUTO_FREE char *log = xasprintf("%s/runs/%s/jobs/%s/%d/log", home, job->run,
 		                                job->name, job->attempt);

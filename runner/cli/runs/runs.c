@@ -169,8 +169,14 @@ static int print_run(void *arg, const struct catalog_run *row)
 	return 0;
 }
 
+static const char *size_or_none(int64_t bytes, char buf[TEXT_SIZE_LEN])
+{
+	return bytes > 0 ? text_size((uint64_t)bytes, buf) : "";
+}
+
 static int job_row(void *arg, const struct catalog_job *job)
 {
+	char cpu[TEXT_SIZE_LEN], peak[TEXT_SIZE_LEN], in[TEXT_SIZE_LEN], out[TEXT_SIZE_LEN];
 	char attempt[16];
 	char end[32] = "";
 	char took[TEXT_SIZE_LEN];
@@ -180,9 +186,12 @@ static int job_row(void *arg, const struct catalog_job *job)
 		(void)snprintf(end, sizeof end, "signal %d", job->signal);
 	else if (job->exit_code >= 0)
 		(void)snprintf(end, sizeof end, "%d", job->exit_code);
-	text_table_row(arg, job->name, job->state, job->attempt > 0 ? attempt : "", end,
-	               span(job->started_ms, job->finished_ms, took),
-	               job->message ? job->message : "");
+	text_table_row(
+		arg, job->name, job->state, job->attempt > 0 ? attempt : "", end,
+		span(job->started_ms, job->finished_ms, took),
+		job->usage.cpu_ms > 0 ? text_duration(job->usage.cpu_ms, cpu) : "",
+		size_or_none(job->usage.peak_bytes, peak), size_or_none(job->usage.read_bytes, in),
+		size_or_none(job->usage.written_bytes, out), job->message ? job->message : "");
 	return 0;
 }
 
@@ -199,17 +208,18 @@ static int link_row(void *arg, const struct catalog_link *link)
 static int print_jobs(const struct cli *cli, struct catalog *catalog, const char *uuid,
                       struct error *err)
 {
-	struct text_table jobs = TEXT_TABLE_INIT(6);
+	struct text_table jobs = TEXT_TABLE_INIT(10);
 	struct text_table links = TEXT_TABLE_INIT(5);
 	int rc;
 
 	jobs.may_cut = 1U << 0;
-	jobs.may_wrap = 1U << 5;
-	jobs.may_go = "234";
+	jobs.may_wrap = 1U << 9;
+	jobs.may_go = "8765234";
 	links.may_cut = 1U << 0 | 1U << 2;
 	links.may_wrap = 1U << 3;
 	links.may_go = "4";
-	text_table_row(&jobs, "Job", "State", "Attempt", "Exit", "Duration", "Message");
+	text_table_row(&jobs, "Job", "State", "Attempt", "Exit", "Duration", "CPU", "Memory",
+	               "Read", "Written", "Message");
 	text_table_row(&links, "Job", "Kind", "Name", "Dataset version", "Committed");
 	rc = catalog_each_job(catalog, uuid, job_row, &jobs, err);
 	if (rc == 0)
