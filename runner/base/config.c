@@ -26,10 +26,15 @@ static const char *set_cache_size(struct config *c, const char *value)
 	return parse_size(value, &c->cache_size) ? NULL : "a size such as 20GiB or 500MB";
 }
 
+static const char *set_bool(bool *ret_value, const char *value)
+{
+	*ret_value = strcasecmp(value, "true") == 0;
+	return *ret_value || strcasecmp(value, "false") == 0 ? NULL : "true or false";
+}
+
 static const char *set_verify_inputs(struct config *c, const char *value)
 {
-	c->verify_inputs = strcasecmp(value, "true") == 0;
-	return c->verify_inputs || strcasecmp(value, "false") == 0 ? NULL : "true or false";
+	return set_bool(&c->verify_inputs, value);
 }
 
 static const char *set_network(struct config *c, const char *value)
@@ -48,6 +53,11 @@ static const char *set_executor(struct config *c, const char *value)
 	free(c->executor);
 	c->executor = xstrdup(value);
 	return NULL;
+}
+
+static const char *set_image_host(struct config *c, const char *value)
+{
+	return set_bool(&c->image_host, value);
 }
 
 static const char *set_path(char **path, const char *value)
@@ -114,17 +124,12 @@ static const struct key {
 	const char *name;
 	const char *(*set)(struct config *c, const char *value);
 } keys[] = {
-	{ "cache.size", set_cache_size },
-	{ "docker.ca", set_docker_ca },
-	{ "docker.cert", set_docker_cert },
-	{ "docker.host", set_docker_host },
-	{ "docker.key", set_docker_key },
-	{ "docker.transfer", set_docker_transfer },
-	{ "executor", set_executor },
-	{ "images.pull", set_image_pull },
-	{ "inputs.verify", set_verify_inputs },
-	{ "network", set_network },
-	{ "public.catalog", set_public_catalog },
+	{ "cache.size", set_cache_size },     { "docker.ca", set_docker_ca },
+	{ "docker.cert", set_docker_cert },   { "docker.host", set_docker_host },
+	{ "docker.key", set_docker_key },     { "docker.transfer", set_docker_transfer },
+	{ "executor", set_executor },         { "images.host", set_image_host },
+	{ "images.pull", set_image_pull },    { "inputs.verify", set_verify_inputs },
+	{ "network", set_network },           { "public.catalog", set_public_catalog },
 	{ "storage.path", set_storage_path },
 };
 

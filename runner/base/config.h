@@ -19,6 +19,7 @@
  *	storage:
  *	  path: /srv/team      the /storage of all jobs; else HOME/storage
  *	images:
+ *	  host: true           a job's image may be `host`, this machine's own files
  *	  pull: missing        or always or never: when an image is asked for at its registry
  *	registries:            see config_registries.h
  */
@@ -35,7 +36,7 @@
 
 struct config {
 	uint64_t cache_size; /* bytes; UINT64_MAX: no limit */
-	bool verify_inputs;
+	bool verify_inputs, image_host;
 	struct map instances; /* name -> text (char *) */
 	char *docker_host;    /* or NULL, as what follows */
 	char *docker_ca, *docker_cert, *docker_key;

@@ -8,12 +8,11 @@
 #include "executor/docker.h"
 #include "executor/oci.h"
 
-#define TAKES_RUNTIME "oci"
-
 const struct executor_kind executor_kinds[] = {
-	{ "oci", executor_oci_new, false },
-	{ "docker", executor_docker_new, false },
-	{ NULL, NULL, false },
+	{ "oci", executor_oci_new, false, true },
+	{ "docker", executor_docker_new, false, false },
+	{ "host", executor_host_new, true, true },
+	{ NULL, NULL, false, false },
 };
 
 static int open_named(uv_loop_t *loop, struct images *images, const char *name,
@@ -28,11 +27,8 @@ static int open_named(uv_loop_t *loop, struct images *images, const char *name,
 		return error_set(err, SLUICE_INVALID,
 		                 "there is no executor '%.100s'; there are: " EXECUTOR_CHOICES,
 		                 name);
-	if (options->runtime && strcmp(name, TAKES_RUNTIME) != 0)
-		return error_set(err, SLUICE_INVALID,
-		                 "a runtime goes with the executor '" TAKES_RUNTIME
-		                 "', not with '%s'",
-		                 name);
+	if (options->runtime && !kind->takes_runtime)
+		return error_set(err, SLUICE_INVALID, "the executor '%s' takes no runtime", name);
 	return kind->make(loop, images, options, ret_executor, err);
 }
 
@@ -68,7 +64,7 @@ int executors_open(uv_loop_t *loop, struct images *images, const char *name,
                    struct error *err)
 {
 	if (!name && names_runtime(options))
-		name = TAKES_RUNTIME;
+		name = "oci";
 	return name ? open_named(loop, images, name, options, ret_executor, err)
 	            : open_first(loop, images, options, ret_executor, err);
 }

@@ -17,10 +17,11 @@
 
 /* What all of them are made with. */
 struct executor_options {
-	const char *runtime; /* of "oci": name or path; NULL: $SLUICE_RUNTIME, else what works */
+	const char *runtime; /* name or path; NULL: $SLUICE_RUNTIME, else what works */
 	const char *home;    /* sluice's directory */
 	const char *dir;     /* kept: where images on this machine are looked for; NULL: here */
 	enum images_pull_when pull;
+	bool host_image; /* a job may have the image "host", this machine's own files */
 	const struct config_registries *registries; /* kept; or NULL */
 	const struct docker_settings *docker;       /* or NULL */
 };
@@ -38,13 +39,14 @@ struct executor_kind {
 	const char *name;
 	executor_make_fn *make;
 	bool only_if_asked; /* never taken because others do not work */
+	bool takes_runtime;
 };
 
 /* In the order in which they are tried; ended by one without a name. */
 extern const struct executor_kind executor_kinds[];
 
 /* Their names, as an option's value is shown. */
-#define EXECUTOR_CHOICES "oci|docker"
+#define EXECUTOR_CHOICES "oci|docker|host"
 
 /*
  * NAME NULL: the first that works; SLUICE_MISSING then says what each of them lacks.  Whoever names

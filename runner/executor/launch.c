@@ -17,6 +17,7 @@
 #include "base/xalloc.h"
 #include "executor/bundle.h"
 #include "executor/host_mounts.h"
+#include "executor/machine.h"
 #include "executor/oci_config.h"
 #include "executor/shim_ops.h"
 #include "executor/user.h"
@@ -100,9 +101,14 @@ static void add_mounts(struct strbuf *sb, const struct request *r)
 	}
 }
 
+static bool shows_machine(const struct launch *l)
+{
+	return !l->image || machine_is_image(l->image->digest);
+}
+
 static void add_root(struct strbuf *sb, const struct launch *l)
 {
-	if (l->image) {
+	if (!shows_machine(l)) {
 		shim_ops_add(sb, SHIM_UPPER, "disk");
 		if (l->targets)
 			shim_ops_add(sb, SHIM_LAYER, l->targets);
@@ -112,8 +118,9 @@ static void add_root(struct strbuf *sb, const struct launch *l)
 		           (uint64_t)launch_stop_signal(l->image->stop_signal));
 		return;
 	}
-	/* The attempt's directory lies below "/", where an overlay of "/" cannot write. */
-	shim_ops_add(sb, SHIM_UPPER, "memory");
+	/* The root of a built-in step is read-only: what the runtime makes in it fits into memory.
+	 */
+	shim_ops_add(sb, SHIM_UPPER, l->image ? "disk" : "memory");
 	shim_ops_add(sb, SHIM_LAYER, "/");
 }
 
@@ -157,9 +164,9 @@ static int format_config(const struct launch *l, const struct user *user, char *
 	char **mounts = NULL;
 	int rc;
 
-	config.hide = l->image ? NULL : l->home;
+	config.hide = shows_machine(l) ? l->home : NULL;
 	/* An ordinary user's root has all of the machine's mounts, see rootfs.c. */
-	if (!l->image && userns_is_root()) {
+	if (shows_machine(l) && userns_is_root()) {
 		rc = io_read_file(AT_FDCWD, "/proc/self/mountinfo", &mountinfo);
 		if (rc < 0)
 			return error_sys(err, rc, "cannot read the machine's mounts");

@@ -12,6 +12,7 @@
 #include "base/userns.h"
 #include "base/xalloc.h"
 #include "executor/attempt.h"
+#include "executor/machine.h"
 #include "executor/network.h"
 #include "executor/runtime.h"
 #include "executor/targets.h"
@@ -26,6 +27,9 @@ struct oci {
 	struct images *images;
 	char *home, *runtime, *shim;
 	const char *dir;
+	bool takes_machine; /* for the image of that name; else it is refused */
+	bool is_machine;    /* whatever image a job names */
+	char *what;
 	struct spawner spawner;
 	enum images_pull_when pull;
 	const struct config_registries *registries;
@@ -43,6 +47,27 @@ struct ready {
 static struct oci *to_oci(struct executor *e)
 {
 	return (struct oci *)e;
+}
+
+/* An ordinary user can make no overlay of "/": it would uncover what other mounts hide. */
+static int need_root(struct error *err)
+{
+	return userns_is_root()
+	               ? 0
+	               : error_set(err, SLUICE_MISSING,
+	                           "this machine's files as an image need root: start sluice as "
+	                           "root, for instance by 'sudo'");
+}
+
+static int resolve_machine(const struct oci *oci, char ret_digest[72], struct error *err)
+{
+	if (!oci->takes_machine)
+		return error_set(err, SLUICE_INVALID,
+		                 "the image '" MACHINE_IMAGE
+		                 "' would show this machine's own files to the job; the "
+		                 "configuration can allow that by 'images: {host: true}'");
+	memcpy(ret_digest, MACHINE_IMAGE, sizeof MACHINE_IMAGE);
+	return need_root(err);
 }
 
 /* What is wrong with a name is the workflow's; all else that keeps an image away is a lack. */
@@ -66,6 +91,8 @@ static int resolve(struct executor *e, const char *image, char ret_digest[72], s
 	AUTO_FREE char *full = NULL;
 	int rc;
 
+	if (oci->is_machine || machine_is_image(image))
+		return resolve_machine(oci, ret_digest, err);
 	if (images_is_local(image))
 		return as_lack(images_take_local(oci->images, image, oci->dir, how.look_only,
 		                                 ret_digest, err),
@@ -79,7 +106,7 @@ static int prepare(struct executor *e, const struct request *request, struct err
 	struct image *image;
 	int rc;
 
-	if (request->root == ROOT_HOST)
+	if (request->root == ROOT_HOST || machine_is_image(request->image))
 		return 0;
 	rc = images_load(to_oci(e)->images, request->image, request->progress, &image, err);
 	if (rc == 0)
@@ -91,7 +118,8 @@ static int prepare(struct executor *e, const struct request *request, struct err
 static int read_optional(const struct image *image, const char *path, struct strbuf *ret_text,
                          struct error *err)
 {
-	int rc = image_read_file(image, path, ret_text, err);
+	int rc = machine_is_image(image->digest) ? machine_read_file(path, ret_text, err)
+	                                         : image_read_file(image, path, ret_text, err);
 
 	return rc == SLUICE_NOT_FOUND ? 0 : rc;
 }
@@ -107,6 +135,14 @@ static void free_ready(void *value)
 	free(r);
 }
 
+static int load(struct oci *oci, const char *digest, struct image **ret_image, struct error *err)
+{
+	if (!machine_is_image(digest))
+		return images_load(oci->images, digest, NULL, ret_image, err);
+	*ret_image = machine_image();
+	return 0;
+}
+
 /* Held until the end of the run: nobody can delete the layers under a job. */
 static int find_ready(struct oci *oci, const char *digest, struct ready **ret_ready,
                       struct error *err)
@@ -117,7 +153,7 @@ static int find_ready(struct oci *oci, const char *digest, struct ready **ret_re
 	if (!r) {
 		r = xcalloc(1, sizeof *r);
 		r->passwd = r->group = STRBUF_INIT(PASSWD_MAX);
-		rc = images_load(oci->images, digest, NULL, &r->image, err);
+		rc = load(oci, digest, &r->image, err);
 		if (rc == 0)
 			rc = read_optional(r->image, "/etc/passwd", &r->passwd, err);
 		if (rc == 0)
@@ -208,12 +244,25 @@ static void oci_free(struct executor *e)
 	free(oci->home);
 	free(oci->runtime);
 	free(oci->shim);
+	free(oci->what);
 	free(oci);
 }
 
 static const struct executor_ops oci_ops = {
 	.name = "oci",
 	.seals = true,
+	.resolve = resolve,
+	.prepare = prepare,
+	.stage = stage,
+	.go = attempt_go,
+	.adopt = adopt,
+	.stop = attempt_stop,
+	.sweep = sweep,
+	.free = oci_free,
+};
+
+static const struct executor_ops host_ops = {
+	.name = "host",
 	.resolve = resolve,
 	.prepare = prepare,
 	.stage = stage,
@@ -267,6 +316,7 @@ int executor_oci_new(uv_loop_t *loop, struct images *images, const struct execut
 	oci = xmalloc(sizeof *oci);
 	*oci = (struct oci){
 		.base = { .ops = &oci_ops, .what = runtime },
+		.takes_machine = options->host_image,
 		.loop = loop,
 		.images = images,
 		.home = xstrdup(options->home),
@@ -279,5 +329,27 @@ int executor_oci_new(uv_loop_t *loop, struct images *images, const struct execut
 	};
 	oci->spawner = (struct spawner)SPAWNER_INIT(oci->shim);
 	*ret_executor = &oci->base;
+	return 0;
+}
+
+int executor_host_new(uv_loop_t *loop, struct images *images,
+                      const struct executor_options *options, struct executor **ret_executor,
+                      struct error *err)
+{
+	struct executor *e = NULL;
+	struct oci *oci;
+	int rc = need_root(err);
+
+	if (rc == 0)
+		rc = executor_oci_new(loop, images, options, &e, err);
+	if (rc < 0)
+		return rc;
+	oci = to_oci(e);
+	oci->takes_machine = oci->is_machine = true;
+	oci->what = xasprintf("this machine's own files, whatever image a job names, by %s",
+	                      oci->runtime);
+	e->ops = &host_ops;
+	e->what = oci->what;
+	*ret_executor = e;
 	return 0;
 }

@@ -13,4 +13,7 @@
  */
 executor_make_fn executor_oci_new;
 
+/* The same on this machine's own files, see machine.h: images that jobs name are not looked at. */
+executor_make_fn executor_host_new;
+
 #endif

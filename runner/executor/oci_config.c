@@ -239,8 +239,19 @@ static void add_bundle_file(cJSON *mounts, const struct oci_config *c, const cha
 	add_bind(mounts, source, target, writable);
 }
 
+static void add_scratch(cJSON *mounts, const char *target)
+{
+	add_mount(mounts, &(struct mount_line){
+				  target, "tmpfs", "tmpfs", { "nosuid", "nodev", "mode=1777" } });
+}
+
+/* Of what lies in the root itself an image of the machine must not show sockets and people's
+ * scratch files; its jobs expect to write there.  These come last: they cover a home that lies in
+ * one of them. */
 static void add_host_mounts(cJSON *mounts, const struct oci_config *c)
 {
+	static const char *const scratch[] = { "/run", "/tmp", "/var/tmp" };
+
 	for (size_t i = 0; c->host_mounts && c->host_mounts[i]; i++)
 		add_bind(mounts, c->host_mounts[i], c->host_mounts[i], false);
 	if (c->hide)
@@ -248,9 +259,11 @@ static void add_host_mounts(cJSON *mounts, const struct oci_config *c)
 		                                        "tmpfs",
 		                                        "tmpfs",
 		                                        { "nosuid", "nodev", "ro", "mode=755" } });
-	add_mount(mounts,
-	          &(struct mount_line){
-			  HOST_SCRATCH, "tmpfs", "tmpfs", { "nosuid", "nodev", "mode=1777" } });
+	for (size_t i = 0; c->image && c->host_mounts && i < sizeof scratch / sizeof scratch[0];
+	     i++)
+		add_scratch(mounts, scratch[i]);
+	if (!c->image)
+		add_scratch(mounts, HOST_SCRATCH);
 }
 
 static int add_request_mounts(cJSON *mounts, const struct oci_config *c, struct error *err)
@@ -316,8 +329,7 @@ static int add_mounts(cJSON *config, const struct oci_config *c, struct error *e
 	cJSON *mounts = json_new_arr();
 
 	json_add(config, "mounts", mounts);
-	if (!c->image)
-		add_host_mounts(mounts, c);
+	add_host_mounts(mounts, c);
 	add_usual_mounts(mounts, c);
 	add_shm(mounts, &c->request->limits);
 	add_bundle_file(mounts, c, BUNDLE_RESOLV_CONF, "/etc/resolv.conf", true);

@@ -16,8 +16,9 @@ struct oci_config {
 	const struct image *image; /* NULL for ROOT_HOST */
 	const struct user *user;
 	const char *shim; /* absolute path of the shim's program, which is a hook too: seal.h */
-	/* ROOT_HOST: what the machine has mounted beside its root, NULL-terminated, outer first;
-	 * and a directory to be hidden, or NULL. */
+	/* Where this machine's files are shown (ROOT_HOST, or its image): what it has mounted
+	 * beside its root, NULL-terminated, outer first; and the directory to be hidden.  Else
+	 * NULL. */
 	const char *const *host_mounts;
 	const char *hide;
 	enum userns_kind ids; /* whose container it is, and which users it can have */

@@ -137,11 +137,11 @@ static int overlay_in_bundle(const struct overlay *o, const char *name, uid_t ui
 	return overlay_at(o, base, uid, gid);
 }
 
-/* A home that lies on an overlay itself (inside another container) cannot hold a writable layer:
- * then it goes into the bundle's memory. */
+/* A home that lies on an overlay itself (inside another container), or in what is the lower layer,
+ * may hold no writable layer: then it goes into the bundle's memory. */
 static bool is_no_place(int rc)
 {
-	return rc == -EINVAL || rc == -EREMOTE;
+	return rc == -EINVAL || rc == -EREMOTE || rc == -ELOOP;
 }
 
 static void close_all(const int *fd, size_t n)

@@ -59,7 +59,7 @@ test_resume_uses_what_it_was_started_with() {
 	one 'until [ -e /storage/go ]; do sleep 0.05; done; echo gone on'
 	"$SLUICE" run w.yaml --runtime runc >out 2>&1 &
 	runner=$!
-	wait_for 30 grep -rq pid "$SLUICE_HOME/runs" --include=shim.json
+	wait_for 60 grep -rq pid "$SLUICE_HOME/runs" --include=shim.json
 	kill -KILL "$runner"
 	wait "$runner" || true
 	runner=
@@ -113,7 +113,6 @@ jobs_by_a_daemon() {
 	matches out '^ok +executor docker +works: Engine API'
 }
 
-
 test_docker() { with_engine docker jobs_by_a_daemon; }
 test_podman() { with_engine podman jobs_by_a_daemon; }
 
@@ -140,4 +139,47 @@ test_no_daemon() {
 	says err 'Docker at unix:///nowhere/docker.sock'
 	DOCKER_HOST=ssh://box expect 2 sluice run w.yaml --executor docker
 	says err 'tcp://HOST:PORT'
+}
+
+# The machine's files, writable for the job alone; /tmp and the like are not the machine's.
+test_host_shows_the_machine() {
+	local mark
+	mark=$(mktemp /etc/sluice-test.XXXXXX)
+	touch "/tmp/${mark##*/}"
+	{
+		echo 'jobs:'
+		script_job a 'outputs: {d: {type: dataset, with: {ref: d}}}' <<-END
+			id -u
+			cat $mark && echo changed >$mark && cat $mark
+			touch /usr/bin/made-by-the-job
+			echo "/tmp: \$(ls -A /tmp)"
+			[ ! -e $SLUICE_HOME ] || ls -A $SLUICE_HOME # empty, or covered with /tmp
+			echo made >/outputs/d/file
+		END
+		script_job b 'inputs: {d: a.outputs.d}' <<<'cat /inputs/d/file; echo x >>/inputs/d/file'
+	} >w.yaml
+	sed -i 's/bash:5/no.such.registry.example:1/' w.yaml
+	echo original >"$mark"
+	ok run w.yaml --executor host
+	says err "jobs run by host: this machine's own files, whatever image a job names"
+	same "$(grep '^a | ' out | paste -sd' ')" \
+		'a | 0 a | original a | changed a | /tmp: '
+	says out 'b | made'
+	same "$(cat "$mark")" original
+	[ ! -e /usr/bin/made-by-the-job ] || fail 'the job has changed the machine'
+	same "$(contents d file)" made
+	rm "$mark" "/tmp/${mark##*/}"
+	nothing_left
+}
+
+test_image_host_only_if_allowed() {
+	one
+	sed -i 's/bash:5/host/' w.yaml
+	expect 2 sluice run w.yaml
+	says err "the image 'host' would show this machine's own files to the job"
+	printf 'images: {host: true}\n' >config.yaml
+	SLUICE_CONFIG=$PWD/config.yaml ok run w.yaml
+	says out 'a | ran'
+	SLUICE_CONFIG=$PWD/config.yaml ok run w.yaml --dry-run
+	nothing_left
 }

@@ -68,7 +68,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 		{ "unheard: {of: 1}\n",
 		  "f:1: there is no key 'unheard.of'; the keys are "
 		  "cache.size, docker.ca, docker.cert, docker.host, "
-		  "docker.key, docker.transfer, executor, images.pull, inputs.verify, "
+		  "docker.key, docker.transfer, executor, images.host, images.pull, inputs.verify, "
 		  "network, public.catalog, storage.path" },
 		{ "instances:\n  A: 1 1G\n  A: 1 1G\n", "f:3: 'instances.A' is given twice" },
 		{ "network: bridge\n", "f:1: 'network' must be private, host or none" },
@@ -83,13 +83,14 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 		{ "cache: {size: 1}\ncache: {size: 2}\n", "f:2: 'cache.size' is given twice" },
 		{ "cache: [1]\n", "f:1: a list has no place here" },
 		{ "cache: *a\n", "f:1: an alias has no place here" },
+		{ "images: {host: 1}\n", "f:1: 'images.host' must be true or false" },
 		{ "images: {pull: often}\n",
 		  "f:1: 'images.pull' must be missing, always or never" },
 		{ "cache:\n  size: {a: 1}\n", "f:2: a plain value is expected here" },
 		{ "text\n", "f:1: keys are expected here" },
 		{ "verify: true\n",
 		  "f:1: there is no key 'verify'; the keys are cache.size, docker.ca, "
-		  "docker.cert, docker.host, docker.key, docker.transfer, executor, images.pull, inputs.verify, network, public.catalog, storage.path" },
+		  "docker.cert, docker.host, docker.key, docker.transfer, executor, images.host, images.pull, inputs.verify, network, public.catalog, storage.path" },
 	};
 
 	(void)state;

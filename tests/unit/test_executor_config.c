@@ -352,6 +352,32 @@ static void test_host_root(void **state)
 	free(text);
 }
 
+static void test_machine_as_image(void **state)
+{
+	static const char *const host[] = { "/data", NULL };
+	const struct request r = { .id = "j-1", .dir = "/d", .args = give_args };
+	const struct image im = { .digest = "host", .user = user_text, .workdir = workdir };
+	const struct oci_config c = { .request = &r,
+		                      .image = &im,
+		                      .user = &root,
+		                      .host_mounts = host,
+		                      .hide = "/home/sluice" };
+	cJSON *doc = NULL;
+	char *text;
+	struct error err;
+
+	(void)state;
+	assert_int_equal(oci_config_format(&c, &text, &err), 0);
+	assert_int_equal(json_parse(text, strlen(text), "config", &doc, &err), 0);
+	assert_false(json_bool(json_obj(doc, "root"), "readonly", true));
+	assert_true(has_option(mount_at(doc, "/data"), "ro"));
+	assert_string_equal(json_str(mount_at(doc, "/home/sluice"), "type"), "tmpfs");
+	assert_string_equal(json_str(mount_at(doc, "/run"), "type"), "tmpfs");
+	assert_string_equal(json_str(mount_at(doc, "/tmp"), "type"), "tmpfs");
+	cJSON_Delete(doc);
+	free(text);
+}
+
 static void test_stop_signal(void **state)
 {
 	(void)state;
@@ -452,7 +478,7 @@ int main(void)
 		cmocka_unit_test(test_runtime_log),     cmocka_unit_test(test_orders),
 		cmocka_unit_test(test_limits),          cmocka_unit_test(test_resolv_conf),
 		cmocka_unit_test(test_private_network), cmocka_unit_test(test_hook),
-		cmocka_unit_test(test_ordinary_user),
+		cmocka_unit_test(test_ordinary_user),   cmocka_unit_test(test_machine_as_image),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -577,10 +577,13 @@ static char *dir_of(const char *file)
 static int open_executor(struct session *s)
 {
 	struct executor_options how = { .registries = &s->registries };
+	const struct config *config;
 
 	how.dir = s->dir = dir_of(s->file);
-	if (machine_look(s->cli, &s->options, &s->err) < 0)
+	if (machine_look(s->cli, &s->options, &s->err) < 0 ||
+	    cli_config(s->cli, &config, &s->err) < 0)
 		return fail(s);
+	how.host_image = config->image_host;
 	if (choose_pull(s, &how.pull) < 0 || find_registries(s) < 0)
 		return s->err.class;
 	if (args_has(s->args, "runtime"))

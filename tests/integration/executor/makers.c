@@ -8,6 +8,13 @@
 #define DOCKER_CURL "curl -sf --unix-socket ${DOCKER_HOST#unix://}"
 #define NO_SHIM     "nothing of ours stands between the runner and the daemon"
 
+static int make_host(struct place *place, struct executor **ret_executor, struct error *err)
+{
+	const struct executor_options options = { .home = place->home };
+
+	return executors_open(&place->loop, place->images, "host", &options, ret_executor, err);
+}
+
 static int make_oci(struct place *place, struct executor **ret_executor, struct error *err)
 {
 	const struct executor_options options = {
@@ -106,6 +113,28 @@ static const struct cannot lone_user_cannot[] = {
 	{ NULL, NULL },
 };
 
+#define NO_IMAGE "needs what the image says or holds, and no image is used"
+
+static const struct cannot host_cannot[] = {
+	{ "command not executable", NO_IMAGE },
+	{ "the image's entrypoint and cmd", NO_IMAGE },
+	{ "arguments replace cmd", NO_IMAGE },
+	{ "a script for another user", NO_IMAGE },
+	{ "environment", NO_IMAGE },
+	{ "working directory", NO_IMAGE },
+	{ "user by name", NO_IMAGE },
+	{ "files of the image's user", NO_IMAGE },
+	{ "user by number", NO_IMAGE },
+	{ "an unknown user", NO_IMAGE },
+	{ "/etc of the image", NO_IMAGE },
+	{ "capabilities", NO_IMAGE },
+	{ "the root is thrown away", NO_IMAGE },
+	{ "a target behind a link", NO_IMAGE },
+	{ "stopped by the image's signal", NO_IMAGE },
+	{ "no network", "needs ping, which a machine may not have" },
+	{ NULL, NULL },
+};
+
 static const struct maker makers[] = {
 	{
 		.name = "oci:crun",
@@ -160,6 +189,13 @@ static const struct maker makers[] = {
 		.make = make_oci,
 		.has_shim = true,
 		.cannot = lone_user_cannot,
+	},
+	{
+		.name = "host",
+		.make = make_host,
+		.left = CGROUPS_LEFT,
+		.has_shim = true,
+		.cannot = host_cannot,
 	},
 };
 

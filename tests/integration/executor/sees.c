@@ -131,10 +131,10 @@ static void test_isolation(void **state)
 {
 	run_expecting(
 		state,
-		"echo $$; ls /dev | grep -c vda; mount -t tmpfs x /mnt 2>&1 | wc -l; "
+		"echo $$; ls /dev | grep -c vda; mount -t tmpfs x /mnt 2>/dev/null || echo no mount; "
 		"echo 1 2>/dev/null >/proc/sys/kernel/panic || echo read-only; "
 		"unshare -m true 2>/dev/null || echo refused; grep Seccomp: /proc/self/status",
-		"1\n0\n1\nread-only\nrefused\nSeccomp:\t2\n");
+		"1\n0\nno mount\nread-only\nrefused\nSeccomp:\t2\n");
 }
 
 /* Docker's default set, and none beyond it. */
