@@ -58,8 +58,10 @@ static void make_layer(const struct place *p)
 		"for i in $(" BUSYBOX
 		" --list); do [ $i = busybox ] || ln -s busybox bin/$i; done; "
 		"chmod 751 etc; "
-		"tar --numeric-owner --owner=0 --group=0 --exclude=home/worker -cf ../archive/layer.tar .; "
+		"tar --numeric-owner --owner=0 --group=0 --exclude=home/worker --exclude=./etc "
+		"-cf ../archive/layer.tar .; "
 		"tar --numeric-owner --owner=0 --group=77 --no-recursion -rf ../archive/layer.tar ./etc; "
+		"tar --numeric-owner --owner=0 --group=0 -rf ../archive/layer.tar ./etc/*; "
 		"tar --numeric-owner --owner=1234 --group=1234 -rf ../archive/layer.tar ./home/worker",
 		root);
 
