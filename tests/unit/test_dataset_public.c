@@ -339,7 +339,7 @@ static void test_unknown_names(void **state)
 	assert_int_equal(datasets_resolve(f->d, "gradient/three", &v, &f->err), SLUICE_NOT_FOUND);
 	expect_said(f, "the catalog of public datasets has two, here");
 	assert_int_equal(datasets_resolve(f->d, "team/two", &v, &f->err), SLUICE_NOT_FOUND);
-	expect_said(f, "no dataset 'two'; create it");
+	expect_said(f, "no dataset 'two'; 'sluice datasets list' shows");
 	assert_int_equal(datasets_resolve(f->d, "two", &v, &f->err), SLUICE_NOT_FOUND);
 	assert_int_equal(datasets_resolve(f->d, "gradient/", &v, &f->err), SLUICE_NOT_FOUND);
 	put(f, "catalog.yaml", "nonsense");
