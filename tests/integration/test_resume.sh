@@ -35,10 +35,12 @@ kill_runner() {
 	runner=
 }
 
-# The home of a run whose runner was killed while its first job runs.
+# The home of a run whose runner was killed while its first job runs.  What it printed goes, so that
+# nobody takes it for the words of the next one.
 left() {
 	start "$@"
 	kill_runner
+	rm out err
 }
 
 shim() { cat "$SLUICE_HOME"/runs/*/jobs/first/1/shim.json; }
@@ -87,6 +89,7 @@ test_killed_again_and_again() {
 		runner=$!
 		wait_for 30 grep -q started out
 		kill_runner
+		rm out err
 	done
 	go
 	ok runs resume w/1
