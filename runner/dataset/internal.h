@@ -156,6 +156,28 @@ int public_tidy(struct datasets *d, bool dry_run, uint64_t *count, struct error 
 /* Fetches what is wanted; PUBLIC_NONE if the namespace is not that of public datasets. */
 int public_fetch(struct datasets *d, const char *name, struct error *err) MUST_USE;
 
+/* --- public_file.c ---------------------------------------------------------------------------- */
+
+/* What is fetched, and to where. */
+struct public_fetching {
+	struct datasets *d;
+	const struct public_dataset *public;
+	const char *name; /* gradient/mnist */
+	int dir;          /* HOME/public/NAMESPACE.NAME */
+	int files;        /* ... and below it, those that are whole */
+	struct error *err;
+};
+
+enum { PUBLIC_DIR_MODE = 0755 };
+
+void public_note(const struct public_fetching *f, const char *text);
+
+/* Without what may be a secret; the caller frees it. */
+char *public_shown_url(const struct public_file *file);
+
+/* Gets it if it is not there yet; what came of it before counts. */
+int public_fetch_file(const struct public_fetching *f, const struct public_file *file) MUST_USE;
+
 /* --- version.c -------------------------------------------------------------------------------- */
 
 /* The directory that collects an open version's files; the caller frees it. */

@@ -13,10 +13,11 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/xalloc.h"
-#include "dataset/archive.h"
 #include "dataset/internal.h"
-#include "loop/fetch.h"
 #include "public_shipped.h"
+
+/* Below HOME/public/NAMESPACE.NAME, the files that are whole. */
+#define FILES_DIR "files"
 
 void datasets_use_public(struct datasets *d, const struct datasets_public *how)
 {
@@ -43,204 +44,9 @@ int datasets_load_public(struct datasets *d, struct public_catalog *ret_catalog,
 	return public_catalog_parse(strbuf_str(&text), text.len, path, ret_catalog, err);
 }
 
-/* --- one file --------------------------------------------------------------------------------- */
-
-enum { FILES_MODE = 0755, PART_SIZE = sizeof "part-" + DIGEST_HEX_LEN };
-
-/* The names below HOME/public/NAMESPACE.NAME. */
-#define FILES_DIR "files"
-
-struct fetching {
-	struct datasets *d;
-	const struct public_dataset *public;
-	const char *name; /* gradient/mnist */
-	int dir;          /* HOME/public/NAMESPACE.NAME */
-	int files;        /* ... and below it, those that are whole */
-	struct error *err;
-};
-
-static void note(const struct fetching *f, const char *text)
-{
-	if (f->d->public.note)
-		f->d->public.note(f->d->public.arg, text);
-}
-
-static bool is_local(const struct public_file *file)
-{
-	return strncmp(file->url, "file://", strlen("file://")) == 0;
-}
-
-/* Without what may be a secret. */
-static char *shown_url(const struct public_file *file)
-{
-	return is_local(file) ? xstrdup(file->url) : http_url_for_message(file->url);
-}
-
-/* What it is called while it comes. */
-static char *shown_name(const struct public_file *file)
-{
-	const char *end = strrchr(file->url, '/') + 1;
-
-	return file->unpack ? xstrndup(end, strcspn(end, "?#")) : xstrdup(file->path);
-}
-
-static int check_size(const struct fetching *f, const struct public_file *file, int fd)
-{
-	AUTO_FREE char *url = shown_url(file);
-	struct stat st;
-
-	if (fstat(fd, &st) != 0)
-		return error_sys(f->err, errno, "cannot read what came of '%s'", url);
-	if (file->size == 0 || (uint64_t)st.st_size == file->size)
-		return 0;
-	return error_set(f->err, SLUICE_CORRUPT, "'%s' has %lld bytes; the catalog says %" PRIu64,
-	                 url, (long long)st.st_size, file->size);
-}
-
-static int check(const struct fetching *f, const struct public_file *file, int fd)
-{
-	AUTO_FREE char *url = shown_url(file);
-	char is[DIGEST_HEX_LEN + 1], must_be[DIGEST_HEX_LEN + 1];
-	struct digest digest;
-	int rc = check_size(f, file, fd);
-
-	if (rc < 0 || !file->has_digest)
-		return rc;
-	rc = digest_of_fd(fd, &digest);
-	if (rc < 0)
-		return error_sys(f->err, rc, "cannot read what came of '%s'", url);
-	if (digest_equal(&digest, &file->digest))
-		return 0;
-	return error_set(f->err, SLUICE_CORRUPT, "'%s' has the SHA-256 %s; the catalog says %s",
-	                 url, digest_hex(&digest, is), digest_hex(&file->digest, must_be));
-}
-
-static int copy_local(const struct fetching *f, const struct public_file *file, int to)
-{
-	const char *path = file->url + strlen("file://");
-	AUTO_FD int from = open(path, O_RDONLY | O_CLOEXEC);
-	int rc = from < 0 ? -errno : ftruncate(to, 0) == 0 ? io_copy(from, to) : -errno;
-
-	return rc < 0 ? error_sys(f->err, rc, "cannot copy '%s'", path) : check(f, file, to);
-}
-
-/* An earlier try got it all, and nothing has happened to it. */
-static bool is_whole(const struct fetching *f, const struct public_file *file, int fd)
-{
-	struct fetching quiet = *f;
-	struct error ignored;
-
-	quiet.err = &ignored;
-	return check(&quiet, file, fd) == 0;
-}
-
-struct coming {
-	const struct datasets_public *how;
-	const char *name;
-	uint64_t size; /* as the catalog says */
-};
-
-static void on_progress(void *arg, uint64_t have, int64_t total)
-{
-	const struct coming *c = arg;
-
-	if (c->how->progress)
-		c->how->progress(c->how->arg, c->name, have, total > 0 ? (uint64_t)total : c->size);
-}
-
-/* What comes is hashed on its way. */
-static int download(const struct fetching *f, const struct public_file *file, int to)
-{
-	AUTO_FREE char *name = shown_name(file);
-	struct coming coming = { .how = &f->d->public, .name = name, .size = file->size };
-	struct fetch how = {
-		.on_progress = on_progress,
-		.arg = &coming,
-		.request = { .url = file->url, .max_body = file->size },
-		.digest = file->has_digest ? &file->digest : NULL,
-	};
-	int rc;
-
-	if (file->has_digest && is_whole(f, file, to))
-		return 0;
-	rc = fetch_file(&how, to, f->err);
-	if (coming.how->progress)
-		coming.how->progress(coming.how->arg, NULL, 0, 0);
-	return rc < 0 ? rc : check_size(f, file, to);
-}
-
-/* What was begun goes on where its digest will tell whether it was the same. */
-static void part_name(const struct public_file *file, char name[PART_SIZE])
-{
-	char hex[DIGEST_HEX_LEN + 1] = "";
-
-	if (file->has_digest)
-		digest_hex(&file->digest, hex);
-	(void)snprintf(name, PART_SIZE, "part-%s", hex);
-}
-
-static int finish_file(const struct fetching *f, const struct public_file *file, const char *part)
-{
-	const char *slash = strrchr(file->path, '/');
-	AUTO_FREE char *above = slash ? xstrndup(file->path, (size_t)(slash - file->path)) : NULL;
-	int rc = above ? io_mkdirs_beneath(f->files, above, FILES_MODE) : 0;
-
-	if (rc == 0 && renameat(f->dir, part, f->files, file->path) != 0)
-		rc = -errno;
-	return rc < 0 ? error_sys(f->err, rc, "cannot keep '%s'", file->path) : 0;
-}
-
-static int unpack(const struct fetching *f, const struct public_file *file, int fd)
-{
-	AUTO_FREE char *name = shown_name(file);
-	AUTO_FREE char *text = xasprintf("unpacking %s", name);
-	AUTO_FD int to = -1;
-	int rc = file->path[0] ? io_mkdirs_beneath(f->files, file->path, FILES_MODE) : 0;
-
-	to = rc < 0 ? rc
-	            : io_open_beneath(f->files, file->path[0] ? file->path : ".",
-	                              O_RDONLY | O_DIRECTORY, 0);
-	if (to < 0 || lseek(fd, 0, SEEK_SET) < 0)
-		return error_sys(f->err, to < 0 ? to : -errno, "cannot unpack '%s'", name);
-	note(f, text);
-	return archive_unpack(fd, to, name, NULL, f->err);
-}
-
-static bool is_there(const struct fetching *f, const struct public_file *file)
-{
-	AUTO_FD int fd = io_open_beneath(f->files, file->path, O_RDONLY, 0);
-
-	return fd >= 0 && is_whole(f, file, fd);
-}
-
-static int fetch_one(const struct fetching *f, const struct public_file *file)
-{
-	AUTO_FREE char *name = shown_name(file);
-	AUTO_FREE char *text =
-		xasprintf("fetching %s: %s%s", f->name, name,
-	                  file->has_digest ? "" : " (there is no digest to verify it by)");
-	char part[PART_SIZE];
-	AUTO_FD int fd = -1;
-	int rc;
-
-	if (!file->unpack && is_there(f, file))
-		return 0;
-	note(f, text);
-	part_name(file, part);
-	fd = openat(f->dir, part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return error_sys(f->err, errno, "cannot write below '%s/public'", f->d->home);
-	rc = is_local(file) ? copy_local(f, file, fd) : download(f, file, fd);
-	if (rc < 0)
-		return rc;
-	return file->unpack ? unpack(f, file, fd) : finish_file(f, file, part);
-}
-
-/* --- the whole -------------------------------------------------------------------------------- */
-
 /* Said before hours have gone by.  What came before counts as if it had still to come, and what an
  * archive holds as if it was no larger. */
-static int check_room(const struct fetching *f)
+static int check_room(const struct public_fetching *f)
 {
 	enum { MEGA = 1000000 };
 	uint64_t need = public_dataset_size(f->public);
@@ -258,17 +64,17 @@ static int check_room(const struct fetching *f)
 		f->name, need / MEGA, f->d->home, (uint64_t)fs.f_bavail * fs.f_frsize / MEGA);
 }
 
-static int fetch_files(const struct fetching *f)
+static int fetch_files(const struct public_fetching *f)
 {
 	int rc = f->public->directory ? 0 : check_room(f);
 
 	for (size_t i = 0; rc == 0 && i < f->public->n; i++)
-		rc = fetch_one(f, &f->public->file[i]);
+		rc = public_fetch_file(f, &f->public->file[i]);
 	return rc;
 }
 
 /* The dataset may be there, without a version: of one that was killed, or a person. */
-static int find_or_create(const struct fetching *f, struct dataset *ret_dataset)
+static int find_or_create(const struct public_fetching *f, struct dataset *ret_dataset)
 {
 	const char *text = f->public->description ? f->public->description : "";
 	AUTO_FREE char *description = xasprintf("%s: %.900s", f->name, text);
@@ -279,7 +85,7 @@ static int find_or_create(const struct fetching *f, struct dataset *ret_dataset)
 
 /* Where files of an open version are collected there is nothing yet, and the whole directory can
  * take that place. */
-static int move_files(const struct fetching *f, const struct dataset_version *v)
+static int move_files(const struct public_fetching *f, const struct dataset_version *v)
 {
 	AUTO_FREE char *data = NULL;
 	int rc = datasets_open_path(f->d, v, &data, f->err);
@@ -291,7 +97,7 @@ static int move_files(const struct fetching *f, const struct dataset_version *v)
 	               : error_sys(f->err, errno, "cannot move what was fetched to '%s'", data);
 }
 
-static int fill(const struct fetching *f, const struct dataset_version *v)
+static int fill(const struct public_fetching *f, const struct dataset_version *v)
 {
 	AUTO_FREE char *source = NULL;
 
@@ -317,7 +123,7 @@ static int take_left(void *arg, const struct dataset_version *v)
 }
 
 /* Nobody else is about it: what else is open under our message is of one that was killed. */
-static int drop_left(const struct fetching *f, const struct dataset *dataset,
+static int drop_left(const struct public_fetching *f, const struct dataset *dataset,
                      const struct dataset_version *ours)
 {
 	struct left left = { .ours = ours };
@@ -331,10 +137,10 @@ static int drop_left(const struct fetching *f, const struct dataset *dataset,
 	return rc;
 }
 
-static int commit(const struct fetching *f)
+static int commit(const struct public_fetching *f)
 {
 	AUTO_FREE char *from = f->public->directory ? xstrdup(f->public->directory)
-	                                            : shown_url(&f->public->file[0]);
+	                                            : public_shown_url(&f->public->file[0]);
 	AUTO_FREE char *message = xasprintf("public dataset %s, from %.512s%s", f->name, from,
 	                                    f->public->n > 1 ? " and others" : "");
 	struct dataset dataset;
@@ -366,13 +172,13 @@ static bool has_archives(const struct public_dataset *d)
 
 /* HOME/public/NAMESPACE.NAME, and the directory for whole files in it.  Of an archive that was
  * half unpacked nobody can tell which ones are whole. */
-static int open_place(struct fetching *f, const char *path)
+static int open_place(struct public_fetching *f, const char *path)
 {
 	AUTO_FREE char *files = xasprintf("%s/" FILES_DIR, path);
 	int rc = has_archives(f->public) ? io_remove_tree(AT_FDCWD, files) : 0;
 
 	if (rc == 0)
-		rc = io_mkdirs(files, FILES_MODE);
+		rc = io_mkdirs(files, PUBLIC_DIR_MODE);
 	f->dir = rc < 0 ? rc : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	f->files = f->dir < 0 ? -1 : open(files, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->files < 0)
@@ -381,14 +187,14 @@ static int open_place(struct fetching *f, const char *path)
 }
 
 /* The lock lies beside what goes when all is done. */
-static int lock_place(const struct fetching *f, const char *all, const char *path)
+static int lock_place(const struct public_fetching *f, const char *all, const char *path)
 {
 	AUTO_FREE char *lock = xasprintf("%s.lock", path);
-	int rc = io_mkdirs(all, FILES_MODE);
+	int rc = io_mkdirs(all, PUBLIC_DIR_MODE);
 	int fd = rc < 0 ? rc : lock_take(AT_FDCWD, lock, LOCK_EXCLUSIVE, false);
 
 	if (fd == -EWOULDBLOCK) {
-		note(f, "waiting for another sluice that fetches it");
+		public_note(f, "waiting for another sluice that fetches it");
 		fd = lock_take(AT_FDCWD, lock, LOCK_EXCLUSIVE, true);
 	}
 	return fd < 0 ? error_sys(f->err, fd, "cannot lock '%s'", lock) : fd;
@@ -417,7 +223,7 @@ int public_is_wanted(struct datasets *d, const char *name, struct error *err)
 	return rc < 0 ? rc : rc == 0;
 }
 
-static int fetch_dataset(struct fetching *f)
+static int fetch_dataset(struct public_fetching *f)
 {
 	AUTO_FREE char *all = xasprintf("%s/public", f->d->home);
 	AUTO_FREE char *own = xstrdup(f->name);
@@ -458,7 +264,7 @@ static int unknown(const struct public_catalog *c, const char *name, struct erro
 int public_fetch(struct datasets *d, const char *name, struct error *err)
 {
 	AUTO_PUBLIC_CATALOG struct public_catalog catalog = { .namespace = NULL };
-	struct fetching f = { .d = d, .name = name, .dir = -1, .files = -1, .err = err };
+	struct public_fetching f = { .d = d, .name = name, .dir = -1, .files = -1, .err = err };
 	int rc = datasets_load_public(d, &catalog, err);
 
 	if (rc < 0)
