@@ -153,6 +153,10 @@ int public_is_wanted(struct datasets *d, const char *name, struct error *err) MU
  */
 int public_tidy(struct datasets *d, bool dry_run, uint64_t *count, struct error *err) MUST_USE;
 
+/* SLUICE_LIMIT: so many bytes have no room in the home. */
+struct public_fetching;
+int public_check_room(const struct public_fetching *f, uint64_t need) MUST_USE;
+
 /* Fetches what is wanted; PUBLIC_NONE if the namespace is not that of public datasets. */
 int public_fetch(struct datasets *d, const char *name, struct error *err) MUST_USE;
 
@@ -177,6 +181,15 @@ char *public_shown_url(const struct public_file *file);
 
 /* Gets it if it is not there yet; what came of it before counts. */
 int public_fetch_file(const struct public_fetching *f, const struct public_file *file) MUST_USE;
+
+/* Makes `part` below f->dir, which is whole, the file `path` of the version.  Any thread. */
+int public_keep_file(const struct public_fetching *f, const char *part, const char *path,
+                     struct error *err) MUST_USE;
+
+/* --- public_s3.c ------------------------------------------------------------------------------ */
+
+/* Gets what is not there yet of all that lies below f->public->s3. */
+int public_fetch_s3(const struct public_fetching *f) MUST_USE;
 
 /* --- version.c -------------------------------------------------------------------------------- */
 

@@ -44,18 +44,12 @@ int datasets_load_public(struct datasets *d, struct public_catalog *ret_catalog,
 	return public_catalog_parse(strbuf_str(&text), text.len, path, ret_catalog, err);
 }
 
-/* Said before hours have gone by.  What came before counts as if it had still to come, and what an
- * archive holds as if it was no larger. */
-static int check_room(const struct public_fetching *f)
+/* Said before hours have gone by.  What came before counts as if it had still to come. */
+int public_check_room(const struct public_fetching *f, uint64_t need)
 {
 	enum { MEGA = 1000000 };
-	uint64_t need = public_dataset_size(f->public);
 	struct statvfs fs;
 
-	for (size_t i = 0; need > 0 && i < f->public->n; i++)
-		if (f->public->file[i].unpack &&
-		    __builtin_add_overflow(need, f->public->file[i].size, &need))
-			need = UINT64_MAX;
 	if (fstatvfs(f->dir, &fs) != 0 || need / fs.f_frsize <= fs.f_bavail)
 		return 0;
 	return error_set(
@@ -64,10 +58,26 @@ static int check_room(const struct public_fetching *f)
 		f->name, need / MEGA, f->d->home, (uint64_t)fs.f_bavail * fs.f_frsize / MEGA);
 }
 
+/* What an archive holds counts as if it was no larger. */
+static uint64_t room_for_files(const struct public_dataset *d)
+{
+	uint64_t need = public_dataset_size(d);
+
+	for (size_t i = 0; need > 0 && i < d->n; i++)
+		if (d->file[i].unpack && __builtin_add_overflow(need, d->file[i].size, &need))
+			need = UINT64_MAX;
+	return need;
+}
+
 static int fetch_files(const struct public_fetching *f)
 {
-	int rc = f->public->directory ? 0 : check_room(f);
+	int rc;
 
+	if (f->public->directory)
+		return 0;
+	if (f->public->s3)
+		return public_fetch_s3(f);
+	rc = public_check_room(f, room_for_files(f->public));
 	for (size_t i = 0; rc == 0 && i < f->public->n; i++)
 		rc = public_fetch_file(f, &f->public->file[i]);
 	return rc;
@@ -140,6 +150,7 @@ static int drop_left(const struct public_fetching *f, const struct dataset *data
 static int commit(const struct public_fetching *f)
 {
 	AUTO_FREE char *from = f->public->directory ? xstrdup(f->public->directory)
+	                       : f->public->s3      ? xstrdup(f->public->s3)
 	                                            : public_shown_url(&f->public->file[0]);
 	AUTO_FREE char *message = xasprintf("public dataset %s, from %.512s%s", f->name, from,
 	                                    f->public->n > 1 ? " and others" : "");

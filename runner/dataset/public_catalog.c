@@ -222,6 +222,55 @@ static int set_directory(struct reading *r, const yaml_node_t *node)
 	return take_text(r, node, &r->dataset->directory);
 }
 
+/* A prefix that does not end in a slash would cut names in the middle. */
+static int set_s3(struct reading *r, const yaml_node_t *node)
+{
+	static const char scheme[] = "s3://";
+	const char *text = text_of(node);
+	const char *bucket =
+		text && strncmp(text, scheme, strlen(scheme)) == 0 ? text + strlen(scheme) : "";
+	size_t len = strcspn(bucket, "/");
+
+	if (len == 0 || strspn(bucket, "abcdefghijklmnopqrstuvwxyz0123456789.-") != len)
+		return invalid(r, node, "s3://BUCKET/PREFIX/ is expected here");
+	r->dataset->s3 = xasprintf("%s%s", text, text[strlen(text) - 1] == '/' ? "" : "/");
+	return 0;
+}
+
+static int set_endpoint(struct reading *r, const yaml_node_t *node)
+{
+	const char *text = text_of(node);
+	const char *host = text && strncmp(text, "https://", strlen("https://")) == 0
+	                           ? text + strlen("https://")
+	                   : text && strncmp(text, "http://", strlen("http://")) == 0
+	                           ? text + strlen("http://")
+	                           : "";
+
+	if (!host[0] || strpbrk(host, "?#@ ") || host[0] == '/')
+		return invalid(r, node, "https://HOST or http://HOST:PORT is expected here");
+	return take_text(r, node, &r->dataset->endpoint);
+}
+
+static int set_region(struct reading *r, const yaml_node_t *node)
+{
+	return take_text(r, node, &r->dataset->region);
+}
+
+static int check_source(struct reading *r, const yaml_node_t *at)
+{
+	const struct public_dataset *d = r->dataset;
+
+	if ((d->directory != NULL) + (d->s3 != NULL) + (d->n > 0) != 1)
+		return invalid(r, at,
+		               "dataset '%s' needs one of 'files', 'directory' and 's3', and no "
+		               "two of them",
+		               d->name);
+	if ((d->endpoint || d->region) && !d->s3)
+		return invalid(r, at, "dataset '%s': 'endpoint' and 'region' are for 's3' only",
+		               d->name);
+	return 0;
+}
+
 static int set_files(struct reading *r, const yaml_node_t *node)
 {
 	int rc = 0;
@@ -241,6 +290,9 @@ static int add_dataset(struct reading *r, const yaml_node_t *key, const char *na
 		{ "description", set_description },
 		{ "directory", set_directory },
 		{ "files", set_files },
+		{ "s3", set_s3 },
+		{ "endpoint", set_endpoint },
+		{ "region", set_region },
 		{ .name = NULL },
 	};
 	struct public_catalog *c = r->catalog;
@@ -254,9 +306,7 @@ static int add_dataset(struct reading *r, const yaml_node_t *key, const char *na
 	d = r->dataset = &c->dataset[c->n++];
 	*d = (struct public_dataset){ .name = xstrdup(name) };
 	rc = each_key(r, value, set_key, (void *)(uintptr_t)keys);
-	if (rc == 0 && (d->directory != NULL) == (d->n > 0))
-		rc = invalid(r, key, "dataset '%s' needs either 'files' or a 'directory'", name);
-	return rc;
+	return rc == 0 ? check_source(r, key) : rc;
 }
 
 /* --- the catalog ------------------------------------------------------------------------------ */
@@ -329,6 +379,9 @@ void public_catalog_release(struct public_catalog *c)
 		free(d->name);
 		free(d->description);
 		free(d->directory);
+		free(d->s3);
+		free(d->endpoint);
+		free(d->region);
 	}
 	free(c->dataset);
 	free(c->namespace);

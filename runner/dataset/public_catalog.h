@@ -17,6 +17,11 @@
  *	  texts:
  *	    directory: /srv/texts            instead of files, a copy of all that is in it; where it
  *	                                     is relative, from the directory of the catalog
+ *	  speech:
+ *	    s3: s3://BUCKET/PREFIX/          instead of them, all objects below it; signed if the
+ *	                                     environment has keys (AWS_ACCESS_KEY_ID, ...)
+ *	    endpoint: https://HOST           where that is; without it, at Amazon's
+ *	    region: eu-west-1                without it $AWS_REGION, else us-east-1
  */
 #ifndef DATASET_PUBLIC_CATALOG_H
 #define DATASET_PUBLIC_CATALOG_H
@@ -42,7 +47,9 @@ struct public_file {
 struct public_dataset {
 	char *name;
 	char *description; /* or NULL */
-	char *directory;   /* or NULL: files */
+	char *directory;   /* or NULL: files, or ... */
+	char *s3;          /* s3://BUCKET/PREFIX, or NULL; it ends in a slash or has no prefix */
+	char *endpoint, *region; /* of it, or NULL */
 	struct public_file *file;
 	size_t n, cap;
 };

@@ -136,16 +136,16 @@ static void part_name(const struct public_file *file, char name[PART_SIZE])
 	(void)snprintf(name, PART_SIZE, "part-%s", hex);
 }
 
-static int finish_file(const struct public_fetching *f, const struct public_file *file,
-                       const char *part)
+int public_keep_file(const struct public_fetching *f, const char *part, const char *path,
+                     struct error *err)
 {
-	const char *slash = strrchr(file->path, '/');
-	AUTO_FREE char *above = slash ? xstrndup(file->path, (size_t)(slash - file->path)) : NULL;
+	const char *slash = strrchr(path, '/');
+	AUTO_FREE char *above = slash ? xstrndup(path, (size_t)(slash - path)) : NULL;
 	int rc = above ? io_mkdirs_beneath(f->files, above, PUBLIC_DIR_MODE) : 0;
 
-	if (rc == 0 && renameat(f->dir, part, f->files, file->path) != 0)
+	if (rc == 0 && renameat(f->dir, part, f->files, path) != 0)
 		rc = -errno;
-	return rc < 0 ? error_sys(f->err, rc, "cannot keep '%s'", file->path) : 0;
+	return rc < 0 ? error_sys(err, rc, "cannot keep '%s'", path) : 0;
 }
 
 static int unpack(const struct public_fetching *f, const struct public_file *file, int fd)
@@ -191,5 +191,5 @@ int public_fetch_file(const struct public_fetching *f, const struct public_file 
 	rc = is_local(file) ? copy_local(f, file, fd) : download(f, file, fd);
 	if (rc < 0)
 		return rc;
-	return file->unpack ? unpack(f, file, fd) : finish_file(f, file, part);
+	return file->unpack ? unpack(f, file, fd) : public_keep_file(f, part, file->path, f->err);
 }

@@ -147,6 +147,8 @@ static void try_once(struct fetching *f, struct http *http, uv_loop_t *loop)
 	q.offset = f->have;
 	q.if_range = f->fetch->validator[0] ? f->fetch->validator : NULL;
 	q.max_body = 0; /* on_body() counts what there was, too */
+	if (f->fetch->on_try)
+		f->fetch->on_try(f->fetch->arg, &q);
 	(void)http_start(http, &q, &hooks);
 	(void)uv_run(loop, UV_RUN_DEFAULT);
 }

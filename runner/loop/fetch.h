@@ -23,6 +23,9 @@ struct fetch {
 	 */
 	char validator[256];
 	void (*on_progress)(void *arg, uint64_t have, int64_t total); /* total -1: unknown */
+	/* Before each try: what a request brings along may be good for a while only.  May be NULL.
+	 */
+	void (*on_try)(void *arg, struct http_request *request);
 	void *arg;
 };
 

@@ -137,3 +137,29 @@ END
 	says err 'unpacking pack.zip'
 	same "$(contents packed zip/top/file)" in
 }
+
+# A real S3 server, whose lists come ten objects at a time.
+test_bucket() {
+	local i dir=$PWD/s3
+	trap '"$REPO/tests/services/s3" stop "$dir"' EXIT
+	"$REPO/tests/services/s3" start "$dir"
+	echo deep >deep
+	for i in 01 02 03 04 05 06 07 08 09 10 11; do "$REPO/tests/services/s3" put "$dir" "pics/train/$i" deep; done
+	"$REPO/tests/services/s3" put "$dir" pics/train/%C3%A4/a%20b%2B%26%3D%25 deep
+	"$REPO/tests/services/s3" put "$dir" pics/train/ /dev/null
+	"$REPO/tests/services/s3" put "$dir" pics/other /dev/null
+	# shellcheck source=/dev/null
+	. "$dir/env"
+	printf 'namespace: gradient\ndatasets:\n  pics: {s3: "s3://pics/train", endpoint: "%s"}\n' "$S3_ENDPOINT" >catalog.yaml
+	printf 'public:\n  catalog: %s\n' "$PWD/catalog.yaml" >config.yaml
+	export SLUICE_CONFIG=$PWD/config.yaml AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY=wrong no_proxy=127.0.0.1
+	expect 4 sluice datasets files list gradient/pics
+	says err SignatureDoesNotMatch
+	! has_dataset pics || fail 'it was committed'
+	. "$dir/env"
+	ok datasets files list gradient/pics --recursive --json
+	says err 'fetching gradient/pics: 12 objects from s3://pics/train/'
+	same "$(jq -r '.[].name' out | paste -sd ' ')" '01 02 03 04 05 06 07 08 09 10 11 ä/a b+&=%'
+	same "$(contents pics 'ä/a b+&=%')" deep
+	ok store verify --all
+}

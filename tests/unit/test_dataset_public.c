@@ -179,6 +179,7 @@ static void test_catalog(void **state)
 		"    - {url: http://h/, path: p/q, size: 4, sha256: " HASH_OF_ONE "}\n"
 		"  c: {directory: rel}\n"
 		"  d: {directory: /abs}\n"
+		"  o: {s3: 's3://bucket/a/b', endpoint: 'https://h', region: r}\n"
 		"namespace: ns\n";
 	AUTO_PUBLIC_CATALOG struct public_catalog c = { .n = 0 };
 	const struct public_dataset *d;
@@ -186,7 +187,7 @@ static void test_catalog(void **state)
 
 	(void)state;
 	assert_int_equal(public_catalog_parse(text, strlen(text), "/etc/c.yaml", &c, &err), 0);
-	assert_int_equal(c.n, 3);
+	assert_int_equal(c.n, 4);
 	d = public_catalog_find(&c, "ns/a b");
 	assert_non_null(d);
 	assert_string_equal(d->description, "Text");
@@ -198,6 +199,8 @@ static void test_catalog(void **state)
 	assert_int_equal(public_dataset_size(public_catalog_find(&c, "ns/c")), 0);
 	assert_string_equal(public_catalog_find(&c, "ns/c")->directory, "/etc/rel");
 	assert_string_equal(public_catalog_find(&c, "ns/d")->directory, "/abs");
+	assert_string_equal(public_catalog_find(&c, "ns/o")->s3, "s3://bucket/a/b/");
+	assert_string_equal(public_catalog_find(&c, "ns/o")->endpoint, "https://h");
 	assert_null(public_catalog_find(&c, "ns/e"));
 	assert_null(public_catalog_find(&c, "c"));
 	assert_null(public_catalog_find(&c, "n/c"));
@@ -218,10 +221,11 @@ static void test_wrong_catalogs(void **state)
 		{ "namespace: a/b\n", "f:1: a name is expected here" },
 		{ "namespace: n\nnamespace: m\n", "f:2: 'namespace' is given twice" },
 		{ "datasets: {.x: {directory: /d}}\n", "f:1: '.x' cannot name a dataset" },
-		{ "datasets: {x: {}}\n", "f:1: dataset 'x' needs either 'files' or a 'directory'" },
-		{ "datasets: {x: {files: []}}\n", "needs either" },
+		{ "datasets: {x: {}}\n",
+		  "f:1: dataset 'x' needs one of 'files', 'directory' and 's3'" },
+		{ "datasets: {x: {files: []}}\n", "needs one of" },
 		{ "datasets: {x: {files: [{url: 'http://h/f'}], directory: /d}}\n",
-		  "needs either" },
+		  "needs one of" },
 		{ "datasets: {x: {files: {}}}\n", "f:1: a list of files is expected here" },
 		{ "datasets: {x: {files: [{path: f}]}}\n", "f:1: a file needs a 'url'" },
 		{ "datasets: {x: {files: [{url: 'ftp://h/f'}]}}\n", "f:1: a URL begins with" },
@@ -242,6 +246,13 @@ static void test_wrong_catalogs(void **state)
 		  "f:1: what is unpacked needs a 'sha256'" },
 		{ "datasets: {x: {files: [{url: 'http://h/f', unpack: zip}]}}\n", "true or false" },
 		{ "datasets: {x: {description: [1]}}\n", "f:1: text is expected here" },
+		{ "datasets: {x: {s3: 's3://b/', directory: /d}}\n", "no two of them" },
+		{ "datasets: {x: {s3: 's3:///p'}}\n", "f:1: s3://BUCKET/PREFIX/ is expected" },
+		{ "datasets: {x: {s3: 's3://b?x'}}\n", "f:1: s3://BUCKET/PREFIX/ is expected" },
+		{ "datasets: {x: {s3: 's3://b', endpoint: 'ftp://h'}}\n", "f:1: https://HOST or" },
+		{ "datasets: {x: {s3: 's3://b', endpoint: 'https:///p'}}\n",
+		  "f:1: https://HOST or" },
+		{ "datasets: {x: {directory: /d, region: r}}\n", "are for 's3' only" },
 		{ "datasets: &a {x: *a}\n", "f:1: " },
 	};
 
@@ -594,6 +605,67 @@ static void test_download_fails(void **state)
 	script_stop(&s);
 }
 
+#define LISTED(key, size) "<Contents><Key>" key "</Key><Size>" size "</Size></Contents>"
+#define LIST(objects)     "HTTP/1.1 200 OK\r\n\r\n<ListBucketResult>" objects "</ListBucketResult>"
+
+static void put_bucket(const struct fixture *f, int port)
+{
+	AUTO_FREE char *text = xasprintf("namespace: gradient\ndatasets: {objects: {s3: "
+	                                 "'s3://bucket/p', endpoint: 'http://127.0.0.1:%d'}}\n",
+	                                 port);
+
+	put(f, "catalog.yaml", text);
+}
+
+static void test_objects_of_a_bucket(void **state)
+{
+	struct fixture *f = *state;
+	struct http_script s = { .answers = {
+					 LIST(LISTED("p/", "0") LISTED("p/a/b", "4")),
+					 "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\none\n" } };
+
+	script_start(&s);
+	put_bucket(f, s.port);
+	expect_files(f, "gradient/objects", "a/b ");
+	script_stop(&s);
+	assert_non_null(strstr(s.requests[1], "GET /bucket/p/a/b HTTP"));
+	assert_string_equal(strbuf_str(&f->notes),
+	                    "fetching gradient/objects: 1 object from s3://bucket/p/ (there are no "
+	                    "digests to verify them by)\n");
+}
+
+static void test_wrong_buckets(void **state)
+{
+	static const struct {
+		const char *list, *object, *want;
+	} row[] = {
+		{ LIST(""), NULL, "there is nothing below 's3://bucket/p/'" },
+		{ LIST(LISTED("p/../x", "1")), NULL, "'p/../x' cannot be a file of a version" },
+		{ LIST(LISTED("other", "1")), NULL, "is not below the prefix" },
+		{ LIST(LISTED("p/a//b", "1")), NULL, "cannot be a file of a version" },
+		{ LIST(LISTED("p/a", "9000000000000000000")), NULL, "takes 9000000000000 MB" },
+		{ LIST(LISTED("p/a", "5")), "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\none\n",
+		  "'p/a' has 4 bytes; the bucket's list says 5" },
+		{ LIST(LISTED("p/a", "3")), "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\none\n",
+		  "more than the 3 bytes" },
+		{ LIST(LISTED("p/a", "5")), "HTTP/1.1 403 Forbidden\r\n\r\nno", "answers 403: no" },
+	};
+	struct fixture *f = *state;
+	struct dataset_version v;
+
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+		struct http_script s = { .answers = { row[i].list, row[i].object } };
+
+		script_start(&s);
+		put_bucket(f, s.port);
+		if (datasets_resolve(f->d, "gradient/objects", &v, &f->err) >= 0)
+			fail_msg("row %zu: it was taken", i);
+		expect_said(f, row[i].want);
+		script_stop(&s);
+	}
+	assert_int_equal(n_datasets(f), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -614,6 +686,8 @@ int main(void)
 		TEST(test_gc),
 		TEST(test_download),
 		TEST(test_download_fails),
+		TEST(test_objects_of_a_bucket),
+		TEST(test_wrong_buckets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

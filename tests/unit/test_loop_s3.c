@@ -1,0 +1,230 @@
+/* S3: signatures against the examples of Amazon's documentation, and lists as servers send them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/strbuf.h"
+#include "base/xalloc.h"
+#include "loop/s3.h"
+#include "tests/support/http_script.h"
+
+enum { MAY_24_2013 = 1369353600 };
+
+static const struct s3_bucket example = {
+	.name = "examplebucket",
+	.endpoint = NULL,
+	.region = "us-east-1",
+	.key_id = "AKIAIOSFODNN7EXAMPLE",
+	.secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+};
+
+/* "Signature Calculations for the Authorization Header", its examples without a body. */
+static void test_signatures(void **state)
+{
+	static const struct {
+		const char *url, *signature;
+	} row[] = {
+		{ "https://examplebucket.s3.amazonaws.com/?lifecycle=",
+		  "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543" },
+		{ "https://examplebucket.s3.amazonaws.com:443/?max-keys=2&prefix=J",
+		  "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+		AUTO_FREE char *want = xasprintf(
+			"Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/"
+			"us-east-1/s3/aws4_request, "
+			"SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=%s",
+			row[i].signature);
+		struct s3_headers h;
+
+		s3_sign(&example, row[i].url, MAY_24_2013, &h);
+		assert_string_equal(h.list[0], want);
+		assert_string_equal(h.list[1], "x-amz-date: 20130524T000000Z");
+		assert_null(h.list[3]);
+		s3_headers_release(&h);
+		assert_null(h.list[0]);
+	}
+}
+
+static void test_session_token_and_no_keys(void **state)
+{
+	struct s3_bucket b = example;
+	struct s3_headers h;
+
+	(void)state;
+	b.token = "of-a-session";
+	s3_sign(&b, "https://h/", MAY_24_2013, &h);
+	assert_non_null(strstr(h.list[0], ";x-amz-date;x-amz-security-token, Sig"));
+	assert_string_equal(h.list[3], "x-amz-security-token: of-a-session");
+	s3_headers_release(&h);
+	b.key_id = NULL;
+	s3_sign(&b, "https://h/", MAY_24_2013, &h);
+	assert_null(h.list[0]);
+}
+
+static void test_urls(void **state)
+{
+	static const struct {
+		const char *bucket, *endpoint, *key, *want;
+	} row[] = {
+		{ "b", NULL, "a/b", "https://b.s3.eu-west-1.amazonaws.com/a/b" },
+		{ "b.c", NULL, "a", "https://s3.eu-west-1.amazonaws.com/b.c/a" },
+		{ "b", "http://h:9", "a b+&=%\xc3\xa4~", "http://h:9/b/a%20b%2B%26%3D%25%C3%A4~" },
+		{ "b", "https://h/s3/", "", "https://h/s3/b/" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+		const struct s3_bucket b = { .name = row[i].bucket,
+			                     .endpoint = row[i].endpoint,
+			                     .region = "eu-west-1" };
+		AUTO_FREE char *url = s3_url(&b, row[i].key);
+
+		assert_string_equal(url, row[i].want);
+	}
+}
+
+static void test_environment(void **state)
+{
+	struct s3_bucket b = { .name = "b" };
+	struct s3_bucket mine = example;
+
+	(void)state;
+	assert_int_equal(setenv("AWS_ACCESS_KEY_ID", "id", 1), 0);
+	assert_int_equal(unsetenv("AWS_SECRET_ACCESS_KEY"), 0);
+	assert_int_equal(unsetenv("AWS_REGION"), 0);
+	assert_int_equal(setenv("AWS_DEFAULT_REGION", "there", 1), 0);
+	s3_use_environment(&b);
+	assert_null(b.key_id);
+	assert_string_equal(b.region, "there");
+	assert_int_equal(setenv("AWS_SECRET_ACCESS_KEY", "secret", 1), 0);
+	s3_use_environment(&b);
+	assert_string_equal(b.key_id, "id");
+	assert_string_equal(b.secret, "secret");
+	s3_use_environment(&mine);
+	assert_string_equal(mine.key_id, example.key_id);
+	assert_string_equal(mine.region, "us-east-1");
+	assert_int_equal(unsetenv("AWS_ACCESS_KEY_ID"), 0);
+}
+
+/* --- lists ------------------------------------------------------------------------------------ */
+
+static int note_object(void *arg, const struct s3_object *o, struct error *err)
+{
+	(void)err;
+	strbuf_addf(arg, "%s=%llu;", o->key, (unsigned long long)o->size);
+	return 0;
+}
+
+#define LIST(text) \
+	"<?xml version='1.0'?><ListBucketResult xmlns='http://x/'>" text "</ListBucketResult>"
+#define OBJECT(key, size) "<Contents><Key>" key "</Key><Size>" size "</Size></Contents>"
+
+static void test_lists(void **state)
+{
+	static const struct {
+		const char *xml, *objects, *next, *said; /* next: NULL, or said: NULL */
+	} row[] = {
+		{ LIST(""), "", NULL, NULL },
+		{ LIST(OBJECT("a", "1") OBJECT("b&amp;c", "22")), "a=1;b&c=22;", NULL, NULL },
+		{ LIST("<Owner><Key>no</Key></Owner>" OBJECT("a", "1")), "a=1;", NULL, NULL },
+		{ LIST(OBJECT("a+b%20%2b", "1") "<EncodingType>url</EncodingType>"), "a b +=1;",
+		  NULL, NULL },
+		{ LIST(OBJECT("a%20", "1") "<EncodingType></EncodingType>"), "a%20=1;", NULL,
+		  NULL },
+		{ LIST("<IsTruncated>true</IsTruncated><NextContinuationToken>t/=</"
+		       "NextContinuationToken>" OBJECT("a", "1")),
+		  "a=1;", "t/=", NULL },
+		{ LIST("<IsTruncated>false</IsTruncated><NextContinuationToken>t</"
+		       "NextContinuationToken>"),
+		  "", NULL, NULL },
+		{ LIST("<IsTruncated>true</IsTruncated>"), "", NULL, "without the rest's token" },
+		{ LIST("<Contents><Key>a</Key></Contents>"), "", NULL, "without a key or a size" },
+		{ LIST("<Contents><Size>1</Size></Contents>"), "", NULL,
+		  "without a key or a size" },
+		{ LIST(OBJECT("a", "-1")), "", NULL, "without a key or a size" },
+		{ LIST(OBJECT("", "1")), "", NULL, "without a key or a size" },
+		{ LIST(OBJECT("a%2", "1") "<EncodingType>url</EncodingType>"), "", NULL,
+		  "encoded wrongly" },
+		{ LIST(OBJECT("a%00b", "1") "<EncodingType>url</EncodingType>"), "", NULL,
+		  "encoded wrongly" },
+		{ "<Error><Code>AccessDenied</Code></Error>", "", NULL, "is something else" },
+		{ "<html><body>", "", NULL, "is something else" },
+		{ "{}", "", NULL, "is no whole XML" },
+		{ "", "", NULL, "is no whole XML" },
+		{ "<ListBucketResult><Contents>", "", NULL, "is no whole XML" },
+		{ "<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><ListBucketResult/>", "",
+		  NULL, "declares a document type" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+		AUTO_STRBUF struct strbuf objects = STRBUF_INIT(STRBUF_BIG);
+		AUTO_FREE char *next = NULL;
+		struct error err = { .msg = "" };
+		int rc = s3_parse_list(row[i].xml, strlen(row[i].xml), note_object, &objects, &next,
+		                       &err);
+
+		if ((rc == 0) != (row[i].said == NULL) ||
+		    (row[i].said && !strstr(err.msg, row[i].said)))
+			fail_msg("%s: %d '%s'", row[i].xml, rc, err.msg);
+		if (strcmp(strbuf_str(&objects), row[i].objects) != 0)
+			fail_msg("%s: '%s'", row[i].xml, strbuf_str(&objects));
+		if ((next != NULL) != (row[i].next != NULL) ||
+		    (next && strcmp(next, row[i].next) != 0))
+			fail_msg("%s: next '%s'", row[i].xml, next ? next : "(none)");
+	}
+}
+
+#define ANSWER(text) "HTTP/1.1 200 OK\r\n\r\n" text
+
+static void test_pages(void **state)
+{
+	struct http_script s = {
+		.answers = { ANSWER(LIST(OBJECT(
+				     "p/a",
+				     "1") "<IsTruncated>true</IsTruncated>"
+		                          "<NextContinuationToken>a+b</NextContinuationToken>")),
+		             ANSWER(LIST(OBJECT("p/b", "2"))),
+		             "HTTP/1.1 404 Not Found\r\n\r\nNoSuchBucket" }
+	};
+	AUTO_STRBUF struct strbuf objects = STRBUF_INIT(STRBUF_BIG);
+	AUTO_FREE char *endpoint = NULL;
+	struct s3_bucket b = example;
+	struct error err;
+
+	(void)state;
+	assert_int_equal(setenv("no_proxy", "127.0.0.1", 1), 0);
+	script_start(&s);
+	b.endpoint = endpoint = xasprintf("http://127.0.0.1:%d", s.port);
+	assert_int_equal(s3_each(&b, "p/", note_object, &objects, &err), 0);
+	assert_string_equal(strbuf_str(&objects), "p/a=1;p/b=2;");
+	assert_int_equal(s3_each(&b, "p/", note_object, &objects, &err), SLUICE_NOT_FOUND);
+	assert_non_null(strstr(err.msg, "NoSuchBucket"));
+	script_stop(&s);
+	assert_non_null(strstr(s.requests[0], "GET /examplebucket/?encoding-type=url&list-type=2"
+	                                      "&prefix=p%2F HTTP"));
+	assert_non_null(strstr(s.requests[0], "Authorization: AWS4-HMAC-SHA256 "));
+	assert_non_null(strstr(s.requests[1], "?continuation-token=a%2Bb&encoding-type=url"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_signatures), cmocka_unit_test(test_session_token_and_no_keys),
+		cmocka_unit_test(test_urls),       cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_lists),      cmocka_unit_test(test_pages),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
