@@ -14,6 +14,33 @@ const struct cli_option args_common[] = {
 	{ .name = NULL },
 };
 
+static const struct cli_option datasets_common[] = {
+	{ .name = "api-key",
+	  .other = "apiKey",
+	  .value = "KEY",
+	  .help = "Taken as the gradient command line did, and not used: there is nobody to show it "
+	          "to." },
+	{ .name = "options-file",
+	  .other = "optionsFile",
+	  .value = "PATH",
+	  .help = "Take options from a YAML file of NAME: VALUE, too; those given here go first.",
+	  .complete = COMPLETE_FILE },
+	{ .name = "create-options-file",
+	  .other = "createOptionsFile",
+	  .value = "PATH",
+	  .help = "Write such a file with all options of this command, and do nothing else.",
+	  .complete = COMPLETE_FILE },
+	{ .name = NULL },
+};
+
+const struct cli_option *args_inherited(const struct cli_command *command)
+{
+	static const struct cli_option none = { .name = NULL };
+	static const char group[] = "datasets ";
+
+	return strncmp(command->words, group, strlen(group)) == 0 ? datasets_common : &none;
+}
+
 static size_t count_options(const struct cli_option *options)
 {
 	size_t n = 0;
@@ -25,13 +52,16 @@ static size_t count_options(const struct cli_option *options)
 
 static void make_settings(struct cli_args *args)
 {
-	const struct cli_option *own = args->command->options;
-	size_t n_own = count_options(own);
+	const struct cli_option *const tables[] = { args->command->options, args_common,
+		                                    args_inherited(args->command) };
+	size_t n = 0;
 
-	args->n_settings = n_own + count_options(args_common);
+	for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+		args->n_settings += count_options(tables[i]);
 	args->setting = xcalloc(args->n_settings, sizeof *args->setting);
-	for (size_t i = 0; i < args->n_settings; i++)
-		args->setting[i].option = i < n_own ? &own[i] : &args_common[i - n_own];
+	for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+		for (const struct cli_option *o = tables[i]; o && o->name; o++)
+			args->setting[n++].option = o;
 }
 
 static struct args_setting *find_letter(const struct cli_args *args, char letter)
@@ -252,8 +282,24 @@ int args_check(const struct cli_args *args, struct error *err)
 	return 0;
 }
 
+int args_add(struct cli_args *args, const char *name, const char *value, struct error *err)
+{
+	struct args_setting *s = find_long(args, name, strlen(name));
+	char *copy = value ? xstrdup(value) : NULL;
+
+	if (copy) {
+		args->owned =
+			xgrow(args->owned, args->n_owned, &args->cap_owned, sizeof *args->owned);
+		args->owned[args->n_owned++] = copy;
+	}
+	return s ? give(s, copy, err) : unknown_long(args, name, err);
+}
+
 void args_release(struct cli_args *args)
 {
+	for (size_t i = 0; i < args->n_owned; i++)
+		free(args->owned[i]);
+	free(args->owned);
 	for (size_t i = 0; i < args->n_settings; i++)
 		free(args->setting[i].value);
 	free(args->setting);

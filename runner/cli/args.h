@@ -7,6 +7,10 @@
 /* The options that every command knows: --help, --quiet. */
 extern const struct cli_option args_common[];
 
+/* Those that a command has beside them, ended by one without a name: what every command of the
+ * `gradient` command line took, where there was such a command. */
+const struct cli_option *args_inherited(const struct cli_command *command);
+
 struct args_setting {
 	const struct cli_option *option;
 	const char **value; /* n of them; NULL where the option takes none */
@@ -15,10 +19,12 @@ struct args_setting {
 
 struct cli_args {
 	const struct cli_command *command;
-	struct args_setting *setting; /* one per option: the command's, then the common ones */
+	struct args_setting *setting; /* one per option: the command's, then those of all */
 	size_t n_settings;
 	const char **rest; /* borrowed from argv */
 	size_t n_rest, cap_rest;
+	char **owned; /* values that do not come from argv */
+	size_t n_owned, cap_owned;
 };
 
 /*
@@ -37,6 +43,10 @@ bool args_knows(const struct cli_args *args, const char *name);
 
 /* Its option and what was given; the command has it. */
 const struct args_setting *args_setting(const struct cli_args *args, const char *name);
+
+/* Gives an option, by any of its spellings, a value that is copied (NULL where it takes none). */
+int args_add(struct cli_args *args, const char *name, const char *value,
+             struct error *err) MUST_USE;
 
 void args_release(struct cli_args *args);
 

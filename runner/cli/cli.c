@@ -22,6 +22,7 @@
 #include "cli/choose.h"
 #include "cli/help/complete.h"
 #include "cli/help/help.h"
+#include "cli/options_file.h"
 #include "cli/text.h"
 #include "dataset/dataset.h"
 #include "image/image.h"
@@ -277,6 +278,11 @@ static int run_help(const struct cli *cli, int argc, char *const *argv)
 	return status;
 }
 
+static bool is_given(const struct cli_args *args, const char *name)
+{
+	return args_knows(args, name) && args_has(args, name);
+}
+
 static int run_command(struct cli *cli, const struct choice *choice, int argc, char *const *argv)
 {
 	struct cli_args args;
@@ -284,14 +290,19 @@ static int run_command(struct cli *cli, const struct choice *choice, int argc, c
 	int status = CLI_USAGE;
 	int rc = args_parse(choice->command, argc, argv, &args, &err);
 
+	if (rc == 0 && is_given(&args, "options-file"))
+		rc = options_file_read(args_get(&args, "options-file"), &args, &err);
 	if (rc == 0 && args_has(&args, "help")) {
 		status = show_help(cli, choice, stdout);
+	} else if (rc == 0 && is_given(&args, "create-options-file")) {
+		rc = options_file_write(args_get(&args, "create-options-file"), &args, &err);
+		status = rc < 0 ? cli_fail(&err) : CLI_OK;
 	} else if (rc < 0 || args_check(&args, &err) < 0) {
 		status = usage(choice->words, err.msg);
 	} else {
 		cli->quiet = args_has(&args, "quiet");
 		cli->spends = choice->command->spends;
-		cli->json = args_knows(&args, "json") && args_has(&args, "json");
+		cli->json = is_given(&args, "json");
 		if (choice->command->in_userns)
 			userns_enter();
 		status = choice->command->run(cli, &args);

@@ -495,3 +495,33 @@ test_wrong_paths() {
 	expect 2 sluice validate in
 	same "$(versions texts)" 1
 }
+
+# What every `gradient` command took.
+test_options_files() {
+	echo a >a
+	echo b >b
+	ok datasets create --name texts --apiKey none
+	printf 'id: texts\nsourcePath: [a, b]\nmessage: from a file\ntarget-path: null\nunpack: false\n' >given.yaml
+	ok datasets versions create --optionsFile given.yaml --message mine
+	ok datasets versions list texts --json
+	same "$(jq -r '.[] | "\(.message) \(.files)"' out)" 'mine 2'
+	ok datasets versions create --createOptionsFile made.yaml --id texts --message "it's" --source-path a --source-path b
+	same "$(versions texts)" 1
+	ok datasets versions create --options-file made.yaml
+	ok datasets versions list texts --json
+	same "$(jq -r '.[0] | "\(.message) \(.files)"' out)" "it's 2"
+	expect 2 sluice datasets versions create --createOptionsFile made.yaml
+	says err "'made.yaml' is there already"
+	echo 'sourcePth: a' >wrong.yaml
+	expect 2 sluice datasets versions create --optionsFile wrong.yaml
+	says err "wrong.yaml:1: unknown option '--sourcePth': did you mean '--sourcePath'?"
+	echo 'message: [a, b]' >wrong.yaml
+	expect 2 sluice datasets versions create --optionsFile wrong.yaml
+	says err 'wrong.yaml:1: --message is given twice'
+	printf 'id: texts\njson: maybe\n' >wrong.yaml
+	expect 2 sluice datasets versions list --optionsFile wrong.yaml
+	says err 'wrong.yaml:2: true or false is expected here'
+	echo 'a: [' >wrong.yaml
+	expect 2 sluice datasets list --optionsFile wrong.yaml
+	says err 'wrong.yaml:2: '
+}

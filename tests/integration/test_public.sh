@@ -67,7 +67,7 @@ test_commands_fetch() {
 	says err "fetched when its files are looked at"
 	echo '  typo: {}' >>catalog.yaml
 	expect 2 sluice datasets files list gradient/digits
-	says err "catalog.yaml:14: dataset 'typo' needs either"
+	says err "catalog.yaml:14: dataset 'typo' needs one of"
 }
 
 test_damaged_source() {
@@ -140,8 +140,9 @@ END
 
 # A real S3 server, whose lists come ten objects at a time.
 test_bucket() {
-	local i dir=$PWD/s3
-	trap '"$REPO/tests/services/s3" stop "$dir"' EXIT
+	local i
+	dir=$PWD/s3
+	trap '"$REPO/tests/services/s3" stop "$dir"; end' EXIT
 	"$REPO/tests/services/s3" start "$dir"
 	echo deep >deep
 	for i in 01 02 03 04 05 06 07 08 09 10 11; do "$REPO/tests/services/s3" put "$dir" "pics/train/$i" deep; done

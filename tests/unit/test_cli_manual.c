@@ -74,6 +74,8 @@ static void test_every_option_stands_in_the_page(void **state)
 			assert_option(options, o);
 		for (const struct cli_option *o = args_common; o->name; o++, n++)
 			assert_option(options, o);
+		for (const struct cli_option *o = args_inherited(*c); o->name; o++, n++)
+			assert_option(options, o);
 		*strstr(options, ".SH EXIT STATUS\n") = '\0';
 		assert_int_equal(count(options, ".TP\n"), n);
 		strbuf_release(&sb);

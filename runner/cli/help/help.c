@@ -79,6 +79,8 @@ void help_command(struct strbuf *sb, const struct cli_command *command, size_t w
 		add_option(sb, o, width);
 	for (const struct cli_option *o = args_common; o->name; o++)
 		add_option(sb, o, width);
+	for (const struct cli_option *o = args_inherited(command); o->name; o++)
+		add_option(sb, o, width);
 }
 
 static void add_facts(struct strbuf *sb, const char *title, const struct cli_fact *facts,

@@ -236,6 +236,7 @@ void manual_command(struct strbuf *sb, const struct cli_command *command)
 	strbuf_addstr(sb, ".SH OPTIONS\n");
 	add_options(sb, command->options);
 	add_options(sb, args_common);
+	add_options(sb, args_inherited(command));
 	add_facts(sb, "EXIT STATUS", facts_exit_status);
 	add_facts(sb, "ENVIRONMENT", facts_environment);
 	add_see_also(sb, command->words);
