@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -168,17 +169,34 @@ int hash_chunks(int fd, uint64_t size, struct progress *progress, const atomic_b
 /* A chunk of the source for each, because what is hashed must be what is written, whoever changes
  * the file meanwhile; and behind it a part of the base, which is rather in memory than its clone.
  */
-enum { COPIERS_MAX = 8, COMPARE_STEP = 128 * 1024 };
+enum { COPIERS_MAX = 8, STEP = HASH_BUFFER };
 
 struct copy_job {
 	const struct chunk_copy *copy;
 	struct chunk_list *list;
 };
 
-static void *new_buffer(void *unused)
+struct copier {
+	struct digest_ctx ctx;
+	uint8_t buf[CHUNK_SIZE + STEP];
+};
+
+static void *copier_new(void *unused)
 {
+	struct copier *c = xmalloc(sizeof *c);
+
 	(void)unused;
-	return xmalloc(CHUNK_SIZE + COMPARE_STEP);
+	digest_init(&c->ctx);
+	return c;
+}
+
+static void copier_free(void *copier)
+{
+	struct copier *c = copier;
+
+	if (c)
+		digest_release(&c->ctx);
+	free(c);
 }
 
 static int read_chunk(int fd, uint8_t *buf, size_t len, uint64_t offset)
@@ -220,6 +238,23 @@ static bool is_in_base(const struct chunk_list *base, const struct chunk_list *l
 	       digest_equal(&base->chunk[i], &list->chunk[i]);
 }
 
+/* A step is hashed while it is in the core's cache. */
+static int read_and_hash(struct copier *c, int fd, size_t len, uint64_t offset,
+                         struct digest *ret_digest)
+{
+	int rc = 0;
+
+	for (size_t at = 0; rc == 0 && at < len; at += STEP) {
+		size_t n = len - at < STEP ? len - at : STEP;
+
+		rc = read_chunk(fd, c->buf + at, n, offset + at);
+		if (rc == 0)
+			digest_update(&c->ctx, c->buf + at, n);
+	}
+	*ret_digest = digest_final(&c->ctx);
+	return rc;
+}
+
 /* The base may be damaged; its digests only tell where it is worth a look. */
 static bool is_cloned(const struct copy_job *job, uint8_t *buf, size_t i)
 {
@@ -228,8 +263,8 @@ static bool is_cloned(const struct copy_job *job, uint8_t *buf, size_t i)
 
 	if (!is_in_base(job->copy->base, job->list, i))
 		return false;
-	for (size_t at = 0; at < len; at += COMPARE_STEP) {
-		size_t n = len - at < COMPARE_STEP ? len - at : COMPARE_STEP;
+	for (size_t at = 0; at < len; at += STEP) {
+		size_t n = len - at < STEP ? len - at : STEP;
 
 		if (read_chunk(job->copy->base_fd, part, n, (uint64_t)i * CHUNK_SIZE + at) < 0 ||
 		    memcmp(part, buf + at, n) != 0)
@@ -241,6 +276,7 @@ static bool is_cloned(const struct copy_job *job, uint8_t *buf, size_t i)
 static int copy_one_chunk(void *arg, void *state, size_t i)
 {
 	struct copy_job *job = arg;
+	struct copier *copier = state;
 	const struct chunk_copy *c = job->copy;
 	uint64_t offset = (uint64_t)i * CHUNK_SIZE;
 	size_t len = chunks_length(c->size, i);
@@ -248,19 +284,20 @@ static int copy_one_chunk(void *arg, void *state, size_t i)
 
 	if (c->stop && atomic_load(c->stop))
 		return -ECANCELED;
-	rc = read_chunk(c->in, state, len, offset);
+	if (c->base) /* it is wanted next, and rarely is in memory */
+		(void)posix_fadvise(c->base_fd, (off_t)offset, (off_t)len, POSIX_FADV_WILLNEED);
+	rc = read_and_hash(copier, c->in, len, offset, &job->list->chunk[i]);
 	if (rc < 0)
 		return rc;
-	job->list->chunk[i] = digest_of(state, len);
-	if (!is_cloned(job, state, i))
-		rc = write_chunk(c->out, state, len, offset);
+	if (!is_cloned(job, copier->buf, i))
+		rc = write_chunk(c->out, copier->buf, len, offset);
 	progress_add(c->progress, len);
 	return rc;
 }
 
 int copy_chunks(const struct chunk_copy *copy, struct chunk_list *ret_list)
 {
-	static const struct parallel_ops ops = { new_buffer, free, copy_one_chunk };
+	static const struct parallel_ops ops = { copier_new, copier_free, copy_one_chunk };
 	struct chunk_list list = { .size = copy->size, .n = chunks_count(copy->size) };
 	struct copy_job job = { copy, &list };
 	unsigned cores = parallel_cores();
