@@ -196,6 +196,22 @@ last : skipped: it needs job '"'middle'"', which was skipped'
     why"
 }
 
+# Of hundreds that never begin not every one has a line.
+test_many_that_do_not_begin() {
+	local i
+	{
+		echo 'jobs:'
+		script_job first <<<'exit 3'
+		for ((i = 1; i <= 60; i++)); do script_job "after-$i" 'needs: [first]' <<<true; done
+	} >wide.yaml
+	expect 1 sluice run wide.yaml
+	same "$(grep -c ': skipped' out)" 20
+	says out '1 failed, 60 skipped'
+	says out 'jobs:     sluice runs show wide/1 (and 40 more that did not begin)'
+	ok runs show wide/1
+	same "$(grep -c '| skipped ' out)" 60
+}
+
 test_show_names_what_was_given() {
 	mkdir words
 	echo hello >words/a

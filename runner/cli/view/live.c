@@ -59,6 +59,7 @@ struct live {
 	size_t n_active;
 	size_t waiting[LAYOUT_ROWS]; /* the first of those */
 	size_t n_waiting;
+	size_t unbegun; /* of summary_is_told() */
 	struct pull_shown pull;
 };
 
@@ -163,6 +164,8 @@ static void look_at_logs(struct live *v)
 
 static void add_end(struct live *v, const struct run_job *job)
 {
+	if (!summary_is_told(job, &v->unbegun))
+		return;
 	if (v->scroll.len < SCROLL_ENOUGH)
 		(void)look_at_log(v, job, END_LINES);
 	add_name(v, job, summary_is_bad(job) ? "\x1b[31m" : "\x1b[32m", ':');
@@ -329,6 +332,7 @@ static void live_end(void *arg)
 		.workflow = v->workflow,
 		.took_ms = clock_mono_ms() - v->began_ms,
 		.log_ends = true,
+		.unbegun = v->unbegun,
 	};
 
 	(void)uv_timer_stop(&v->timer);

@@ -45,6 +45,7 @@ struct plain {
 	size_t n_tails;
 	size_t *held; /* indexes of such jobs, in their order */
 	size_t n_held;
+	size_t unbegun; /* of summary_is_told() */
 	int name_width;
 	bool run_ended;
 	int64_t began_ms;
@@ -99,6 +100,8 @@ static void on_line(void *arg, const struct tail_line *line)
 
 static void print_end(struct plain *p, const struct run_job *job)
 {
+	if (!summary_is_told(job, &p->unbegun))
+		return;
 	fresh_line(p);
 	strbuf_addf(&p->out, "%s%-*s :%s ",
 	            colour(p, summary_is_bad(job) ? "\x1b[31m" : "\x1b[32m"), p->name_width,
@@ -115,6 +118,7 @@ static void maybe_finish(struct plain *p)
 		.run = p->run,
 		.workflow = p->workflow,
 		.took_ms = clock_mono_ms() - p->began_ms,
+		.unbegun = p->unbegun,
 	};
 
 	if (!p->run_ended || p->n_tails > 0 || p->n_held > 0)

@@ -15,6 +15,13 @@ bool summary_is_bad(const struct run_job *job)
 	return job->state == JOB_FAILED || job->state == JOB_ERROR;
 }
 
+bool summary_is_told(const struct run_job *job, size_t *unbegun)
+{
+	bool begun = job->attempt > 0 || (job->state != JOB_CANCELED && job->state != JOB_SKIPPED);
+
+	return begun || ++*unbegun <= SUMMARY_UNBEGUN;
+}
+
 static void add_time(struct strbuf *sb, int64_t ms)
 {
 	char text[TEXT_SIZE_LEN];
@@ -140,6 +147,11 @@ void summary_add(struct strbuf *sb, const struct summary *s)
 	add_states(sb, s->run);
 	strbuf_addch(sb, '\n');
 	add_versions(sb, s->run);
+	if (s->unbegun > SUMMARY_UNBEGUN)
+		strbuf_addf(sb,
+		            "jobs:     sluice runs show %s/%" PRId64
+		            " (and %zu more that did not begin)\n",
+		            s->workflow, run_number(s->run), s->unbegun - SUMMARY_UNBEGUN);
 	strbuf_addf(sb, "logs:     sluice runs logs %s/%" PRId64 "\n", s->workflow,
 	            run_number(s->run));
 	add_failures(sb, s);
