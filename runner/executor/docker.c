@@ -198,6 +198,7 @@ static int meet(struct docker_place *place, char **ret_what, struct error *err)
 	*ret_what = xasprintf("Engine API %s at %s", version ? version : "of a version unknown",
 	                      place->host.name);
 	place->memory_total = (uint64_t)json_int(doc, "MemTotal", 0);
+	place->knows_cdi = cJSON_GetArraySize(json_arr(doc, "CDISpecDirs")) > 0;
 	place->has_cgroups = driver && strcmp(driver, "cgroupfs") == 0;
 	return 0;
 }
@@ -223,7 +224,7 @@ int executor_docker_new(uv_loop_t *loop, struct images *images,
 {
 	static const struct docker_settings none = { .host = NULL };
 	const struct docker_settings *settings = options->docker ? options->docker : &none;
-	struct docker_place place = { .loop = loop };
+	struct docker_place place = { .loop = loop, .gpus = options->gpus };
 	char *what = NULL;
 	struct docker *d;
 	int rc = docker_host_find(settings, &place.host, err);

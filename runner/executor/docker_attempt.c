@@ -305,6 +305,8 @@ static char *make_ready(const struct docker_place *place, const struct request *
 				.script = files.script,
 				.cgroup_parent = place->has_cgroups ? cgroup : NULL,
 				.memory_total = place->memory_total,
+				.gpus = place->gpus,
+				.knows_cdi = place->knows_cdi,
 			},
 			err);
 	docker_files_release(&files);

@@ -22,6 +22,8 @@ struct docker_place {
 	char *home;
 	uint64_t memory_total; /* of the daemon's machine */
 	bool has_cgroups;      /* the daemon makes cgroups where it is told, and we see them */
+	bool knows_cdi;        /* it reads specifications of devices itself */
+	const struct gpus *gpus;
 };
 
 /* Has the container created, which then waits for docker_attempt_go(). */

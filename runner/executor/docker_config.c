@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/strbuf.h"
 #include "base/xalloc.h"
+#include "executor/docker_gpus.h"
 
 /* Podman gives root less than Docker by default, and another user what is added here; the jobs
  * shall not see a difference. */
@@ -215,6 +216,8 @@ char *docker_config_format(const struct docker_config *c, struct error *err)
 	add_labels(body, c);
 	add_network(body, host, r);
 	add_limits(host, c);
-	return add_command(body, c, err) == 0 && add_mounts(host, c, err) == 0 ? json_print(body)
-	                                                                       : NULL;
+	if (add_command(body, c, err) < 0 || add_mounts(host, c, err) < 0 ||
+	    (r->gpus && docker_gpus_add(body, c->gpus, r->gpus, c->knows_cdi, err) < 0))
+		return NULL;
+	return json_print(body);
 }

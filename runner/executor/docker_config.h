@@ -1,6 +1,6 @@
 /*
- * A request becomes the body of POST /containers/create.  Pure.
- * Source: docs.docker.com/engine/api, "Create a container".
+ * A request becomes the body of POST /containers/create.  Pure, but that nodes of GPUs are looked
+ * at. Source: docs.docker.com/engine/api, "Create a container".
  */
 #ifndef EXECUTOR_DOCKER_CONFIG_H
 #define EXECUTOR_DOCKER_CONFIG_H
@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "executor/executor.h"
+#include "executor/gpus.h"
 #include "executor/user.h"
 
 /* By these a container is known to be ours, and whose; none holds a secret. */
@@ -29,11 +30,13 @@ struct docker_config {
 	const char *script;
 	const char *cgroup_parent; /* or NULL: the daemon's own choice */
 	uint64_t memory_total;     /* of the daemon's machine */
+	const struct gpus *gpus;   /* those of the request are among them; or NULL */
+	bool knows_cdi;            /* see docker_gpus.h */
 };
 
 /*
  * The text, which the caller frees.  NULL: SLUICE_INVALID says why no container can be made of it:
- * no command at all, a relative target or working directory.
+ * no command at all, a relative target or working directory; SLUICE_MISSING, why not with its GPUs.
  */
 char *docker_config_format(const struct docker_config *c, struct error *err) MUST_USE;
 

@@ -88,6 +88,7 @@ struct request {
 	size_t n_mounts;
 	enum request_network network;
 	struct request_limits limits;
+	const char *const *gpus; /* those that it is given, see gpus.h; NULL-terminated or NULL */
 	const char *const *secrets; /* values that the log shows as ***; NULL-terminated or NULL */
 	uint64_t grace_ms;          /* from SIGTERM to SIGKILL when the shim is asked to stop */
 	struct progress *progress;  /* of executor_prepare(), or NULL */

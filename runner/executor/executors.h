@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "executor/docker_host.h"
 #include "executor/executor.h"
+#include "executor/gpus.h"
 #include "image/image.h"
 
 /* What all of them are made with. */
@@ -24,6 +25,7 @@ struct executor_options {
 	bool host_image; /* a job may have the image "host", this machine's own files */
 	const struct config_registries *registries; /* kept; or NULL */
 	const struct docker_settings *docker;       /* or NULL */
+	const struct gpus *gpus; /* kept: what a request's are among; NULL: there are none */
 };
 
 /*

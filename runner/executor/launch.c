@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "base/parse.h"
 #include "base/strbuf.h"
 #include "base/userns.h"
@@ -161,9 +162,16 @@ static int format_config(const struct launch *l, const struct user *user, char *
 		.shim = l->shim,
 		.ids = userns_kind(),
 	};
+	AUTO_JSON cJSON *gpus = NULL;
 	char **mounts = NULL;
 	int rc;
 
+	if (l->gpus) {
+		rc = gpus_edits(l->gpus, l->request->gpus, &gpus, err);
+		if (rc < 0)
+			return rc;
+		config.gpus = gpus;
+	}
 	config.hide = shows_machine(l) ? l->home : NULL;
 	/* An ordinary user's root has all of the machine's mounts, see rootfs.c. */
 	if (shows_machine(l) && userns_is_root()) {

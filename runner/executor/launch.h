@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "executor/executor.h"
+#include "executor/gpus.h"
 #include "executor/network.h"
 #include "image/image.h"
 
@@ -18,6 +19,7 @@ struct launch {
 	const char *passwd, *group;
 	const char *targets;           /* a layer over those of the image, or NULL */
 	const struct network *network; /* if the request wants a private one */
+	const struct gpus *gpus;       /* if it has some */
 };
 
 /* Writes the orders (see shim_ops.h) into a memfd that stands at its beginning. */

@@ -33,6 +33,7 @@ struct oci {
 	struct spawner spawner;
 	enum images_pull_when pull;
 	const struct config_registries *registries;
+	const struct gpus *gpus;
 	struct map ready;       /* digest -> struct ready; loop thread only */
 	struct network network; /* of all its containers; made when the first wants it */
 };
@@ -204,6 +205,7 @@ static int stage(struct executor *e, const struct request *request,
 		.runtime = oci->runtime,
 		.shim = oci->shim,
 		.home = oci->home,
+		.gpus = request->gpus ? oci->gpus : NULL,
 	};
 
 	if (request->network == NETWORK_PRIVATE) {
@@ -323,6 +325,7 @@ int executor_oci_new(uv_loop_t *loop, struct images *images, const struct execut
 		.dir = options->dir,
 		.pull = options->pull,
 		.registries = options->registries,
+		.gpus = options->gpus,
 		.runtime = runtime,
 		.shim = take_ptr(&shim),
 		.network = NETWORK_NONE_YET,

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/xalloc.h"
 #include "executor/bundle.h"
+#include "executor/oci_gpus.h"
 #include "executor/seal.h"
 #include "executor/seccomp.h"
 
@@ -66,8 +67,7 @@ static size_t name_len(const char *var)
 	return strcspn(var, "=");
 }
 
-/* Sets a variable in an array of NAME=VALUE, where it may stand already. */
-static void set_env(cJSON *env, const char *var)
+void oci_config_set_env(cJSON *env, const char *var)
 {
 	size_t len = name_len(var);
 	const cJSON *item;
@@ -89,7 +89,7 @@ static void set_env(cJSON *env, const char *var)
 static void set_env_each(cJSON *env, strings list)
 {
 	for (; list && *list; list++)
-		set_env(env, *list);
+		oci_config_set_env(env, *list);
 }
 
 static void add_env(cJSON *process, const struct oci_config *c)
@@ -98,13 +98,13 @@ static void add_env(cJSON *process, const struct oci_config *c)
 	AUTO_FREE char *host = xasprintf("HOSTNAME=%s", c->request->id);
 	AUTO_FREE char *home = xasprintf("HOME=%s", c->image ? c->user->home : HOST_SCRATCH);
 
-	set_env(env, DEFAULT_PATH);
-	set_env(env, host);
-	set_env(env, home);
+	oci_config_set_env(env, DEFAULT_PATH);
+	oci_config_set_env(env, host);
+	oci_config_set_env(env, home);
 	if (c->image)
 		set_env_each(env, (strings)c->image->env);
 	else
-		set_env(env, "TMPDIR=" HOST_SCRATCH);
+		oci_config_set_env(env, "TMPDIR=" HOST_SCRATCH);
 	set_env_each(env, c->request->env);
 	json_add(process, "env", env);
 }
@@ -473,6 +473,8 @@ int oci_config_format(const struct oci_config *c, char **ret_json, struct error 
 	rc = add_process(config, c, err);
 	if (rc == 0)
 		rc = add_mounts(config, c, err);
+	if (rc == 0 && c->gpus)
+		oci_gpus_add(config, c->gpus, c->user, c->ids);
 	if (rc == 0)
 		*ret_json = json_print(config);
 	return rc;

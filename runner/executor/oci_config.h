@@ -5,6 +5,8 @@
 #ifndef EXECUTOR_OCI_CONFIG_H
 #define EXECUTOR_OCI_CONFIG_H
 
+#include <cjson/cJSON.h>
+
 #include "base/error.h"
 #include "base/userns.h"
 #include "executor/executor.h"
@@ -22,6 +24,7 @@ struct oci_config {
 	const char *const *host_mounts;
 	const char *hide;
 	enum userns_kind ids; /* whose container it is, and which users it can have */
+	const cJSON *gpus;    /* what the request's need, see gpus_edits(); or NULL */
 };
 
 /*
@@ -29,5 +32,8 @@ struct oci_config {
  * command at all, a relative target.
  */
 int oci_config_format(const struct oci_config *c, char **ret_json, struct error *err) MUST_USE;
+
+/* Sets a variable in an array of NAME=VALUE, where it may stand already. */
+void oci_config_set_env(cJSON *env, const char *var);
 
 #endif
