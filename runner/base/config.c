@@ -99,6 +99,22 @@ static const char *set_docker_transfer(struct config *c, const char *value)
 	return c->docker_mounts || strcmp(value, "auto") == 0 ? NULL : "auto or mounts";
 }
 
+static const char *set_gpus_kind(struct config *c, const char *value)
+{
+	const char *slash = strchr(value, '/');
+
+	if (!slash || slash == value || !slash[1] || strchr(slash + 1, '/'))
+		return "VENDOR/CLASS such as nvidia.com/gpu";
+	free(c->gpus_kind);
+	c->gpus_kind = xstrdup(value);
+	return NULL;
+}
+
+static const char *set_gpus_specs(struct config *c, const char *value)
+{
+	return set_path(&c->gpus_specs, value);
+}
+
 static const char *set_public_catalog(struct config *c, const char *value)
 {
 	return set_path(&c->public_catalog, value);
@@ -127,7 +143,8 @@ static const struct key {
 	{ "cache.size", set_cache_size },     { "docker.ca", set_docker_ca },
 	{ "docker.cert", set_docker_cert },   { "docker.host", set_docker_host },
 	{ "docker.key", set_docker_key },     { "docker.transfer", set_docker_transfer },
-	{ "executor", set_executor },         { "images.host", set_image_host },
+	{ "executor", set_executor },         { "gpus.kind", set_gpus_kind },
+	{ "gpus.specs", set_gpus_specs },     { "images.host", set_image_host },
 	{ "images.pull", set_image_pull },    { "inputs.verify", set_verify_inputs },
 	{ "network", set_network },           { "public.catalog", set_public_catalog },
 	{ "storage.path", set_storage_path },
@@ -369,12 +386,14 @@ void config_release(struct config *config)
 	free(config->docker_cert);
 	free(config->docker_key);
 	free(config->executor);
+	free(config->gpus_kind);
+	free(config->gpus_specs);
 	free(config->network);
 	free(config->public_catalog);
 	free(config->storage_path);
 	free(config->image_pull);
 	config->docker_host = config->docker_ca = config->docker_cert = config->docker_key = NULL;
 	config->executor = config->network = config->public_catalog = config->storage_path = NULL;
-	config->image_pull = NULL;
+	config->image_pull = config->gpus_kind = config->gpus_specs = NULL;
 	config_registries_release(&config->registries);
 }

@@ -9,6 +9,9 @@
  *	  ca: /etc/ssl/big.pem who vouches for it; cert and key are our own certificate's
  *	  transfer: mounts     it sees this machine's files though it is spoken to by TCP
  *	executor: oci          as --executor
+ *	gpus:
+ *	  kind: nvidia.com/gpu which CDI devices are GPUs; else those of every class "gpu"
+ *	  specs: /etc/cdi      where their specifications lie, directories joined by ':'
  *	inputs:
  *	  verify: true         what a job reads is hashed again before it starts
  *	instances:
@@ -40,12 +43,13 @@ struct config {
 	struct map instances; /* name -> text (char *) */
 	char *docker_host;    /* or NULL, as what follows */
 	char *docker_ca, *docker_cert, *docker_key;
-	bool docker_mounts;   /* it sees this machine's files, wherever it listens */
-	char *executor;       /* a name that may be none, or NULL */
-	char *network;        /* "private", "host", "none", or NULL */
-	char *public_catalog; /* absolute, or NULL */
-	char *storage_path;   /* absolute, or NULL */
-	char *image_pull;     /* "always", "never", "missing", or NULL */
+	bool docker_mounts;           /* it sees this machine's files, wherever it listens */
+	char *executor;               /* a name that may be none, or NULL */
+	char *gpus_kind, *gpus_specs; /* or NULL */
+	char *network;                /* "private", "host", "none", or NULL */
+	char *public_catalog;         /* absolute, or NULL */
+	char *storage_path;           /* absolute, or NULL */
+	char *image_pull;             /* "always", "never", "missing", or NULL */
 	struct config_registries registries;
 };
 

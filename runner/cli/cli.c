@@ -25,6 +25,7 @@
 #include "cli/options_file.h"
 #include "cli/text.h"
 #include "dataset/dataset.h"
+#include "executor/gpus.h"
 #include "image/image.h"
 
 enum { HELP_LEAST = 30, HELP_MOST = 100, HELP_PIPE = 80 };
@@ -180,6 +181,19 @@ int cli_open_images(struct cli *cli, struct images **ret_images, struct error *e
 	return rc;
 }
 
+int cli_gpus(struct cli *cli, const struct gpus **ret_gpus, struct error *err)
+{
+	const struct config *config;
+	int rc = cli_config(cli, &config, err);
+
+	if (rc == 0 && !cli->gpus)
+		cli->gpus = gpus_find(&(struct gpus_settings){ .kind = config->gpus_kind,
+		                                               .dirs = config->gpus_specs });
+	if (rc == 0)
+		*ret_gpus = cli->gpus;
+	return rc;
+}
+
 static void cli_init(struct cli *cli)
 {
 	const char *term = getenv("TERM");
@@ -203,6 +217,7 @@ static void cli_release(struct cli *cli)
 {
 	if (cli->images)
 		images_close(cli->images);
+	gpus_free(cli->gpus);
 	datasets_close(cli->datasets);
 	if (cli->config)
 		config_release(cli->config);

@@ -111,6 +111,7 @@ struct cli {
 	struct config *config;       /* use cli_config() */
 	struct datasets *datasets;   /* use cli_open_datasets() */
 	struct images *images;       /* use cli_open_images() */
+	struct gpus *gpus;           /* use cli_gpus() */
 	struct meter *meter;         /* of public.c */
 };
 
@@ -166,5 +167,6 @@ int cli_open_datasets(struct cli *cli, struct datasets **ret_datasets, struct er
 /* Public datasets that are asked for are fetched (as from the start), or said to be missing. */
 void cli_fetch_public(struct cli *cli, bool fetch);
 int cli_open_images(struct cli *cli, struct images **ret_images, struct error *err) MUST_USE;
+int cli_gpus(struct cli *cli, const struct gpus **ret_gpus, struct error *err) MUST_USE;
 
 #endif

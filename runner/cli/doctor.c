@@ -24,6 +24,7 @@
 #include "cli/commands.h"
 #include "cli/executor.h"
 #include "cli/text.h"
+#include "executor/gpus.h"
 #include "executor/network.h"
 
 enum level { LEVEL_OK, LEVEL_WARN, LEVEL_FAIL };
@@ -130,6 +131,25 @@ static void check_cgroups(struct cli *cli, struct finding *f)
 	else
 		find(f, LEVEL_WARN, "mount -t cgroup2 none /sys/fs/cgroup",
 		     "none: memory peaks and limits cannot be known");
+}
+
+/* Seldom there, and seldom asked for: none is well. */
+static void check_gpus(struct cli *cli, struct finding *f)
+{
+	const struct gpus *gpus;
+	struct error err;
+
+	if (cli_gpus(cli, &gpus, &err) < 0)
+		find(f, LEVEL_FAIL, NULL, "%s", err.msg);
+	else if (gpus->lack)
+		find(f, LEVEL_WARN, NULL, "%zu that jobs can have, and %s", gpus->n, gpus->lack);
+	else if (gpus->n == 0)
+		find(f, LEVEL_OK, NULL,
+		     "none: no CDI specification names one, nor is there a "
+		     "/dev/nvidia0");
+	else
+		find(f, LEVEL_OK, NULL, "%zu, from %s%s", gpus->n, gpus->names[0],
+		     gpus->n > 1 ? " on" : "");
 }
 
 /* --- programs ------------------------------------------------------------------------------ */
@@ -317,7 +337,7 @@ static const struct check {
 	{ "cgroups", check_cgroups },   { "network", check_network },
 	{ "id maps", check_id_maps },   { "git", check_git },
 	{ "home", check_home },         { "file system", check_filesystem },
-	{ "disk space", check_space },
+	{ "disk space", check_space },  { "GPUs", check_gpus },
 };
 
 static const char *const level_names[] = { "ok", "warn", "FAIL" };

@@ -10,7 +10,7 @@ int cli_open_executor(struct cli *cli, uv_loop_t *loop, const char *name,
 	struct images *images = NULL;
 
 	if (cli_home(cli, &all.home, err) < 0 || cli_config(cli, &config, err) < 0 ||
-	    cli_open_images(cli, &images, err) < 0)
+	    cli_open_images(cli, &images, err) < 0 || cli_gpus(cli, &all.gpus, err) < 0)
 		return err->class;
 	docker = (struct docker_settings){
 		.host = config->docker_host,

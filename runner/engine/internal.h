@@ -58,13 +58,14 @@ struct run {
 	struct job_share *shares;     /* one for each of spec->jobs */
 	struct sched_amount *demands; /* the same, for the scheduler */
 	struct sched sched;
-	struct binding *bindings; /* one for each of spec->inputs */
-	struct map pins;          /* text of a reference -> struct pin */
-	struct map images;        /* text of an image -> struct image_pin */
-	struct map targets;       /* text of an output's reference -> struct target */
-	struct strbuf scratch;    /* behind run_input_text() */
-	int cancel_signal;        /* 0: none */
-	bool stopping;            /* canceled, or --fail-fast after a failure */
+	const struct run_job **gpu_users; /* of each GPU of the machine, or NULL: it is free */
+	struct binding *bindings;         /* one for each of spec->inputs */
+	struct map pins;                  /* text of a reference -> struct pin */
+	struct map images;                /* text of an image -> struct image_pin */
+	struct map targets;               /* text of an output's reference -> struct target */
+	struct strbuf scratch;            /* behind run_input_text() */
+	int cancel_signal;                /* 0: none */
+	bool stopping;                    /* canceled, or --fail-fast after a failure */
 	bool history_open, history_lost;
 	uv_prepare_t turn; /* ends the transaction of each turn of the loop */
 	struct work cleanup;
@@ -130,6 +131,17 @@ void given_cancel(struct run *run);
 int shares_make(struct run *run, struct error *err) MUST_USE;
 void shares_room(const struct run *run, struct sched_amount *ret_room);
 
+/* --- gpus.c -------------------------------------------------------------------------------- */
+
+/* Gives the job as many as its share says, which the scheduler has seen to be free, and records
+ * them in its attempt's directory. */
+int gpus_take(const struct run_job *job, struct error *err) MUST_USE;
+/* Those that another runner gave to the attempt in job->dir are its own. */
+void gpus_restore(const struct run_job *job);
+void gpus_give_back(const struct run_job *job);
+/* Their names, NULL-terminated; the caller frees the list.  NULL: it has none. */
+const char **gpus_of(const struct run_job *job);
+
 /* --- request.c ----------------------------------------------------------------------------- */
 
 /* A request and everything that it points to. */
@@ -141,6 +153,7 @@ struct job_request {
 	struct request_mount *mounts;
 	const char **env;
 	const char **secrets;
+	const char **gpus;
 	char **owned;
 	size_t n_owned;
 };

@@ -244,7 +244,8 @@ static int begin_attempt(struct run_job *job, struct error *err)
 		return error_sys(err, rc, "cannot make '%s'", job->dir);
 	if (job->attempt > 1 && hand_over_outputs(job, err) < 0)
 		return err->class;
-	return job_request_new(job, &job->live->request, err);
+	rc = gpus_take(job, err);
+	return rc < 0 ? rc : job_request_new(job, &job->live->request, err);
 }
 
 static struct job_work *new_live(const struct run_job *job)
@@ -638,6 +639,7 @@ void job_adopt(struct run_job *job, bool committing)
 		free(live);
 		return;
 	}
+	gpus_restore(job);
 	job->live = live;
 	job->state = JOB_PREPARING;
 }

@@ -132,6 +132,7 @@ int job_request_new(struct run_job *job, struct job_request **ret_request, struc
 	int rc = action_build(job->spec, &run->options->context, &jr->step, err);
 
 	jr->job = job;
+	jr->gpus = gpus_of(job);
 	jr->mounts = xcalloc(job->spec->n_inputs + 2, sizeof *jr->mounts);
 	if (rc == 0)
 		rc = fill_env(jr, err);
@@ -153,6 +154,7 @@ int job_request_new(struct run_job *job, struct job_request **ret_request, struc
 		.mounts = jr->mounts,
 		.network = job->spec->no_network ? NETWORK_NONE : run->options->network,
 		.limits = run->shares[job->spec->index].limits,
+		.gpus = jr->gpus,
 		.secrets = jr->secrets,
 		.grace_ms = run->options->grace_ms,
 	};
@@ -329,6 +331,7 @@ void job_request_free(struct job_request *jr)
 	free(jr->owned);
 	free(jr->mounts);
 	free(jr->env);
+	free(jr->gpus);
 	free(jr->secrets);
 	free(jr);
 }

@@ -141,6 +141,7 @@ struct run *run_alloc(uv_loop_t *loop, struct datasets *datasets, struct executo
 	run->created_ms = clock_wall_ms();
 	run->scratch = STRBUF_INIT(STRBUF_BIG);
 	run->jobs = xcalloc(options->spec->n_jobs, sizeof *run->jobs);
+	run->gpu_users = xcalloc(options->machine.n_gpus, sizeof *run->gpu_users);
 	for (size_t i = 0; i < options->spec->n_jobs; i++) {
 		run->jobs[i].spec = options->spec->jobs[i];
 		run->jobs[i].run = run;
@@ -195,6 +196,7 @@ void run_free(struct run *run)
 	sched_release(&run->sched);
 	free(run->shares);
 	free(run->demands);
+	free(run->gpu_users);
 	free(run->bindings);
 	free(run->jobs);
 	free(run->dir);
@@ -440,6 +442,7 @@ void run_job_ended(struct run_job *job)
 		run->ready = NULL;
 	run->n_failed += job->state == JOB_FAILED;
 	run->n_error += job->state == JOB_ERROR;
+	gpus_give_back(job);
 	sched_done(&run->sched, job->spec->index, ok, skip_job, run);
 	if (!ok && run->options->fail_fast && !run->stopping)
 		stop_all(run, false);

@@ -91,8 +91,10 @@ struct run_given {
 /* What the jobs of a run may use together; 0: it is not known. */
 struct run_machine {
 	uint64_t cpu_milli, memory;
+	const char *const *gpus; /* their names, n_gpus of them */
 	size_t n_gpus;
-	bool has_no_limits; /* jobs are told what they get, and nobody holds them to it */
+	const char *gpus_lack; /* why there are no more, or NULL */
+	bool has_no_limits;    /* jobs are told what they get, and nobody holds them to it */
 };
 
 struct run_options {

@@ -57,7 +57,7 @@ static int check(const struct run *run, const struct spec_job *job, struct error
 {
 	const struct spec_resources *r = &job->resources;
 	const struct run_machine *m = &run->options->machine;
-	char what[200] = "";
+	char what[600] = "";
 
 	if (m->cpu_milli > 0 && r->cpu_milli > m->cpu_milli)
 		(void)snprintf(what, sizeof what, "%g cores, and the run has %g",
@@ -67,8 +67,10 @@ static int check(const struct run *run, const struct spec_job *job, struct error
 		               "%" PRIu64 " MiB of memory, and the run has %" PRIu64 " MiB",
 		               r->memory >> 20, m->memory >> 20);
 	else if (r->has_gpus && r->gpus > m->n_gpus)
-		(void)snprintf(what, sizeof what, "%" PRIu64 " GPUs, and this machine has %zu",
-		               r->gpus, m->n_gpus);
+		(void)snprintf(what, sizeof what,
+		               "%" PRIu64 " GPUs, and this machine has %zu%s%s%s", r->gpus,
+		               m->n_gpus, m->gpus_lack ? " (" : "",
+		               m->gpus_lack ? m->gpus_lack : "", m->gpus_lack ? ")" : "");
 	return what[0] ? refuse(job, what, err) : 0;
 }
 

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2016 # variables of jobs
 # Which executor a run uses, and that it says so.
 
 one() {
@@ -73,12 +73,39 @@ test_resume_uses_what_it_was_started_with() {
 
 # with_engine docker|podman FUNCTION: with a daemon of its own, which has the image bash:5.
 with_engine() {
-	export -f jobs_by_a_daemon jobs_by_tls one script_job ok expect sluice says same fail matches silent has_dataset contents made
+	export -f jobs_by_a_daemon gpu_by_a_daemon jobs_by_tls one script_job ok expect sluice says same fail matches silent has_dataset contents made
 	"$REPO/tests/services/engine" "$1" bash -euc "
 		sluice images export bash:5 bash.tar --docker-archive
 		curl -sf --unix-socket \$ENGINE_SOCKET -H 'Content-Type: application/x-tar' \
 			-T bash.tar -X POST http://engine/images/load >/dev/null
 		$2"
+}
+
+# By a specification of a device, which these daemons do not read themselves.
+gpu_by_a_daemon() {
+	mkdir cdi
+	mknod -m 666 node c 1 5
+	cat >cdi/example.yaml <<-END
+		cdiVersion: 0.6.0
+		kind: example.com/gpu
+		devices:
+		- name: one
+		  containerEdits:
+		    env: [MY_GPU=one]
+		    deviceNodes: [{path: /dev/gpu, hostPath: $PWD/node}]
+		    mounts: [{hostPath: $PWD/w.yaml, containerPath: /opt/w.yaml, options: [ro, bind]}]
+	END
+	printf 'gpus: {specs: %s/cdi}\n' "$PWD" >gpus.conf
+	{
+		echo 'jobs:'
+		script_job a 'resources: {gpus: 1}' <<<'echo "$MY_GPU $(stat -c %t:%T /dev/gpu) $(grep -c jobs: /opt/w.yaml)"'
+	} >gpu.yaml
+	SLUICE_CONFIG=$PWD/gpus.conf ok run gpu.yaml --executor docker --network host
+	says out 'a | one 1:5 1'
+	echo "    hooks: [{hookName: prestart, path: /bin/true}]" >>cdi/example.yaml
+	SLUICE_CONFIG=$PWD/gpus.conf expect 4 sluice run gpu.yaml --executor docker --network host
+	says out "GPU 'example.com/gpu=one' needs what this Docker cannot be told"
+	says out "the hook '/bin/true'"
 }
 
 jobs_by_a_daemon() {
@@ -106,6 +133,7 @@ jobs_by_a_daemon() {
 	sed 's|bash:5|oci:layout|; s|by-daemon|by-layout|' w.yaml >l.yaml
 	ok run l.yaml --executor docker --network host --secret word=hunter2
 	same "$(contents by-layout file)" 'from a container'
+	gpu_by_a_daemon
 	one 'exit 3'
 	expect 1 sluice run w.yaml --executor docker --network host
 	same "$(curl -sf --unix-socket "$ENGINE_SOCKET" 'http://engine/containers/json?all=1')" '[]'

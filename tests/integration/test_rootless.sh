@@ -228,3 +228,24 @@ test_home_of_root_is_refused() {
 	expect 2 sluice datasets list
 	says err 'was made by root, and now an ordinary user runs this'
 }
+
+# A node that the user may open is shown to the container, since he can make none.
+test_gpu() {
+	ordinary 300000
+	mkdir -p ../.config/sluice ../cdi
+	mknod -m 666 ../node c 1 5
+	printf 'gpus: {specs: %s}\n' "$(realpath ../cdi)" >../.config/sluice/config.yaml
+	cat >../cdi/example.yaml <<-END
+		cdiVersion: 0.6.0
+		kind: example.com/gpu
+		devices:
+		- {name: one, containerEdits: {deviceNodes: [{path: /dev/gpu, hostPath: $(realpath ../node)}]}}
+	END
+	{
+		echo 'jobs:'
+		script_job a 'resources: {gpus: 1}' <<<'stat -c %t:%T /dev/gpu; head -c 3 /dev/gpu | wc -c'
+	} >w.yaml
+	ok run w.yaml
+	says out 'a | 1:5'
+	says out 'a | 3'
+}

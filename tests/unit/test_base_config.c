@@ -16,6 +16,7 @@ static void what_is_set_is_read(void **state)
 				   "cache:\n"
 				   "  size: 20GiB\n"
 				   "executor: docker\n"
+				   "gpus: {kind: nvidia.com/gpu, specs: /etc/cdi:/run/cdi}\n"
 				   "inputs: {verify: true}\n"
 				   "instances:\n"
 				   "  C5: 4 8GiB\n"
@@ -31,6 +32,8 @@ static void what_is_set_is_read(void **state)
 	assert_int_equal(c.cache_size, 20LL << 30);
 	assert_true(c.verify_inputs);
 	assert_string_equal(c.executor, "docker");
+	assert_string_equal(c.gpus_kind, "nvidia.com/gpu");
+	assert_string_equal(c.gpus_specs, "/etc/cdi:/run/cdi");
 	assert_string_equal(c.network, "none");
 	assert_string_equal(map_find(&c.instances, "C5"), "4 8GiB");
 	assert_string_equal(map_find(&c.instances, "own"), "64 500GiB 8");
@@ -68,8 +71,11 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 		{ "unheard: {of: 1}\n",
 		  "f:1: there is no key 'unheard.of'; the keys are "
 		  "cache.size, docker.ca, docker.cert, docker.host, "
-		  "docker.key, docker.transfer, executor, images.host, images.pull, inputs.verify, "
-		  "network, public.catalog, storage.path" },
+		  "docker.key, docker.transfer, executor, gpus.kind, gpus.specs, images.host, "
+		  "images.pull, inputs.verify, network, public.catalog, storage.path" },
+		{ "gpus: {kind: gpu}\n",
+		  "f:1: 'gpus.kind' must be VENDOR/CLASS such as nvidia.com/gpu" },
+		{ "gpus: {specs: cdi}\n", "f:1: 'gpus.specs' must be an absolute path" },
 		{ "instances:\n  A: 1 1G\n  A: 1 1G\n", "f:3: 'instances.A' is given twice" },
 		{ "network: bridge\n", "f:1: 'network' must be private, host or none" },
 		{ "docker: {host: box}\n",
@@ -90,7 +96,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 		{ "text\n", "f:1: keys are expected here" },
 		{ "verify: true\n",
 		  "f:1: there is no key 'verify'; the keys are cache.size, docker.ca, "
-		  "docker.cert, docker.host, docker.key, docker.transfer, executor, images.host, images.pull, inputs.verify, network, public.catalog, storage.path" },
+		  "docker.cert, docker.host, docker.key, docker.transfer, executor, gpus.kind, gpus.specs, images.host, images.pull, inputs.verify, network, public.catalog, storage.path" },
 	};
 
 	(void)state;

@@ -13,6 +13,7 @@
 #include "base/strbuf.h"
 #include "base/userns.h"
 #include "engine/instance.h"
+#include "executor/gpus.h"
 
 enum { CPUS_MAX = 65536 };
 
@@ -107,10 +108,24 @@ static int take_instances(struct cli *cli, struct run_options *options, struct e
 	return 0;
 }
 
+static int take_gpus(struct cli *cli, struct run_machine *machine, struct error *err)
+{
+	const struct gpus *gpus;
+	int rc = cli_gpus(cli, &gpus, err);
+
+	if (rc < 0)
+		return rc;
+	machine->gpus = (const char *const *)gpus->names;
+	machine->n_gpus = gpus->n;
+	machine->gpus_lack = gpus->lack;
+	return 0;
+}
+
 int machine_look(struct cli *cli, struct run_options *options, struct error *err)
 {
 	uint64_t cpu = (uint64_t)parallel_cores() * 1000;
 	uint64_t memory = memory_size();
+	int rc;
 
 	if (options->cpu_cap > cpu)
 		return error_set(err, SLUICE_MISSING, "--cpus is more than the %u cores here",
@@ -122,5 +137,6 @@ int machine_look(struct cli *cli, struct run_options *options, struct error *err
 	options->machine.cpu_milli = options->cpu_cap ? options->cpu_cap : cpu;
 	options->machine.memory = options->memory_cap ? options->memory_cap : memory;
 	options->machine.has_no_limits = !userns_is_root();
-	return take_instances(cli, options, err);
+	rc = take_gpus(cli, &options->machine, err);
+	return rc < 0 ? rc : take_instances(cli, options, err);
 }
