@@ -34,7 +34,10 @@ struct later {
 struct unpack {
 	struct tree tree;
 	const struct unpack_limits *limits;
-	struct stream *stream;
+	struct stream *stream; /* of a layer, or else ... */
+	const struct unpack_source *source;
+	const char *top;          /* all names begin with it */
+	struct error *read_error; /* of the last reading, if it failed: class is not 0 */
 	struct archive *tar;
 	uint64_t entries, bytes;
 	struct later *later;
@@ -139,8 +142,8 @@ static int tar_failed(const struct unpack *u, const char *path, struct error *er
 {
 	const char *why = archive_error_string(u->tar);
 
-	if (u->stream->error.class != 0) {
-		*err = u->stream->error;
+	if (u->read_error->class != 0) {
+		*err = *u->read_error;
 		return err->class;
 	}
 	if (path)
@@ -254,7 +257,7 @@ static int put_node(struct unpack *u, struct place *place, struct archive_entry 
 	mode_t mode = archive_entry_perm(e) & 07777;
 	int rc = place_clear(place, err);
 
-	if (rc != 0 || (type != AE_IFIFO && u->tree.is_users))
+	if (rc != 0 || (type != AE_IFIFO && (u->tree.is_users || u->top)))
 		return rc;
 	if (mknodat(place->parent, place->name, type | 0600, archive_entry_rdev(e)) != 0)
 		return errno == EPERM && type != AE_IFIFO ? 0
@@ -265,6 +268,22 @@ static int put_node(struct unpack *u, struct place *place, struct archive_entry 
 	if (rc == 0)
 		rc = set_times_at(place, e);
 	return rc < 0 ? place_failed(rc, place->path, err) : 0;
+}
+
+/* Where a name in the tar is in the directory. */
+static int find_path(const struct unpack *u, const char *raw, char path[PATH_MAX],
+                     struct error *err)
+{
+	size_t top = u->top ? strlen(u->top) : 0;
+	int rc = place_clean(raw, u->limits->depth, path, err);
+
+	if (rc < 0 || !u->top)
+		return rc;
+	if (strncmp(path, u->top, top) != 0 || (path[top] && path[top] != '/'))
+		return place_refuse(raw, "it is not of the directory that was asked for", err);
+	top += path[top] == '/';
+	memmove(path, path + top, strlen(path + top) + 1);
+	return 0;
 }
 
 /* Opens what a hard link shares, without following it. */
@@ -302,7 +321,7 @@ static int put_hardlink(struct unpack *u, struct place *place, struct archive_en
 {
 	struct place target = { .parent = -1 };
 	AUTO_FD int dir = -1;
-	int rc = place_clean(archive_entry_hardlink(e), u->limits->depth, target.path, err);
+	int rc = find_path(u, archive_entry_hardlink(e), target.path, err);
 
 	if (rc != 0)
 		return error_wrap(err, "hard link '%s'", place->path);
@@ -376,7 +395,7 @@ static int put_entry(struct unpack *u, struct archive_entry *e, struct error *er
 {
 	struct place place = { .parent = -1 };
 	const char *raw = archive_entry_pathname(e);
-	int rc = raw ? place_clean(raw, u->limits->depth, place.path, err)
+	int rc = raw ? find_path(u, raw, place.path, err)
 	             : error_set(err, SLUICE_INVALID, "an entry has no name");
 
 	if (rc == 0 && ++u->entries > u->limits->entries)
@@ -395,7 +414,7 @@ static int put_entry(struct unpack *u, struct archive_entry *e, struct error *er
 	rc = place_enter(&u->tree, &place, true, err);
 	if (rc != 0)
 		return rc;
-	if (strncmp(place.name, ".wh.", 4) == 0)
+	if (!u->top && strncmp(place.name, ".wh.", 4) == 0)
 		return put_marker(u, &place, err);
 	return put_by_type(u, &place, e, err);
 }
@@ -441,11 +460,12 @@ static int finish_dirs(struct unpack *u, struct error *err)
 
 static la_ssize_t on_tar_read(struct archive *a, void *arg, const void **ret_data)
 {
-	struct stream *s = arg;
-	int64_t n = stream_read(s, ret_data);
+	const struct unpack *u = arg;
+	int64_t n = u->stream ? stream_read(u->stream, ret_data)
+	                      : u->source->read(u->source->arg, ret_data, u->read_error);
 
 	if (n < 0)
-		archive_set_error(a, EIO, "%s", s->error.msg);
+		archive_set_error(a, EIO, "%s", u->read_error->msg);
 	return n < 0 ? ARCHIVE_FATAL : (la_ssize_t)n;
 }
 
@@ -458,7 +478,7 @@ static int put_entries(struct unpack *u, struct error *err)
 
 	if (archive_read_support_format_tar(u->tar) != ARCHIVE_OK ||
 	    archive_read_support_format_empty(u->tar) != ARCHIVE_OK ||
-	    archive_read_open(u->tar, u->stream, NULL, on_tar_read, NULL) != ARCHIVE_OK)
+	    archive_read_open(u->tar, u, NULL, on_tar_read, NULL) != ARCHIVE_OK)
 		return tar_failed(u, NULL, err);
 	while (rc == 0) {
 		int got = archive_read_next_header(u->tar, &e);
@@ -488,32 +508,50 @@ static int unpack_checked(struct unpack *u, const struct digest *blob, const str
 	return first.class;
 }
 
-int unpack_layer(const struct unpack_blob *blob, int root_fd, const struct unpack_limits *limits,
-                 struct error *err)
+/* With what is the same for every tar. */
+static int unpack(struct unpack *u, int root_fd, const struct unpack_limits *limits,
+                  const struct unpack_blob *blob, struct error *err)
 {
-	struct unpack u = {
-		.tree = { .root = root_fd,
-		          .parent_fd = -1,
-		          .can_chown = userns_kind() != USERNS_NONE,
-		          .is_users = !userns_is_root() },
-		.limits = limits,
-		.stream = stream_new(blob->fd, limits),
-		.tar = archive_read_new(),
-	};
 	/* In a UTF-8 locale libarchive would change names to their composed form. */
 	locale_t plain = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
 	locale_t before = uselocale(plain);
 	int rc;
 
-	u.stream->progress = blob->progress;
-	rc = unpack_checked(&u, blob->packed, blob->tar, err);
+	u->tree = (struct tree){ .root = root_fd,
+		                 .parent_fd = -1,
+		                 .can_chown = userns_kind() != USERNS_NONE,
+		                 .is_users = !userns_is_root() };
+	u->limits = limits;
+	u->tar = archive_read_new();
+	rc = blob ? unpack_checked(u, blob->packed, blob->tar, err) : put_entries(u, err);
 	(void)uselocale(before);
 	freelocale(plain);
-	(void)archive_read_free(u.tar);
-	stream_free(u.stream);
-	tree_release(&u.tree);
-	for (size_t i = 0; i < u.n_later; i++)
-		free(u.later[i].path);
-	free(u.later);
+	(void)archive_read_free(u->tar);
+	tree_release(&u->tree);
+	for (size_t i = 0; i < u->n_later; i++)
+		free(u->later[i].path);
+	free(u->later);
 	return rc;
+}
+
+int unpack_layer(const struct unpack_blob *blob, int root_fd, const struct unpack_limits *limits,
+                 struct error *err)
+{
+	struct unpack u = { .stream = stream_new(blob->fd, limits) };
+	int rc;
+
+	u.stream->progress = blob->progress;
+	u.read_error = &u.stream->error;
+	rc = unpack(&u, root_fd, limits, blob, err);
+	stream_free(u.stream);
+	return rc;
+}
+
+int unpack_tar(const struct unpack_source *source, const char *top, int root_fd,
+               const struct unpack_limits *limits, struct error *err)
+{
+	struct error read_error = { .class = 0 };
+	struct unpack u = { .source = source, .top = top, .read_error = &read_error };
+
+	return unpack(&u, root_fd, limits, NULL, err);
 }

@@ -37,4 +37,18 @@ struct unpack_blob {
 int unpack_layer(const struct unpack_blob *blob, int root_fd, const struct unpack_limits *limits,
                  struct error *err) MUST_USE;
 
+/* A tar that is no layer, as it comes. */
+struct unpack_source {
+	/* Points *ret_data to the next bytes; returns their number, 0 at the end, or a class. */
+	int64_t (*read)(void *arg, const void **ret_data, struct error *err);
+	void *arg;
+};
+
+/*
+ * Unpacks what the tar has in its directory TOP, beside which it must have nothing, into ROOT_FD,
+ * with the same care.  No name means more than it says, and devices are left out.
+ */
+int unpack_tar(const struct unpack_source *source, const char *top, int root_fd,
+               const struct unpack_limits *limits, struct error *err) MUST_USE;
+
 #endif

@@ -655,6 +655,113 @@ static void what_is_no_tar_is_refused(void **state)
 
 #define IN_BOX(f) cmocka_unit_test_setup_teardown(f, box_setup, box_teardown)
 
+/* ---- tars that are no layers ---- */
+
+struct slow {
+	struct bytes tar;
+	size_t at;
+	bool breaks; /* after its first piece */
+};
+
+static int64_t read_slowly(void *arg, const void **ret_data, struct error *err)
+{
+	enum { PIECE = 1000 };
+	struct slow *s = arg;
+	size_t n = s->tar.len - s->at < PIECE ? s->tar.len - s->at : PIECE;
+
+	if (s->breaks && s->at > 0)
+		return error_set(err, SLUICE_REMOTE, "the line is cut");
+	*ret_data = s->tar.at + s->at;
+	s->at += n;
+	return (int64_t)n;
+}
+
+static int unpack_plain(struct box *b, const struct tar_entry *entries, bool breaks)
+{
+	struct slow slow = { .tar = tar_make(entries), .breaks = breaks };
+	const struct unpack_source source = { read_slowly, &slow };
+	int rc = unpack_tar(&source, "top", b->root, &b->limits, &b->err);
+
+	free(slow.tar.at);
+	return rc;
+}
+
+static void a_plain_tar_has_no_marks(void **state)
+{
+	struct box *b = *state;
+	const struct tar_entry entries[] = {
+		{ .path = "top/", .type = AE_IFDIR, .mode = 0700 },
+		{ .path = "top/.wh.file", .data = "no mark" },
+		{ .path = "top/.wh..wh..opq", .data = "" },
+		{ .path = "top/sub/file", .data = "deep", .mode = 0600, .uid = 5, .gid = 6 },
+		{ .path = "top/same", .data = "top/sub/file", .type = TAR_HARDLINK },
+		{ .path = "top/null", .type = AE_IFCHR, .rdev = makedev(1, 3) },
+		{ .path = "top/outside", .type = AE_IFDIR },
+		{ .path = "top/etc", .type = AE_IFDIR },
+		{ .path = "top/out", .data = "../outside", .type = AE_IFLNK },
+		{ .path = "top/out/file", .data = "theirs" },
+		{ .path = "top/abs", .data = "/etc", .type = AE_IFLNK },
+		{ .path = "top/abs/passwd", .data = "x" },
+		{ .path = NULL },
+	};
+
+	if (unpack_plain(b, entries, false) != 0)
+		fail_msg("%s", b->err.msg);
+	assert_int_equal(stat_of(b, ".").st_mode & 07777, 0700);
+	assert_int_equal(stat_of(b, ".wh.file").st_size, 7);
+	assert_true(S_ISREG(stat_of(b, ".wh..wh..opq").st_mode));
+	assert_int_equal(stat_of(b, "sub/file").st_mode & 07777, 0600);
+	assert_true(stat_of(b, "sub/file").st_ino == stat_of(b, "same").st_ino);
+	assert_int_equal(faccessat(b->root, "null", F_OK, AT_SYMLINK_NOFOLLOW), -1);
+	/* What the links lead to is beneath the directory. */
+	assert_int_equal(stat_of(b, "outside/file").st_size, 6);
+	assert_int_equal(stat_of(b, "etc/passwd").st_size, 1);
+}
+
+static void a_plain_tar_keeps_to_its_directory(void **state)
+{
+	static const struct {
+		struct tar_entry first, then;
+		const char *why;
+	} rows[] = {
+		{ { .path = "top", .data = "/etc", .type = AE_IFLNK },
+		  { .path = NULL },
+		  "the root" },
+		{ { .path = "topfile", .data = "x" }, { .path = NULL }, "not of the directory" },
+		{ { .path = "top/../x", .data = "x" }, { .path = NULL }, "'..' in its path" },
+		{ { .path = "/etc/x", .data = "x" }, { .path = NULL }, "not of the directory" },
+		{ { .path = "top/a", .data = "x" },
+		  { .path = "top/b", .data = "etc/passwd", .type = TAR_HARDLINK },
+		  "not of the directory" },
+		{ { .path = "top/a", .data = "x" },
+		  { .path = "top/b", .data = "top/../../x", .type = TAR_HARDLINK },
+		  "'..' in its path" },
+		{ { .path = "top/a", .data = "x" },
+		  { .path = "top/a/b", .data = "x" },
+		  "no directory" },
+	};
+	struct box *b = *state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct tar_entry entries[] = { rows[i].first,
+			                             rows[i].then,
+			                             { .path = NULL } };
+
+		assert_int_equal(unpack_plain(b, entries, false), SLUICE_INVALID);
+		if (!strstr(b->err.msg, rows[i].why))
+			fail_msg("not '%s' but: %s", rows[i].why, b->err.msg);
+	}
+}
+
+static void a_plain_tar_that_breaks_off_is_refused(void **state)
+{
+	struct box *b = *state;
+	const struct tar_entry entries[] = { { .path = "top/a", .data = "x" }, { .path = NULL } };
+
+	assert_int_equal(unpack_plain(b, entries, true), SLUICE_REMOTE);
+	assert_string_equal(b->err.msg, "the line is cut");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -679,6 +786,9 @@ int main(void)
 		IN_BOX(wrong_digests_are_told_apart),
 		IN_BOX(truncated_layers_are_refused),
 		IN_BOX(what_is_no_tar_is_refused),
+		IN_BOX(a_plain_tar_has_no_marks),
+		IN_BOX(a_plain_tar_keeps_to_its_directory),
+		IN_BOX(a_plain_tar_that_breaks_off_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
