@@ -95,8 +95,12 @@ static const char *set_docker_key(struct config *c, const char *value)
 
 static const char *set_docker_transfer(struct config *c, const char *value)
 {
-	c->docker_mounts = strcmp(value, "mounts") == 0;
-	return c->docker_mounts || strcmp(value, "auto") == 0 ? NULL : "auto or mounts";
+	if (strcmp(value, "auto") != 0 && strcmp(value, "mounts") != 0 &&
+	    strcmp(value, "copies") != 0)
+		return "auto, mounts or copies";
+	free(c->docker_transfer);
+	c->docker_transfer = xstrdup(value);
+	return NULL;
 }
 
 static const char *set_gpus_kind(struct config *c, const char *value)
@@ -385,6 +389,7 @@ void config_release(struct config *config)
 	free(config->docker_ca);
 	free(config->docker_cert);
 	free(config->docker_key);
+	free(config->docker_transfer);
 	free(config->executor);
 	free(config->gpus_kind);
 	free(config->gpus_specs);
@@ -395,5 +400,6 @@ void config_release(struct config *config)
 	config->docker_host = config->docker_ca = config->docker_cert = config->docker_key = NULL;
 	config->executor = config->network = config->public_catalog = config->storage_path = NULL;
 	config->image_pull = config->gpus_kind = config->gpus_specs = NULL;
+	config->docker_transfer = NULL;
 	config_registries_release(&config->registries);
 }

@@ -7,7 +7,8 @@
  *	docker:
  *	  host: tcp://big:2376 where Docker listens; else as the docker program finds it
  *	  ca: /etc/ssl/big.pem who vouches for it; cert and key are our own certificate's
- *	  transfer: mounts     it sees this machine's files though it is spoken to by TCP
+ *	  transfer: mounts     it sees this machine's files; or copies: it does not.  Else it is
+ *	                       taken to see them if it is spoken to by a socket
  *	executor: oci          as --executor
  *	gpus:
  *	  kind: nvidia.com/gpu which CDI devices are GPUs; else those of every class "gpu"
@@ -43,7 +44,7 @@ struct config {
 	struct map instances; /* name -> text (char *) */
 	char *docker_host;    /* or NULL, as what follows */
 	char *docker_ca, *docker_cert, *docker_key;
-	bool docker_mounts;           /* it sees this machine's files, wherever it listens */
+	char *docker_transfer;        /* "mounts", "copies", or NULL */
 	char *executor;               /* a name that may be none, or NULL */
 	char *gpus_kind, *gpus_specs; /* or NULL */
 	char *network;                /* "private", "host", "none", or NULL */

@@ -1,5 +1,14 @@
 #include "cli/executor.h"
 
+#include <string.h>
+
+static enum docker_transfer transfer_of(const char *name)
+{
+	if (name && strcmp(name, "mounts") == 0)
+		return TRANSFER_MOUNTS;
+	return name && strcmp(name, "copies") == 0 ? TRANSFER_COPIES : TRANSFER_AUTO;
+}
+
 int cli_open_executor(struct cli *cli, uv_loop_t *loop, const char *name,
                       const struct executor_options *options, struct executor **ret_executor,
                       struct error *err)
@@ -17,7 +26,7 @@ int cli_open_executor(struct cli *cli, uv_loop_t *loop, const char *name,
 		.tls_ca = config->docker_ca,
 		.tls_cert = config->docker_cert,
 		.tls_key = config->docker_key,
-		.has_our_files = config->docker_mounts,
+		.transfer = transfer_of(config->docker_transfer),
 	};
 	all.docker = &docker;
 	return executors_open(loop, images, name, &all, ret_executor, err);

@@ -199,23 +199,23 @@ static int meet(struct docker_place *place, char **ret_what, struct error *err)
 	                      place->host.name);
 	place->memory_total = (uint64_t)json_int(doc, "MemTotal", 0);
 	place->knows_cdi = cJSON_GetArraySize(json_arr(doc, "CDISpecDirs")) > 0;
-	place->has_cgroups = driver && strcmp(driver, "cgroupfs") == 0;
+	/* Ours are seen by nobody elsewhere. */
+	place->has_cgroups = place->host.socket && driver && strcmp(driver, "cgroupfs") == 0;
 	return 0;
 }
 
-static int check_mounts(const struct docker_host *host, bool has_our_files, struct error *err)
+/* One that is spoken to by TCP may be another machine, or think that it is one: a tunnel, a virtual
+ * machine. */
+static int choose_transfer(struct docker_place *place, enum docker_transfer told, struct error *err)
 {
-	if (!host->socket && !has_our_files)
-		return error_set(err, SLUICE_MISSING,
-		                 "Docker at %s seems to be another machine, which cannot mount the "
-		                 "files of this one; if it sees them at the same paths, say so by "
-		                 "'docker: {transfer: mounts}' in the configuration",
-		                 host->name);
-	if (!userns_is_root())
-		return error_set(err, SLUICE_MISSING,
-		                 "handing files to Docker needs root here: start sluice as root, "
-		                 "for instance by 'sudo'");
-	return 0;
+	place->copies = told == TRANSFER_AUTO ? !place->host.socket : told == TRANSFER_COPIES;
+	if (place->copies || userns_is_root())
+		return 0;
+	return error_set(
+		err, SLUICE_MISSING,
+		"handing files to Docker needs root here: start sluice as root, for "
+		"instance by 'sudo', or let it have copies by 'docker: {transfer: copies}' "
+		"in the configuration");
 }
 
 int executor_docker_new(uv_loop_t *loop, struct images *images,
@@ -230,7 +230,7 @@ int executor_docker_new(uv_loop_t *loop, struct images *images,
 	int rc = docker_host_find(settings, &place.host, err);
 
 	if (rc == 0)
-		rc = check_mounts(&place.host, settings->has_our_files, err);
+		rc = choose_transfer(&place, settings->transfer, err);
 	if (rc == 0)
 		rc = meet(&place, &what, err);
 	if (rc < 0) {
@@ -240,7 +240,10 @@ int executor_docker_new(uv_loop_t *loop, struct images *images,
 	place.home = xstrdup(options->home);
 	d = xmalloc(sizeof *d);
 	*d = (struct docker){
-		.base = { .ops = &docker_ops, .what = what, .has_network = true },
+		.base = { .ops = &docker_ops,
+		          .what = what,
+		          .has_network = true,
+		          .is_elsewhere = place.copies && !place.host.socket },
 		.place = place,
 		.what = what,
 		.images = images,

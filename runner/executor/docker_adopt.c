@@ -40,6 +40,7 @@ static int follow(struct attempt *a, const struct docker_found *found, struct er
 	if (rc < 0)
 		return docker_give_up(a, rc);
 	a->container = xstrdup(found->container);
+	a->fetch = xstrdup(found->fetch);
 	a->grace_ms = found->grace_ms;
 	a->stop_signal = found->stop_signal;
 	a->may_go = true;

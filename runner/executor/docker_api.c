@@ -23,6 +23,8 @@ struct docker_request {
 	struct strbuf text;
 	char *host;
 	int tar_fd;
+	int64_t (*on_send)(void *arg, void *buf, size_t room, struct error *err);
+	void *send_arg;
 };
 
 static int64_t on_send(void *arg, void *buf, size_t room, struct error *err)
@@ -30,6 +32,8 @@ static int64_t on_send(void *arg, void *buf, size_t room, struct error *err)
 	const struct docker_request *q = arg;
 	ssize_t n;
 
+	if (q->on_send)
+		return q->on_send(q->send_arg, buf, room, err);
 	do
 		n = read(q->tar_fd, buf, room);
 	while (n < 0 && errno == EINTR);
@@ -121,8 +125,9 @@ struct docker_request *docker_ask(struct http *http, const struct docker_host *h
 	struct docker_request *q = xcalloc(1, sizeof *q);
 	AUTO_FREE char *url = xasprintf("%s%s", host->url, ask->path);
 	AUTO_FREE char *auth = ask->auth ? xasprintf("X-Registry-Auth: %s", ask->auth) : NULL;
-	const char *type = ask->tar_fd > 0 ? "Content-Type: application/x-tar"
-	                                   : "Content-Type: application/json";
+	bool is_tar = ask->tar_fd > 0 || ask->on_send;
+	const char *type =
+		is_tar ? "Content-Type: application/x-tar" : "Content-Type: application/json";
 	const char *const headers[] = { type, auth, NULL };
 	const struct http_request request = {
 		.url = url,
@@ -145,9 +150,11 @@ struct docker_request *docker_ask(struct http *http, const struct docker_host *h
 		.text = STRBUF_INIT(ANSWER_MAX),
 		.host = xstrdup(host->name),
 		.tar_fd = ask->tar_fd,
+		.on_send = ask->on_send,
+		.send_arg = ask->send_arg,
 	};
 	with.arg = q;
-	with.on_send = ask->tar_fd > 0 ? on_send : NULL;
+	with.on_send = is_tar ? on_send : NULL;
 	q->transfer = http_start(http, &request, &with);
 	return q;
 }
@@ -155,6 +162,11 @@ struct docker_request *docker_ask(struct http *http, const struct docker_host *h
 void docker_cancel(struct docker_request *request)
 {
 	http_transfer_cancel(request->transfer);
+}
+
+void docker_resume(struct docker_request *request)
+{
+	http_transfer_resume(request->transfer);
 }
 
 /* ---- blocking ---- */

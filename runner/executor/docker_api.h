@@ -30,6 +30,9 @@ struct docker_ask {
 	/* What follows in the place of a body: a tar, from where the file stands to its end; kept
 	 * until the answer is there.  0: none. */
 	int tar_fd;
+	/* ... or one that is made on the way: as http_hooks.on_send.  NULL: none. */
+	int64_t (*on_send)(void *arg, void *buf, size_t room, struct error *err);
+	void *send_arg;
 };
 
 struct docker_hooks {
@@ -47,6 +50,8 @@ struct docker_request *docker_ask(struct http *http, const struct docker_host *h
                                   const struct docker_ask *ask, const struct docker_hooks *hooks);
 /* on_done follows, with SLUICE_CANCELED. */
 void docker_cancel(struct docker_request *request);
+/* After on_body returned HTTP_PAUSE: it is called again with the same piece. */
+void docker_resume(struct docker_request *request);
 
 /* `*ret_doc` (the caller's; ret_doc may be NULL) is NULL if there was no answer's body. */
 int docker_do(const struct docker_host *host, const struct docker_ask *ask, cJSON **ret_doc,
@@ -56,6 +61,16 @@ int docker_do(const struct docker_host *host, const struct docker_ask *ask, cJSO
 int docker_stream(const struct docker_host *host, const struct docker_ask *ask,
                   int (*on_body)(void *arg, const void *data, size_t len, struct error *err),
                   void *arg, const atomic_bool *stop, struct error *err) MUST_USE;
+
+/*
+ * The same with a body that is asked for piece by piece, as an unpack_source's is; a piece is there
+ * until the next one.  Ends in an error if the answer does.  On one thread, which may be any.
+ */
+struct docker_reader;
+struct docker_reader *docker_reader_new(const struct docker_host *host,
+                                        const struct docker_ask *ask, const atomic_bool *stop);
+int64_t docker_reader_read(void *reader, const void **ret_data, struct error *err);
+void docker_reader_free(struct docker_reader *reader); /* in the middle, too */
 
 /* Text as a part of a path or query; the caller frees it. */
 char *docker_escape(const char *text);

@@ -91,7 +91,7 @@ static void on_looked(void *arg, const char *text, const struct error *err)
 		a->result.signal = SIGKILL;
 		a->result.exit_code = 0;
 	}
-	docker_finish(a);
+	docker_take_back(a);
 	docker_settle(a);
 }
 
@@ -227,6 +227,15 @@ static void on_time(uv_timer_t *timer)
 
 /* ---- the start ---- */
 
+void docker_ready(struct attempt *a)
+{
+	a->state = DOCKER_READY;
+	if (a->may_go)
+		attach(a);
+	else if (a->stops > 0)
+		docker_withdraw(a);
+}
+
 static void on_created(void *arg, const char *text, const struct error *err)
 {
 	struct attempt *a = arg;
@@ -244,11 +253,10 @@ static void on_created(void *arg, const char *text, const struct error *err)
 		return;
 	}
 	a->container = xstrdup(container);
-	a->state = DOCKER_READY;
-	if (a->may_go)
-		attach(a);
-	else if (a->stops > 0)
-		docker_withdraw(a);
+	if (a->parcel)
+		docker_send(a);
+	else
+		docker_ready(a);
 	docker_settle(a);
 }
 
@@ -291,10 +299,10 @@ static char *make_ready(const struct docker_place *place, const struct request *
                         const struct docker_image *image, struct error *err)
 {
 	AUTO_FREE char *cgroup = xasprintf(CGROUP_PARENT "/%s", r->id);
-	struct docker_files files;
+	struct docker_files files = { .n = 0 };
 	char *body = NULL;
 
-	if (docker_files_make(r, &image->user, &files, err) == 0)
+	if (place->copies || docker_files_make(r, &image->user, &files, err) == 0)
 		body = docker_config_format(
 			&(struct docker_config){
 				.request = r,
@@ -327,6 +335,10 @@ int docker_attempt_stage(const struct docker_place *place, const struct request 
 		return err->class;
 	}
 	a = docker_attempt_new(place, request->dir, request->id, hooks);
+	if (place->copies) {
+		a->parcel = docker_parcel_new(request, &image->user);
+		a->fetch = docker_fetch_list(request);
+	}
 	a->grace_ms = request->grace_ms;
 	a->stop_signal = launch_stop_signal(json_str(image->config, "StopSignal"));
 	rc = docker_output_open(&a->output, a->dir, request->secrets, err);

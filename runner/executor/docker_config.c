@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/digest.h"
 #include "base/json.h"
 #include "base/strbuf.h"
 #include "base/xalloc.h"
+#include "executor/docker_copies.h"
 #include "executor/docker_gpus.h"
 
 /* Podman gives root less than Docker by default, and another user what is added here; the jobs
@@ -106,6 +108,11 @@ static void add_labels(cJSON *body, const struct docker_config *c)
 	json_add_str(labels, DOCKER_LABEL_HOME, c->home);
 	json_add_str(labels, DOCKER_LABEL_GRACE, grace);
 	json_add_str(labels, DOCKER_LABEL_MASKED, strbuf_str(&masked));
+	if (!c->sources) {
+		AUTO_FREE char *list = docker_fetch_list(r);
+
+		json_add_str(labels, DOCKER_LABEL_FETCH, list);
+	}
 	json_add(body, "Labels", labels);
 }
 
@@ -123,6 +130,21 @@ static void add_bind(cJSON *mounts, const char *source, const char *target, bool
 	json_push(mounts, m);
 }
 
+/* What stands for a directory of this machine, with the daemon. */
+static void add_volume(cJSON *mounts, const char *source, const char *target)
+{
+	enum { SHORT = 12 };
+	struct digest digest = digest_of(source, strlen(source));
+	char hex[DIGEST_HEX_LEN + 1];
+	AUTO_FREE char *name = xasprintf("sluice-%.*s", SHORT, digest_hex(&digest, hex));
+	cJSON *m = json_new_obj();
+
+	json_add_str(m, "Type", "volume");
+	json_add_str(m, "Source", name);
+	json_add_str(m, "Target", target);
+	json_push(mounts, m);
+}
+
 static int add_mounts(cJSON *host, const struct docker_config *c, struct error *err)
 {
 	cJSON *mounts = json_new_arr();
@@ -137,7 +159,14 @@ static int add_mounts(cJSON *host, const struct docker_config *c, struct error *
 			return error_set(err, SLUICE_INVALID,
 			                 "the mount target '%s' is not an absolute path",
 			                 m->target);
-		if (c->sources[i])
+		if (!c->sources && m->kind == MOUNT_READONLY)
+			return error_set(err, SLUICE_MISSING,
+			                 "a Docker that gets copies cannot show '%s' read-only: "
+			                 "run without --strict-inputs",
+			                 m->target);
+		if (!c->sources && m->kind == MOUNT_WRITE && !request_owns(c->request, m))
+			add_volume(mounts, m->source, m->target);
+		else if (c->sources)
 			add_bind(mounts, c->sources[i], m->target, m->kind != MOUNT_READONLY);
 	}
 	return 0;

@@ -19,13 +19,15 @@
 #define DOCKER_LABEL_HOME    "sluice.home"
 #define DOCKER_LABEL_GRACE   "sluice.grace-ms"
 #define DOCKER_LABEL_MASKED  "sluice.masked" /* names of variables that hold secrets, by line */
+#define DOCKER_LABEL_FETCH   "sluice.fetch"  /* see docker_fetch_list() */
 
 struct docker_config {
 	const struct request *request;
 	const char *home;
 	const cJSON *image; /* the image's Config, as /images/NAME/json has it */
 	const struct user *user;
-	/* What the daemon is to mount for each mount of the request, and for its script. */
+	/* What the daemon is to mount for each mount of the request, and for its script.  NULL:
+	 * copies come, but for what is shared, which is in a volume of the daemon's. */
 	const char *const *sources;
 	const char *script;
 	const char *cgroup_parent; /* or NULL: the daemon's own choice */

@@ -24,6 +24,8 @@ static void on_timer_closed(uv_handle_t *handle)
 	free(a->dir);
 	free(a->id);
 	free(a->container);
+	free(a->fetch);
+	docker_parcel_free(a->parcel);
 	free(a);
 }
 

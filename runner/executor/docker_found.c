@@ -60,9 +60,11 @@ static void fill(struct docker_found *found, const cJSON *doc)
 	const cJSON *state = json_obj(doc, "State");
 	const char *masked = json_str(labels, DOCKER_LABEL_MASKED);
 	const char *grace = json_str(labels, DOCKER_LABEL_GRACE);
+	const char *fetch = json_str(labels, DOCKER_LABEL_FETCH);
 	const char *name = json_str(doc, "Name");
 
 	found->id = xstrdup(name ? name + (name[0] == '/') : "");
+	found->fetch = xstrdup(fetch ? fetch : "");
 	found->masked = masked_values(masked ? masked : "", json_arr(config, "Env"));
 	found->started_ms = parse_time(json_str(state, "StartedAt"));
 	found->has_begun = found->started_ms > 0;
@@ -119,6 +121,7 @@ void docker_found_release(struct docker_found *found)
 		free(*value);
 	}
 	free(found->masked);
+	free(found->fetch);
 	free(found->container);
 	free(found->id);
 	*found = (struct docker_found){ .container = NULL };

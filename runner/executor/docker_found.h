@@ -14,6 +14,7 @@
 struct docker_found {
 	char *container; /* the daemon's name of it */
 	char *id;        /* the request's */
+	char *fetch;     /* see docker_fetch_list() */
 	char **masked;   /* values that the log must not show; NULL-terminated */
 	bool has_begun;
 	int64_t started_ms;

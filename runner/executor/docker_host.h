@@ -21,7 +21,11 @@
 struct docker_settings {
 	const char *host;
 	const char *tls_ca, *tls_cert, *tls_key; /* PEM files */
-	bool has_our_files;                      /* even if it is spoken to by TCP */
+	enum docker_transfer {
+		TRANSFER_AUTO, /* copies, if it is spoken to by TCP */
+		TRANSFER_MOUNTS,
+		TRANSFER_COPIES,
+	} transfer; /* how files come to it */
 };
 
 struct docker_host {

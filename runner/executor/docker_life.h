@@ -3,14 +3,16 @@
  *
  *	CREATING -> READY -> ATTACHING -> STARTING -> RUNNING -> LOOKING -> REMOVING -> GONE
  *
- * Whatever goes wrong leads to REMOVING.  The output is asked for before the container starts, so
- * that none is lost, and in adopted ones from the log that the daemon keeps.  The end is told when
- * the container has ended and its output with it; only then is it removed.  Every request that is
- * out counts in `pending`: the attempt is freed when the last one is back.
+ * and where the daemon gets copies, CREATING -> SENDING -> READY and LOOKING -> FETCHING ->
+ *REMOVING. Whatever goes wrong leads to REMOVING.  The output is asked for before the container
+ *starts, so that none is lost, and in adopted ones from the log that the daemon keeps.  The end is
+ *told when the container has ended and its output with it; only then is it removed.  Every request
+ *that is out counts in `pending`: the attempt is freed when the last one is back.
  */
 #ifndef EXECUTOR_DOCKER_LIFE_H
 #define EXECUTOR_DOCKER_LIFE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,16 +20,19 @@
 
 #include "executor/docker_api.h"
 #include "executor/docker_attempt.h"
+#include "executor/docker_copies.h"
 #include "executor/docker_output.h"
 #include "loop/work.h"
 
 enum docker_state {
 	DOCKER_CREATING,
-	DOCKER_READY, /* waits for docker_attempt_go() */
+	DOCKER_SENDING, /* what it reads goes to it, on a worker thread */
+	DOCKER_READY,   /* waits for docker_attempt_go() */
 	DOCKER_ATTACHING,
 	DOCKER_STARTING,
 	DOCKER_RUNNING,
-	DOCKER_LOOKING, /* it has ended: how? */
+	DOCKER_LOOKING,  /* it has ended: how? */
+	DOCKER_FETCHING, /* what it wrote comes back, on a worker thread */
 	DOCKER_REMOVING,
 	DOCKER_GONE,
 };
@@ -41,7 +46,11 @@ struct attempt {
 	unsigned pending;
 	struct attempt_hooks hooks;
 	struct attempt_result result;
-	char *dir, *id, *container; /* the daemon's name of it, NULL: there is none */
+	char *dir, *id, *container;   /* the daemon's name of it, NULL: there is none */
+	struct docker_parcel *parcel; /* to be sent, or NULL */
+	char *fetch;                  /* what is to come back, or NULL */
+	struct error copying;         /* why that failed, or class 0 */
+	atomic_bool quits;            /* it shall end soon */
 	struct docker_output output;
 	struct docker_request *output_request; /* NULL: it has ended */
 	uint64_t grace_ms;
@@ -67,10 +76,19 @@ void docker_ask_for(struct attempt *a, const char *method, const char *what,
 /* The timer, which does what the state asks for. */
 void docker_wake(struct attempt *a, int64_t ms);
 
+/* It is created, and has all that it reads. */
+void docker_ready(struct attempt *a);
 /* It runs, and its output comes. */
 void docker_run(struct attempt *a);
 /* Asks for all that it has written so far, and what will follow. */
 void docker_read_log(struct attempt *a);
+
+/* ---- docker_transfer.c ---- */
+
+/* Sends the parcel, then docker_ready(). */
+void docker_send(struct attempt *a);
+/* Then docker_finish(); at once, if nothing is to be fetched. */
+void docker_take_back(struct attempt *a);
 
 /* ---- docker_end.c ---- */
 

@@ -95,6 +95,8 @@ void docker_watch_stop(struct attempt *a)
 void docker_attempt_stop(struct attempt *a, bool now)
 {
 	a->stops = now ? 2 : a->stops + 1;
+	if (a->state == DOCKER_SENDING || a->state == DOCKER_FETCHING)
+		atomic_store(&a->quits, true);
 	if (a->state == DOCKER_READY && !a->may_go)
 		docker_wake(a, 0);
 	docker_apply_stops(a);

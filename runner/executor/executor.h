@@ -162,8 +162,9 @@ struct image_order {
 
 struct executor {
 	const struct executor_ops *ops;
-	const char *what; /* it runs jobs by, for people: "/usr/bin/crun" */
-	bool has_network; /* NETWORK_PRIVATE is made by others than this machine's programs */
+	const char *what;  /* it runs jobs by, for people: "/usr/bin/crun" */
+	bool has_network;  /* NETWORK_PRIVATE is made by others than this machine's programs */
+	bool is_elsewhere; /* its jobs may run on another machine, with other devices */
 	struct image_order order; /* set before, by whoever asks */
 };
 

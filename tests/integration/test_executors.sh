@@ -73,7 +73,7 @@ test_resume_uses_what_it_was_started_with() {
 
 # with_engine docker|podman FUNCTION: with a daemon of its own, which has the image bash:5.
 with_engine() {
-	export -f jobs_by_a_daemon gpu_by_a_daemon jobs_by_tls one script_job ok expect sluice says same fail matches silent has_dataset contents made
+	export -f jobs_by_a_daemon gpu_by_a_daemon jobs_by_tls jobs_by_copies one script_job ok expect sluice says same fail matches silent has_dataset contents made versions
 	"$REPO/tests/services/engine" "$1" bash -euc "
 		sluice images export bash:5 bash.tar --docker-archive
 		curl -sf --unix-socket \$ENGINE_SOCKET -H 'Content-Type: application/x-tar' \
@@ -144,10 +144,66 @@ jobs_by_a_daemon() {
 test_docker() { with_engine docker jobs_by_a_daemon; }
 test_podman() { with_engine podman jobs_by_a_daemon; }
 
+# A daemon that is spoken to by TCP may be another machine: what jobs read and write goes there and
+# back, whatever its names and kinds are.
+jobs_by_copies() {
+	cat >c.yaml <<-'END'
+		jobs:
+		  make:
+		    uses: script@v1
+		    outputs:
+		      made: {type: dataset, with: {ref: by-copies}}
+		      more: {type: volume}
+		      word: {type: string}
+		    with:
+		      image: bash:5
+		      script: |
+		        cd /outputs/made
+		        mkdir -p 'a b/ü' private && chmod 700 private
+		        echo deep >"a b/ü/$(printf 'two\nlines')"
+		        head -c 5000000 /dev/urandom >big && ln big same
+		        truncate -s 3000000 holes && echo end >>holes
+		        printf '#!/bin/bash\necho runs\n' >program && chmod 755 program
+		        ln -s ../../../../../etc/passwd out
+		        : >empty
+		        echo kept >/outputs/more/file
+		        printf 'a word' >/outputs/word
+		        echo shared >/storage/file
+		        sha256sum big holes
+		  use:
+		    uses: script@v1
+		    needs: [make]
+		    inputs: {made: make.outputs.made, more: make.outputs.more, word: make.outputs.word}
+		    with:
+		      image: bash:5
+		      script: |
+		        cd /inputs/made
+		        cat "a b/ü/$(printf 'two\nlines')" /inputs/more/file /inputs/word /storage/file
+		        sha256sum big holes
+		        ./program && readlink out && [ -e empty ] && cmp big same
+		        echo changed >>big && mkdir /inputs/made/new
+	END
+	ok run c.yaml --executor docker --network host
+	says out 'use | deep'
+	says out 'use | kept'
+	says out 'use | a wordshared'
+	says out 'use | runs'
+	same "$(grep -E '^make . [0-9a-f]{64}' out | cut -c8-)" "$(grep -E '^use . [0-9a-f]{64}' out | cut -c7-)"
+	same "$(contents by-copies big | sha256sum | cut -c1-64)" "$(grep -oE '^use . [0-9a-f]{64}  big' out | cut -c7-70)"
+	expect 4 sluice run c.yaml --executor docker --network host --strict-inputs
+	says out 'run without --strict-inputs'
+	# What stands in the place of the outputs leads nowhere.
+	sed -i -e "s|^        cd /outputs/made|        cd / \&\& rm -r /outputs \&\& ln -s /etc /outputs; exit|" c.yaml
+	expect 4 sluice run c.yaml --executor docker --network host
+	says out "cannot fetch '/outputs' from the container"
+	same "$(find "$SLUICE_HOME/runs" -name passwd)" ''
+	same "$(versions by-copies)" 1
+	same "$(curl -sf --unix-socket "$ENGINE_SOCKET" 'http://engine/containers/json?all=1')" '[]'
+}
+
 jobs_by_tls() {
+	jobs_by_copies
 	one 'echo by TLS'
-	expect 3 sluice run w.yaml --executor docker
-	says err 'docker: {transfer: mounts}'
 	printf 'docker: {transfer: mounts}\n' >config.yaml
 	export SLUICE_CONFIG=$PWD/config.yaml
 	ok run w.yaml --executor docker --network host

@@ -593,6 +593,10 @@ static int open_executor(struct session *s)
 	    0)
 		return fail(s);
 	s->options.executor = s->executor->ops->name;
+	if (s->executor->is_elsewhere) {
+		s->options.machine.n_gpus = 0;
+		s->options.machine.gpus_lack = "those here are not Docker's to hand in";
+	}
 	return 0;
 }
 

@@ -28,9 +28,11 @@ static int make_oci(struct place *place, struct executor **ret_executor, struct 
 #define CGROUPS_LEFT "find /sys/fs/cgroup -path \"*/sluice/$SUITE*\" -type d"
 
 /* The daemon is that of $DOCKER_HOST, which tests/services starts, and gets the images. */
-static int make_docker(struct place *place, struct executor **ret_executor, struct error *err)
+static int make_docker_with(struct place *place, enum docker_transfer transfer,
+                            struct executor **ret_executor, struct error *err)
 {
-	const struct executor_options options = { .home = place->home };
+	const struct docker_settings settings = { .transfer = transfer };
+	const struct executor_options options = { .home = place->home, .docker = &settings };
 	AUTO_FREE char *load = xasprintf("tar -C %s/archive -c . | " DOCKER_CURL " -X POST -T - "
 	                                 "-H 'Content-Type: application/x-tar' "
 	                                 "http://docker/images/load >/dev/null",
@@ -42,6 +44,16 @@ static int make_docker(struct place *place, struct executor **ret_executor, stru
 	if (system(load) != 0) /* NOLINT(concurrency-mt-unsafe): one thread */
 		return error_set(err, SLUICE_MISSING, "the daemon does not take the images");
 	return executors_open(&place->loop, place->images, "docker", &options, ret_executor, err);
+}
+
+static int make_docker(struct place *place, struct executor **ret_executor, struct error *err)
+{
+	return make_docker_with(place, TRANSFER_AUTO, ret_executor, err);
+}
+
+static int make_copies(struct place *place, struct executor **ret_executor, struct error *err)
+{
+	return make_docker_with(place, TRANSFER_COPIES, ret_executor, err);
 }
 
 #define CONTAINERS_LEFT                                                               \
@@ -75,6 +87,35 @@ static const char *const docker_brief[] = {
 	"a running job is adopted",
 	"withdrawn",
 	NULL,
+};
+
+/* What comes to a container and back in another way. */
+static const char *const copies_brief[] = {
+	"usage is measured",
+	"a script",
+	"a script for another user",
+	"views are private",
+	"texts",
+	"outputs",
+	"outputs of another user",
+	"views of another user",
+	"a volume",
+	"a view of a link",
+	"what is left is swept",
+	"a running job is adopted",
+	"an ended job is adopted",
+	"withdrawn",
+	NULL,
+};
+
+#define NOT_READONLY "a copy cannot be read-only"
+
+static const struct cannot copies_cannot[] = {
+	DOCKER_CANNOT,
+	{ "read-only inputs", NOT_READONLY },
+	{ "a target behind a link", NOT_READONLY },
+	{ "a mount that is not there", NOT_READONLY },
+	{ NULL, NULL },
 };
 
 static const struct cannot docker_cannot[] = {
@@ -158,6 +199,20 @@ static const struct maker makers[] = {
 		.left = CONTAINERS_LEFT CGROUPS_LEFT,
 		.brief = docker_brief,
 		.cannot = docker_cannot,
+	},
+	{
+		.name = "docker:copies",
+		.make = make_copies,
+		.left = CONTAINERS_LEFT CGROUPS_LEFT,
+		.brief = copies_brief,
+		.cannot = copies_cannot,
+	},
+	{
+		.name = "podman:copies",
+		.make = make_copies,
+		.left = CONTAINERS_LEFT CGROUPS_LEFT,
+		.brief = copies_brief,
+		.cannot = copies_cannot,
 	},
 	{
 		.name = "podman",
