@@ -41,6 +41,12 @@ void docker_ask_for(struct attempt *a, const char *method, const char *what,
 	(void)ask(a, method, what, false, &(struct docker_hooks){ .on_done = on_done });
 }
 
+struct docker_request *docker_ask_long(struct attempt *a, const char *method, const char *what,
+                                       const struct docker_hooks *hooks)
+{
+	return ask(a, method, what, true, hooks);
+}
+
 void docker_wake(struct attempt *a, int64_t ms)
 {
 	uv_update_time(a->place->loop);
@@ -123,7 +129,9 @@ static void on_waited(void *arg, const char *text, const struct error *err)
 void docker_run(struct attempt *a)
 {
 	a->state = DOCKER_RUNNING;
-	(void)ask(a, "POST", "/wait", true, &(struct docker_hooks){ .on_done = on_waited });
+	(void)docker_ask_long(a, "POST", "/wait", &(struct docker_hooks){ .on_done = on_waited });
+	if (!a->place->has_cgroups)
+		docker_watch_stats(a);
 	docker_apply_stops(a);
 }
 
@@ -193,7 +201,7 @@ void docker_read_log(struct attempt *a)
 {
 	const struct docker_hooks hooks = { .on_body = on_output, .on_done = on_output_end };
 
-	a->output_request = ask(a, "GET", "/logs?follow=1&stdout=1&stderr=1", true, &hooks);
+	a->output_request = docker_ask_long(a, "GET", "/logs?follow=1&stdout=1&stderr=1", &hooks);
 }
 
 static void attach(struct attempt *a)
@@ -205,7 +213,8 @@ static void attach(struct attempt *a)
 	};
 
 	a->state = DOCKER_ATTACHING;
-	a->output_request = ask(a, "POST", "/attach?stream=1&stdout=1&stderr=1", true, &hooks);
+	a->output_request =
+		docker_ask_long(a, "POST", "/attach?stream=1&stdout=1&stderr=1", &hooks);
 }
 
 static void on_time(uv_timer_t *timer)

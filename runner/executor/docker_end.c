@@ -25,6 +25,7 @@ static void on_timer_closed(uv_handle_t *handle)
 	free(a->id);
 	free(a->container);
 	free(a->fetch);
+	strbuf_release(&a->stats_line);
 	docker_parcel_free(a->parcel);
 	free(a);
 }
@@ -96,6 +97,8 @@ static void put_record(const struct attempt *a)
 		.oom = r->oom,
 		.cpu_ns = r->cpu_ns,
 		.peak_bytes = r->peak_bytes,
+		.read_bytes = r->read_bytes,
+		.written_bytes = r->written_bytes,
 		.started_ms = r->started_ms,
 		.finished_ms = r->finished_ms,
 	};
@@ -114,6 +117,8 @@ void docker_finish(struct attempt *a)
 
 	if (a->output_request)
 		docker_cancel(a->output_request);
+	if (a->stats_request)
+		docker_cancel(a->stats_request);
 	(void)uv_timer_stop(&a->timer);
 	a->state = DOCKER_REMOVING;
 	if (a->result.finished_ms == 0)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/map.h"
@@ -22,7 +23,7 @@
 #include "image/endpoint.h"
 #include "image/reference.h"
 
-enum { ID_SIZE = 72, LINE_MAX_LEN = 1 << 20, FILE_MAX = 4 << 20 };
+enum { ID_SIZE = 72, LINE_MAX_LEN = 1 << 20, FILE_MAX = 4 << 20, THROW_AWAY_S = 600 };
 
 static int inspect(const struct docker_host *host, const char *name, cJSON **ret_doc,
                    struct error *err)
@@ -350,24 +351,63 @@ static int make_throw_away(const struct docker_host *host, const char *id, const
 	return rc;
 }
 
+static void remove_container(const struct docker_host *host, const char *container)
+{
+	AUTO_FREE char *path = xasprintf("/containers/%s?force=1&v=1", container);
+	struct error ignored; /* the next one finds it by its label */
+
+	(void)!docker_do(host, &(struct docker_ask){ .method = "DELETE", .path = path }, NULL,
+	                 &ignored);
+}
+
+/* What runners that were killed have left of these: one lives for a moment.  Those of attempts have
+ * a label more. */
+static void sweep_throw_aways(const struct docker_host *host, const char *home)
+{
+	AUTO_JSON cJSON *filter = json_new_obj();
+	AUTO_JSON cJSON *doc = NULL;
+	AUTO_FREE char *label = xasprintf(DOCKER_LABEL_HOME "=%s", home);
+	AUTO_FREE char *text = NULL, *escaped = NULL, *path = NULL;
+	cJSON *labels = json_new_arr(), *status = json_new_arr();
+	struct error ignored;
+	const cJSON *item;
+
+	json_push_str(labels, label);
+	json_push_str(status, "created");
+	json_add(filter, "label", labels);
+	json_add(filter, "status", status);
+	text = json_print(filter);
+	escaped = docker_escape(text);
+	path = xasprintf("/containers/json?all=1&filters=%s", escaped);
+	if (docker_do(host, &(struct docker_ask){ .path = path }, &doc, &ignored) < 0)
+		return;
+	cJSON_ArrayForEach(item, doc)
+	{
+		int64_t age_s = clock_wall_ms() / 1000 - json_int(item, "Created", INT64_MAX / 2);
+		const char *id = json_str(item, "Id");
+
+		if (id && age_s > THROW_AWAY_S &&
+		    !json_str(json_obj(item, "Labels"), DOCKER_LABEL_ATTEMPT))
+			remove_container(host, id);
+	}
+}
+
 static int find_user(const struct docker_host *host, const char *id, const char *home,
                      const char *spec, struct user *ret_user, struct error *err)
 {
 	AUTO_STRBUF struct strbuf passwd = STRBUF_INIT(FILE_MAX);
 	AUTO_STRBUF struct strbuf group = STRBUF_INIT(FILE_MAX);
 	AUTO_FREE char *container = NULL;
-	AUTO_FREE char *path = NULL;
-	struct error ignored; /* what is left of it is swept by its label */
-	int rc = make_throw_away(host, id, home, &container, err);
+	int rc;
 
+	sweep_throw_aways(host, home);
+	rc = make_throw_away(host, id, home, &container, err);
 	if (rc < 0)
 		return rc;
 	rc = read_file(host, container, "/etc/passwd", &passwd, err);
 	if (rc == 0)
 		rc = read_file(host, container, "/etc/group", &group, err);
-	path = xasprintf("/containers/%s?force=1&v=1", container);
-	(void)!docker_do(host, &(struct docker_ask){ .method = "DELETE", .path = path }, NULL,
-	                 &ignored);
+	remove_container(host, container);
 	return rc < 0 ? rc
 	              : user_find(spec, strbuf_str(&passwd), strbuf_str(&group), ret_user, err);
 }

@@ -18,6 +18,7 @@
 #include <sys/types.h>
 #include <uv.h>
 
+#include "base/strbuf.h"
 #include "executor/docker_api.h"
 #include "executor/docker_attempt.h"
 #include "executor/docker_copies.h"
@@ -53,6 +54,8 @@ struct attempt {
 	atomic_bool quits;            /* it shall end soon */
 	struct docker_output output;
 	struct docker_request *output_request; /* NULL: it has ended */
+	struct docker_request *stats_request;  /* ... or was not asked for */
+	struct strbuf stats_line;              /* as far as it came */
 	uint64_t grace_ms;
 	int stop_signal;
 	int stops; /* how often a stop was asked for; 2 means at once */
@@ -72,6 +75,10 @@ struct attempt *docker_attempt_new(const struct docker_place *place, const char 
  * a->pending down, and last calls docker_settle(). */
 void docker_ask_for(struct attempt *a, const char *method, const char *what,
                     docker_done_fn *on_done);
+
+/* The same with an answer that comes as long as the container runs. */
+struct docker_request *docker_ask_long(struct attempt *a, const char *method, const char *what,
+                                       const struct docker_hooks *hooks);
 
 /* The timer, which does what the state asks for. */
 void docker_wake(struct attempt *a, int64_t ms);
@@ -98,10 +105,15 @@ void docker_tell(struct attempt *a);
 /* With the result in place.  What failed may still run: it is told once it does not. */
 void docker_finish(struct attempt *a);
 void docker_fail(struct attempt *a, const struct error *err, const char *what);
-/* Before it could go. */
+/* Before it could go, or before it gave back what it wrote. */
 void docker_withdraw(struct attempt *a);
 /* Before anything was asked of the daemon; returns rc. */
 int docker_give_up(struct attempt *a, int rc);
+
+/* ---- docker_stats.c ---- */
+
+/* Fills the result while it runs. */
+void docker_watch_stats(struct attempt *a);
 
 /* ---- docker_stop.c ---- */
 

@@ -181,6 +181,7 @@ jobs_by_copies() {
 		        cat "a b/ü/$(printf 'two\nlines')" /inputs/more/file /inputs/word /storage/file
 		        sha256sum big holes
 		        ./program && readlink out && [ -e empty ] && cmp big same
+		        end=$((SECONDS + 3)); until [ $SECONDS -ge $end ]; do :; done
 		        echo changed >>big && mkdir /inputs/made/new
 	END
 	ok run c.yaml --executor docker --network host
@@ -190,6 +191,8 @@ jobs_by_copies() {
 	says out 'use | runs'
 	same "$(grep -E '^make . [0-9a-f]{64}' out | cut -c8-)" "$(grep -E '^use . [0-9a-f]{64}' out | cut -c7-)"
 	same "$(contents by-copies big | sha256sum | cut -c1-64)" "$(grep -oE '^use . [0-9a-f]{64}  big' out | cut -c7-70)"
+	ok runs show --json
+	jq -e '.status.jobs.use.usage | .cpuMs > 100 and .peakBytes > 500000' out >/dev/null || fail 'it used more'
 	expect 4 sluice run c.yaml --executor docker --network host --strict-inputs
 	says out 'run without --strict-inputs'
 	# What stands in the place of the outputs leads nowhere.
@@ -197,7 +200,7 @@ jobs_by_copies() {
 	expect 4 sluice run c.yaml --executor docker --network host
 	says out "cannot fetch '/outputs' from the container"
 	same "$(find "$SLUICE_HOME/runs" -name passwd)" ''
-	same "$(versions by-copies)" 1
+	same "$(versions by-copies)" 2 # of the runs before
 	same "$(curl -sf --unix-socket "$ENGINE_SOCKET" 'http://engine/containers/json?all=1')" '[]'
 }
 
