@@ -91,10 +91,8 @@ static void add_mounts(struct strbuf *sb, const struct request *r)
 			add_file(sb, name, m->source);
 			break;
 		case MOUNT_WRITE:
-			if (!request_owns(r, m))
-				break;
-			shim_ops_add(sb, SHIM_OWN, m->source);
-			shim_ops_add(sb, SHIM_OWN_AT, m->target);
+			if (request_owns(r, m))
+				shim_ops_add(sb, SHIM_OWN, m->source);
 			break;
 		case MOUNT_READONLY:
 			break;

@@ -435,16 +435,28 @@ static void add_root(cJSON *config, const struct oci_config *c)
 	json_add(config, "root", root);
 }
 
+/* Its targets are in the order in which the shim is told of their sources: see launch.c. */
+static cJSON *hook_args(const struct oci_config *c)
+{
+	const struct request *r = c->request;
+	AUTO_FREE char *bundle = xasprintf("%s/" BUNDLE_DIR, r->dir);
+	const char *const first[] = { c->shim, SEAL_HOOK, bundle, NULL };
+	cJSON *args = string_array(first);
+
+	for (size_t i = 0; i < r->n_mounts; i++)
+		if (request_owns(r, &r->mounts[i]))
+			json_push_str(args, r->mounts[i].target);
+	return args;
+}
+
 static void add_hook(cJSON *config, const struct oci_config *c)
 {
 	cJSON *hooks = json_new_obj();
 	cJSON *list = json_new_arr();
 	cJSON *hook = json_new_obj();
-	AUTO_FREE char *bundle = xasprintf("%s/" BUNDLE_DIR, c->request->dir);
-	const char *const args[] = { c->shim, SEAL_HOOK, bundle, NULL };
 
 	json_add_str(hook, "path", c->shim);
-	json_add(hook, "args", string_array(args));
+	json_add(hook, "args", hook_args(c));
 	json_push(list, hook);
 	json_add(hooks, "createContainer", list);
 	json_add(config, "hooks", hooks);

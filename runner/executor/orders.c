@@ -33,7 +33,6 @@ static void take_order(struct orders *o, const char *key, const char *value)
 		{ SHIM_LAYER, .list = &o->layers },
 		{ SHIM_VIEW, .list = &o->views },
 		{ SHIM_OWN, .list = &o->owned },
-		{ SHIM_OWN_AT, .list = &o->owned_at },
 		{ SHIM_SECRET, .list = &o->secrets },
 		{ SHIM_FILE, .list = &o->files },
 		{ SHIM_TEXT, .list = &o->texts },
@@ -71,8 +70,7 @@ int orders_read(struct orders *o, struct error *err)
 	while (shim_ops_next(&p, o->text.buf + o->text.len, &key, &value))
 		take_order(o, key, value);
 	list_add(&o->secrets, NULL);
-	if (!o->id || !o->runtime || !o->cgroup || o->files.len != o->texts.len ||
-	    o->owned.len != o->owned_at.len)
+	if (!o->id || !o->runtime || !o->cgroup || o->files.len != o->texts.len)
 		return error_set(err, SLUICE_INVALID, "the shim's orders are not whole");
 	return 0;
 }

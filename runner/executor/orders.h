@@ -19,9 +19,8 @@ struct orders {
 	const char *id, *runtime, *cgroup;
 	uint64_t stop_signal, grace_ms, uid, gid;
 	bool upper_in_memory, network_is_private, is_users;
-	struct orders_list layers, views, secrets;
-	struct orders_list owned, owned_at; /* path of the machine and of the container of each */
-	struct orders_list files, texts;    /* name and text of each */
+	struct orders_list layers, views, owned, secrets;
+	struct orders_list files, texts; /* name and text of each */
 };
 
 /* From SHIM_ORDERS_FD, which it closes.  `secrets` gets a NULL behind its last one. */

@@ -13,12 +13,21 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "executor/bundle.h"
 
 #define SOCKET_NAME "mounts"
 
+enum { GIVEN_MAX = 253 }; /* unix(7): descriptors in one message */
+
+/* What the hook hands over: the namespace, then the mounts. */
+struct given {
+	int fd[GIVEN_MAX];
+	size_t n;
+};
+
 union control {
-	char buf[CMSG_SPACE(sizeof(int))];
+	char buf[CMSG_SPACE(GIVEN_MAX * sizeof(int))];
 	struct cmsghdr align;
 };
 
@@ -32,7 +41,7 @@ int seal_listen(void)
 	return take_fd(&fd);
 }
 
-void seal_send(const char *bundle)
+static void send_given(const struct given *g)
 {
 	struct sockaddr_un name = { AF_UNIX, SOCKET_NAME };
 	union control control = { 0 };
@@ -43,71 +52,96 @@ void seal_send(const char *bundle)
 		.msg_controllen = sizeof control.buf,
 	};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-	char told[4096];
-	AUTO_FD int ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	AUTO_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(g->n * sizeof g->fd[0]);
+	memcpy(CMSG_DATA(c), g->fd, g->n * sizeof g->fd[0]);
+	msg.msg_controllen = CMSG_SPACE(g->n * sizeof g->fd[0]);
+	(void)sendmsg(fd, &msg, 0);
+}
+
+/* Opens; its end closes them. */
+void seal_send(const char *bundle, char *const *targets, size_t n)
+{
+	struct given g = { .n = 1 };
+	char told[4096];
+	AUTO_FD int root = -1;
 
 	/* A runtime could die of a hook that does not listen to what it is told. */
 	while (read(STDIN_FILENO, told, sizeof told) > 0)
 		;
-	if (ns < 0 || fd < 0 || chdir(bundle) != 0) /* a socket's path has 107 bytes at most */
+	if (n >= GIVEN_MAX || chdir(bundle) != 0) /* a socket's path has 107 bytes at most */
 		return;
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof ns);
-	memcpy(CMSG_DATA(c), &ns, sizeof ns);
-	(void)sendmsg(fd, &msg, 0);
+	g.fd[0] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	root = open(BUNDLE_ROOTFS, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; i < n; i++)
+		g.fd[g.n++] = io_open_in_root(root, targets[i], O_PATH);
+	send_given(&g); /* not if one could not be opened */
 }
 
-/* The namespace, which the hook has sent long ago; or -1. */
-static int receive(int fd)
+/* What the hook has sent long ago; or nothing. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written through msg */
+static void receive(int fd, struct given *ret)
 {
 	union control control;
 	struct msghdr msg = { .msg_control = control.buf, .msg_controllen = sizeof control.buf };
 	const struct cmsghdr *c;
-	int ns;
 
+	ret->n = 0;
 	if (recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
-		return -1;
+		return;
 	c = CMSG_FIRSTHDR(&msg);
-	if (!c || c->cmsg_len != CMSG_LEN(sizeof ns))
-		return -1;
-	memcpy(&ns, CMSG_DATA(c), sizeof ns);
-	return ns;
+	if (!c || c->cmsg_len > CMSG_LEN(sizeof ret->fd))
+		return;
+	ret->n = (c->cmsg_len - CMSG_LEN(0)) / sizeof ret->fd[0];
+	memcpy(ret->fd, CMSG_DATA(c), ret->n * sizeof ret->fd[0]);
 }
 
-/* An image's link may have led the mount elsewhere, and the job may have put another one in its
- * place: what is found must be the source itself.  In a process that does not come back. */
-static bool seal_in(int ns, const char *path, const char *target)
+/* An image's link may have led the mount elsewhere: what was found must be the source itself. */
+static bool is_source(int fd, const char *path)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
-	AUTO_FD int fd = -1;
 	struct stat source, st;
 
-	if (lstat(path, &source) != 0 || setns(ns, CLONE_NEWNS) != 0)
-		return false;
-	fd = open(target, O_PATH | O_CLOEXEC);
-	return fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == source.st_dev &&
-	       st.st_ino == source.st_ino &&
-	       syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof attr) == 0;
+	return lstat(path, &source) == 0 && fstat(fd, &st) == 0 && st.st_dev == source.st_dev &&
+	       st.st_ino == source.st_ino;
 }
 
-static bool seal_one(int ns, const char *source, const char *target)
+/* In a process that does not come back.  What is no mount of the namespace any more (the job has
+ * put another one in its place) is refused by the kernel. */
+static bool seal_in(const struct given *g)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+	bool all = setns(g->fd[0], CLONE_NEWNS) == 0;
+
+	for (size_t i = 1; all && i < g->n; i++)
+		all = syscall(SYS_mount_setattr, g->fd[i], "", AT_EMPTY_PATH, &attr, sizeof attr) ==
+		      0;
+	return all;
+}
+
+static bool seal_given(const struct given *g)
 {
 	pid_t pid = fork();
 	int status;
 
 	if (pid == 0)
-		_exit(seal_in(ns, source, target) ? 0 : 1);
+		_exit(seal_in(g) ? 0 : 1);
 	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-bool seal(int fd, const char *const *sources, const char *const *targets, size_t n)
+bool seal(int fd, const char *const *sources, size_t n)
 {
-	AUTO_FD int ns = receive(fd);
-	bool all = ns >= 0;
+	struct given g;
+	bool all;
 
+	receive(fd, &g);
+	all = g.n == 1 + n;
 	for (size_t i = 0; all && i < n; i++)
-		all = seal_one(ns, sources[i], targets[i]);
+		all = is_source(g.fd[1 + i], sources[i]);
+	all = all && seal_given(&g);
+	for (size_t i = 0; i < g.n; i++)
+		(void)close(g.fd[i]);
 	return all;
 }

@@ -613,8 +613,7 @@ static void end_container(struct shim *s)
 	(void)kill(-1, SIGKILL); /* all that is in our namespace, but us */
 	while (waitpid(-1, NULL, 0) > 0)
 		;
-	s->record.sealed =
-		s->seal_fd >= 0 && seal(s->seal_fd, o->owned.item, o->owned_at.item, o->owned.len);
+	s->record.sealed = s->seal_fd >= 0 && seal(s->seal_fd, o->owned.item, o->owned.len);
 	write_exit_record(s);
 	(void)close(SHIM_TOLD_FD); /* the runner goes on while we clean up */
 	if (s->orders.cgroup)
@@ -695,8 +694,8 @@ int main(int argc, char **argv)
 	struct error err;
 	int rc;
 
-	if (argc == 3 && strcmp(argv[1], SEAL_HOOK) == 0) {
-		seal_send(argv[2]);
+	if (argc > 3 && strcmp(argv[1], SEAL_HOOK) == 0) {
+		seal_send(argv[2], argv + 3, (size_t)argc - 3);
 		_exit(0); /* where it runs, a leak checker cannot look at it */
 	}
 	if (argc != 2 || strlen(argv[1]) != SHIM_TITLE_MAX - 1)

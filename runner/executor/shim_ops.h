@@ -38,8 +38,7 @@ enum {
 #define SHIM_USER        "user"  /* "ordinary": the root's layers have the marks of one */
 #define SHIM_LAYER       "layer" /* path; the topmost first */
 #define SHIM_VIEW        "view"  /* path of the directory; in the order of the request */
-#define SHIM_OWN         "own"   /* directory for the container's user; the next pair: */
-#define SHIM_OWN_AT      "at"    /* its path in the container, read-only from the end on */
+#define SHIM_OWN         "own"   /* directory for the container's user, sealed at the end */
 #define SHIM_SECRET      "secret"
 #define SHIM_NETWORK     "network" /* "private"; the descriptors are there */
 #define SHIM_FILE        "file"    /* name in the bundle; the next pair is its text */

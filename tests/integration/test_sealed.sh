@@ -64,3 +64,21 @@ test_what_is_open_for_writing_is_copied() {
 	says said 'taker | written'
 	says said "job 'giver': a process outside of it may have its outputs open: they are copied"
 }
+
+# Who enters a container's namespace stands at the machine's root, where its paths are others.
+test_in_a_chroot_outputs_are_sealed_all_the_same() {
+	[ "$(id -u)" -eq 0 ] || { echo "only root has a chroot"; exit 77; }
+	mkdir root
+	cat >in-chroot <<-END
+		#!/bin/sh
+		exec unshare -m sh -ec 'mount --rbind / root
+			exec chroot root env -C "\$PWD" "$SLUICE" "\$@"' sh "\$@"
+	END
+	chmod +x in-chroot
+	SLUICE=$PWD/in-chroot hands r /outputs/o '
+		cd /proc/self/fd/3
+		echo evil >file || echo refused 1
+		echo evil >new || echo refused 2'
+	same "$(grep -c 'taker | refused' said)" 2
+	silent said 'they are copied'
+}

@@ -194,30 +194,33 @@ static void test_mounts(void **state)
 static void test_hook(void **state)
 {
 	static const struct {
-		struct request_mount mount;
-		bool hooked;
+		struct request_mount mounts[3];
+		const char *args;
 	} cases[] = {
-		{ { MOUNT_WRITE, "/d/1/outputs", "/outputs" }, true },
-		{ { MOUNT_WRITE, "/storage", "/storage" }, false },
-		{ { MOUNT_WRITE, "/d/10/outputs", "/outputs" }, false },
-		{ { MOUNT_READONLY, "/d/1/outputs", "/inputs/a" }, false },
+		{ { { MOUNT_WRITE, "/d/1/outputs", "/outputs" },
+		    { MOUNT_VIEW, "/d/1/v", "/inputs/v" },
+		    { MOUNT_WRITE, "/d/1/volumes/w", "/outputs/w" } },
+		  "/shim|hook|/d/1/bundle|/outputs|/outputs/w|" },
+		{ { { MOUNT_WRITE, "/storage", "/storage" },
+		    { MOUNT_WRITE, "/d/10/outputs", "/outputs" },
+		    { MOUNT_READONLY, "/d/1/outputs", "/inputs/a" } },
+		  NULL },
 	};
 	struct image im = image();
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const struct request r = {
-			.id = "j-1", .dir = "/d/1", .mounts = &cases[i].mount, .n_mounts = 1
+			.id = "j-1", .dir = "/d/1", .mounts = cases[i].mounts, .n_mounts = 3
 		};
 		cJSON *doc = config_of(&r, &im, &root);
 		const cJSON *hooks = cJSON_GetObjectItemCaseSensitive(doc, "hooks");
 		const cJSON *list = hooks ? json_arr(hooks, "createContainer") : NULL;
 
-		assert_int_equal(hooks != NULL, cases[i].hooked);
+		assert_int_equal(hooks != NULL, cases[i].args != NULL);
 		if (hooks) {
 			assert_string_equal(json_str(cJSON_GetArrayItem(list, 0), "path"), "/shim");
-			expect_array(json_arr(cJSON_GetArrayItem(list, 0), "args"),
-			             "/shim|hook|/d/1/bundle|");
+			expect_array(json_arr(cJSON_GetArrayItem(list, 0), "args"), cases[i].args);
 		}
 		cJSON_Delete(doc);
 	}
