@@ -173,7 +173,6 @@ static void docker_free(struct executor *e)
 }
 
 static const struct executor_ops docker_ops = {
-	.name = "docker",
 	.resolve = resolve,
 	.prepare = prepare,
 	.stage = stage,
@@ -241,6 +240,7 @@ int executor_docker_new(uv_loop_t *loop, struct images *images,
 	d = xmalloc(sizeof *d);
 	*d = (struct docker){
 		.base = { .ops = &docker_ops,
+		          .name = "docker",
 		          .what = what,
 		          .has_network = true,
 		          .is_elsewhere = place.copies && !place.host.socket },

@@ -136,7 +136,6 @@ struct attempt;
 
 /* For those who implement one: embed it first. */
 struct executor_ops {
-	const char *name;
 	bool seals; /* results say so, unless something is in the way; or never */
 	int (*resolve)(struct executor *e, const char *image, char ret_digest[72],
 	               struct error *err);
@@ -162,6 +161,7 @@ struct image_order {
 
 struct executor {
 	const struct executor_ops *ops;
+	const char *name;  /* see executors.h */
 	const char *what;  /* it runs jobs by, for people: "/usr/bin/crun" */
 	bool has_network;  /* NETWORK_PRIVATE is made by others than this machine's programs */
 	bool is_elsewhere; /* its jobs may run on another machine, with other devices */

@@ -18,7 +18,6 @@
 #include "base/xalloc.h"
 #include "executor/bundle.h"
 #include "executor/host_mounts.h"
-#include "executor/machine.h"
 #include "executor/oci_config.h"
 #include "executor/shim_ops.h"
 #include "executor/user.h"
@@ -100,14 +99,9 @@ static void add_mounts(struct strbuf *sb, const struct request *r)
 	}
 }
 
-static bool shows_machine(const struct launch *l)
-{
-	return !l->image || machine_is_image(l->image->digest);
-}
-
 static void add_root(struct strbuf *sb, const struct launch *l)
 {
-	if (!shows_machine(l)) {
+	if (l->image && !l->machine_without) {
 		shim_ops_add(sb, SHIM_UPPER, "disk");
 		if (l->targets)
 			shim_ops_add(sb, SHIM_LAYER, l->targets);
@@ -159,6 +153,7 @@ static int format_config(const struct launch *l, const struct user *user, char *
 		.user = user,
 		.shim = l->shim,
 		.ids = userns_kind(),
+		.hide = l->machine_without,
 	};
 	AUTO_JSON cJSON *gpus = NULL;
 	char **mounts = NULL;
@@ -170,9 +165,8 @@ static int format_config(const struct launch *l, const struct user *user, char *
 			return rc;
 		config.gpus = gpus;
 	}
-	config.hide = shows_machine(l) ? l->home : NULL;
 	/* An ordinary user's root has all of the machine's mounts, see rootfs.c. */
-	if (shows_machine(l) && userns_is_root()) {
+	if (l->machine_without && userns_is_root()) {
 		rc = io_read_file(AT_FDCWD, "/proc/self/mountinfo", &mountinfo);
 		if (rc < 0)
 			return error_sys(err, rc, "cannot read the machine's mounts");

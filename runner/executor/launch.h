@@ -13,7 +13,8 @@ struct launch {
 	const struct request *request;
 	const char *runtime; /* absolute path */
 	const char *shim;    /* ... of the shim's program */
-	const char *home;    /* hidden from ROOT_HOST */
+	/* The root is this machine's files without this directory; NULL: it is the image's. */
+	const char *machine_without;
 	/* ROOT_IMAGE: the image, and its /etc/passwd and /etc/group ("" where it has none) */
 	const struct image *image;
 	const char *passwd, *group;

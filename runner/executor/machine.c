@@ -25,10 +25,12 @@ struct image *machine_image(void)
 	return image;
 }
 
-int machine_read_file(const char *path, struct strbuf *ret_text, struct error *err)
+int machine_read_file(const struct image *machine, const char *path, struct strbuf *ret_text,
+                      struct error *err)
 {
 	int rc = io_read_file(AT_FDCWD, path, ret_text);
 
+	(void)machine;
 	if (rc == -ENOENT)
 		return error_set(err, SLUICE_NOT_FOUND, "there is no '%s'", path);
 	return rc < 0 ? error_sys(err, rc, "cannot read '%s'", path) : 0;

@@ -19,6 +19,7 @@ bool machine_is_image(const char *name_or_digest);
 struct image *machine_image(void);
 
 /* As image_read_file(). */
-int machine_read_file(const char *path, struct strbuf *ret_text, struct error *err) MUST_USE;
+int machine_read_file(const struct image *machine, const char *path, struct strbuf *ret_text,
+                      struct error *err) MUST_USE;
 
 #endif

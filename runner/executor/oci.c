@@ -102,27 +102,23 @@ static int resolve(struct executor *e, const char *image, char ret_digest[72], s
 	return rc == 0 ? as_lack(images_pull(oci->images, image, &how, ret_digest, err), err) : rc;
 }
 
+/* Its root is this machine's own files: a built-in step's, or by the image of that name. */
+static bool shows_machine(const struct request *r)
+{
+	return r->root == ROOT_HOST || machine_is_image(r->image);
+}
+
 static int prepare(struct executor *e, const struct request *request, struct error *err)
 {
 	struct image *image;
 	int rc;
 
-	if (request->root == ROOT_HOST || machine_is_image(request->image))
+	if (shows_machine(request))
 		return 0;
 	rc = images_load(to_oci(e)->images, request->image, request->progress, &image, err);
 	if (rc == 0)
 		image_free(image);
 	return rc;
-}
-
-/* An image without the file has an empty one. */
-static int read_optional(const struct image *image, const char *path, struct strbuf *ret_text,
-                         struct error *err)
-{
-	int rc = machine_is_image(image->digest) ? machine_read_file(path, ret_text, err)
-	                                         : image_read_file(image, path, ret_text, err);
-
-	return rc == SLUICE_NOT_FOUND ? 0 : rc;
 }
 
 static void free_ready(void *value)
@@ -136,12 +132,34 @@ static void free_ready(void *value)
 	free(r);
 }
 
-static int load(struct oci *oci, const char *digest, struct image **ret_image, struct error *err)
+typedef int read_file_fn(const struct image *image, const char *path, struct strbuf *ret_text,
+                         struct error *err);
+
+/* What has no such file has an empty one. */
+static int read_users(struct ready *r, read_file_fn *read_file, struct error *err)
 {
-	if (!machine_is_image(digest))
-		return images_load(oci->images, digest, NULL, ret_image, err);
-	*ret_image = machine_image();
-	return 0;
+	int rc = read_file(r->image, "/etc/passwd", &r->passwd, err);
+
+	if (rc == 0 || rc == SLUICE_NOT_FOUND)
+		rc = read_file(r->image, "/etc/group", &r->group, err);
+	return rc == SLUICE_NOT_FOUND ? 0 : rc;
+}
+
+static int load_machine(struct ready *r, struct error *err)
+{
+	r->image = machine_image();
+	return read_users(r, machine_read_file, err);
+}
+
+static int load_image(const struct oci *oci, const char *digest, struct ready *r, struct error *err)
+{
+	int rc = images_load(oci->images, digest, NULL, &r->image, err);
+
+	if (rc == 0)
+		rc = read_users(r, image_read_file, err);
+	if (rc == 0)
+		r->targets = targets_make(oci->home, r->image);
+	return rc;
 }
 
 /* Held until the end of the run: nobody can delete the layers under a job. */
@@ -154,16 +172,12 @@ static int find_ready(struct oci *oci, const char *digest, struct ready **ret_re
 	if (!r) {
 		r = xcalloc(1, sizeof *r);
 		r->passwd = r->group = STRBUF_INIT(PASSWD_MAX);
-		rc = load(oci, digest, &r->image, err);
-		if (rc == 0)
-			rc = read_optional(r->image, "/etc/passwd", &r->passwd, err);
-		if (rc == 0)
-			rc = read_optional(r->image, "/etc/group", &r->group, err);
+		rc = machine_is_image(digest) ? load_machine(r, err)
+		                              : load_image(oci, digest, r, err);
 		if (rc < 0) {
 			free_ready(r);
 			return rc;
 		}
-		r->targets = targets_make(oci->home, r->image);
 		(void)map_set(&oci->ready, digest, r);
 	}
 	*ret_ready = r;
@@ -204,7 +218,7 @@ static int stage(struct executor *e, const struct request *request,
 		.request = request,
 		.runtime = oci->runtime,
 		.shim = oci->shim,
-		.home = oci->home,
+		.machine_without = shows_machine(request) ? oci->home : NULL,
 		.gpus = request->gpus ? oci->gpus : NULL,
 	};
 
@@ -251,20 +265,7 @@ static void oci_free(struct executor *e)
 }
 
 static const struct executor_ops oci_ops = {
-	.name = "oci",
 	.seals = true,
-	.resolve = resolve,
-	.prepare = prepare,
-	.stage = stage,
-	.go = attempt_go,
-	.adopt = adopt,
-	.stop = attempt_stop,
-	.sweep = sweep,
-	.free = oci_free,
-};
-
-static const struct executor_ops host_ops = {
-	.name = "host",
 	.resolve = resolve,
 	.prepare = prepare,
 	.stage = stage,
@@ -317,7 +318,7 @@ int executor_oci_new(uv_loop_t *loop, struct images *images, const struct execut
 		return rc;
 	oci = xmalloc(sizeof *oci);
 	*oci = (struct oci){
-		.base = { .ops = &oci_ops, .what = runtime },
+		.base = { .ops = &oci_ops, .name = "oci", .what = runtime },
 		.takes_machine = options->host_image,
 		.loop = loop,
 		.images = images,
@@ -351,7 +352,7 @@ int executor_host_new(uv_loop_t *loop, struct images *images,
 	oci->takes_machine = oci->is_machine = true;
 	oci->what = xasprintf("this machine's own files, whatever image a job names, by %s",
 	                      oci->runtime);
-	e->ops = &host_ops;
+	e->name = "host";
 	e->what = oci->what;
 	*ret_executor = e;
 	return 0;

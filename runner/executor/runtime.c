@@ -62,7 +62,9 @@ static int try_in(const char *dir, const char *runtime, const char *home, const 
 	static const char *const command[] = { "true", NULL };
 	const char *id = strrchr(dir, '/') + 1;
 	const struct request request = { .id = id, .dir = dir, .root = ROOT_HOST, .args = command };
-	const struct launch launch = { .request = &request, .runtime = runtime, .home = home };
+	const struct launch launch = { .request = &request,
+		                       .runtime = runtime,
+		                       .machine_without = home };
 	struct attempt_result result = { 0 };
 	AUTO_FD int orders = -1;
 	int rc = launch_orders(&launch, &orders, err);

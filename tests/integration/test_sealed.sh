@@ -1,7 +1,7 @@
 # Two jobs run side by side: what one of them hands to the other through a socket in /storage
 # outlives it.  Once it has ended its outputs belong to the store.
 
-# hands MODE PATH SCRIPT: job `giver` hands PATH over and ends; `taker` runs the script with it as
+# hands MODE PATH SCRIPT [EXECUTOR]: job `giver` hands PATH over and ends; `taker` runs the script with it as
 # descriptor 3 when the giver's version is committed.
 hands() {
 	cc -static -o "$SLUICE_HOME/storage/hand-over" "$REPO/tests/support/hand_over.c"
@@ -22,7 +22,7 @@ hands() {
 			/storage/hand-over take /storage/socket bash /tmp/then
 		END
 	} >hand.yaml
-	"$SLUICE" run hand.yaml --jobs 2 >out 2>&1 &
+	"$SLUICE" run hand.yaml --jobs 2 ${4:+--executor "$4"} >out 2>&1 &
 	runner=$!
 	wait_for 30 grep -q 'giver : succeeded' out
 	touch "$SLUICE_HOME/storage/go"
@@ -60,9 +60,13 @@ test_a_file_that_was_handed_over_is_closed() {
 
 # A descriptor that can write stays so: the version's file is another one.
 test_what_is_open_for_writing_is_copied() {
-	hands w /outputs/o/file 'echo evil >&3 && echo written'
+	hands w /outputs/o/file 'echo evil >&3 && echo written' "$@"
 	says said 'taker | written'
 	says said "job 'giver': a process outside of it may have its outputs open: they are copied"
+}
+
+test_on_the_machines_own_files_what_is_open_for_writing_is_copied() {
+	test_what_is_open_for_writing_is_copied host
 }
 
 # Who enters a container's namespace stands at the machine's root, where its paths are others.

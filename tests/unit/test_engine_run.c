@@ -231,7 +231,6 @@ static void fake_free(struct executor *e)
 }
 
 static const struct executor_ops fake_ops = {
-	.name = "fake",
 	.resolve = fake_resolve,
 	.prepare = fake_prepare,
 	.stage = fake_stage,
@@ -292,7 +291,7 @@ static int setup(void **state)
 	assert_int_equal(uv_loop_init(&f->loop), 0);
 	if (datasets_open(f->home, &f->datasets, &err) < 0)
 		fail_msg("%s", err.msg);
-	f->fake = (struct fake){ .base = { .ops = &fake_ops }, .loop = &f->loop };
+	f->fake = (struct fake){ .base = { .ops = &fake_ops, .name = "fake" }, .loop = &f->loop };
 	assert_int_equal(uv_sem_init(&f->fake.went, 0), 0);
 	f->options = (struct run_options){
 		.home = f->home,

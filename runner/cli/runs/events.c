@@ -78,7 +78,7 @@ static void announce(struct events *e)
 	event = new_event(e, "run_started");
 	json_add_str(event, "workflow", e->workflow);
 	json_add_int(event, "id", run_number(e->run));
-	json_add_str(event, "executor", run_executor(e->run)->ops->name);
+	json_add_str(event, "executor", run_executor(e->run)->name);
 	jobs = json_new_arr();
 	for (size_t i = 0; i < run_n_jobs(e->run); i++)
 		json_push_str(jobs, run_job(e->run, i)->spec->id);

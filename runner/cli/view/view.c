@@ -70,7 +70,7 @@ struct run_hooks view_hooks(struct view *view)
 void view_begin(struct view *view, const struct run *run, const char *workflow)
 {
 	const struct executor *e = run_executor(run);
-	AUTO_FREE char *text = xasprintf("jobs run by %s: %s", e->ops->name, e->what);
+	AUTO_FREE char *text = xasprintf("jobs run by %s: %s", e->name, e->what);
 
 	view->kind->begin(view->arg, run, workflow);
 	if (!view->kind->diags) /* scripts have it in an event */

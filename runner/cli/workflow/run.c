@@ -592,7 +592,7 @@ static int open_executor(struct session *s)
 	if (cli_open_executor(s->cli, &s->loop, s->options.executor, &how, &s->executor, &s->err) <
 	    0)
 		return fail(s);
-	s->options.executor = s->executor->ops->name;
+	s->options.executor = s->executor->name;
 	if (s->executor->is_elsewhere) {
 		s->options.machine.n_gpus = 0;
 		s->options.machine.gpus_lack = "those here are not Docker's to hand in";
