@@ -10,25 +10,27 @@ struct field {
 	const char *name;
 	enum field_type type;
 	size_t offset;
-	size_t size; /* FIELD_STR: of the array */
+	size_t size;   /* FIELD_STR: of the array */
+	bool is_later; /* earlier programs wrote records without it: it is 0 then */
 };
 
-#define FIELD(record, member, kind)                             \
-	{                                                       \
-#member, kind, offsetof(struct record, member), \
-			sizeof((struct record *)NULL)->member   \
+#define FIELD_LATER(record, member, kind, later)                     \
+	{                                                            \
+#member, kind, offsetof(struct record, member),      \
+			sizeof((struct record *)NULL)->member, later \
 	}
+#define FIELD(record, member, kind) FIELD_LATER(record, member, kind, false)
 
 static const struct field exit_fields[] = {
 	FIELD(exit_record, end, FIELD_STR),
 	FIELD(exit_record, exit_code, FIELD_INT),
 	FIELD(exit_record, signal, FIELD_INT),
 	FIELD(exit_record, oom, FIELD_BOOL),
-	FIELD(exit_record, sealed, FIELD_BOOL),
+	FIELD_LATER(exit_record, sealed, FIELD_BOOL, true),
 	FIELD(exit_record, cpu_ns, FIELD_UINT),
 	FIELD(exit_record, peak_bytes, FIELD_UINT),
-	FIELD(exit_record, read_bytes, FIELD_UINT),
-	FIELD(exit_record, written_bytes, FIELD_UINT),
+	FIELD_LATER(exit_record, read_bytes, FIELD_UINT, true),
+	FIELD_LATER(exit_record, written_bytes, FIELD_UINT, true),
 	FIELD(exit_record, started_ms, FIELD_INT),
 	FIELD(exit_record, finished_ms, FIELD_INT),
 	FIELD(exit_record, error, FIELD_STR),
@@ -227,8 +229,10 @@ static bool take_value(const char **p, const struct field *f, char *record)
 static int parse(const char *text, const struct field *fields, size_t n, void *record)
 {
 	const char *p = text;
-	size_t seen = 0;
+	size_t needed = 0, seen = 0;
 
+	for (size_t i = 0; i < n; i++)
+		needed += !fields[i].is_later;
 	if (!take_char(&p, '{'))
 		return -1;
 	do {
@@ -240,9 +244,9 @@ static int parse(const char *text, const struct field *fields, size_t n, void *r
 		f = find(fields, n, name);
 		if (!take_value(&p, f, record))
 			return -1;
-		seen += f != NULL;
+		seen += f && !f->is_later;
 	} while (take_char(&p, ','));
-	if (!take_char(&p, '}') || seen != n)
+	if (!take_char(&p, '}') || seen != needed)
 		return -1;
 	skip_blanks(&p);
 	return *p ? -1 : 0;

@@ -5,7 +5,8 @@
  *	exit.json   how the container ended, once it has
  *
  * Each is one line, a flat JSON object.  Pure, and free of cJSON: the shim is built of this too.
- * Unknown members are skipped, so that a newer writer may add some.
+ * A runner may be newer or older than the shim: unknown members are skipped, and those that came
+ * later may be missing.
  */
 #ifndef EXECUTOR_EXIT_RECORD_H
 #define EXECUTOR_EXIT_RECORD_H

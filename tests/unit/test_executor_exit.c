@@ -88,6 +88,27 @@ static void test_unknown_members(void **state)
 	assert_int_equal(r.pid, 1);
 }
 
+/* A shim may be older than the runner that adopts its attempt. */
+static void test_without_what_came_later(void **state)
+{
+	struct exit_record r;
+	struct error err;
+
+	(void)state;
+	assert_int_equal(exit_record_parse("{\"end\":\"exited\",\"exit_code\":3,\"signal\":0,"
+	                                   "\"oom\":false,\"cpu_ns\":5,\"peak_bytes\":6,"
+	                                   "\"started_ms\":1,\"finished_ms\":2,\"error\":\"\"}",
+	                                   &r, &err),
+	                 0);
+	assert_int_equal(r.exit_code, 3);
+	assert_int_equal(r.finished_ms, 2);
+	assert_false(r.sealed);
+	assert_int_equal(r.read_bytes + r.written_bytes, 0);
+	assert_int_equal(exit_record_parse("{\"sealed\":true,\"read_bytes\":1,\"written_bytes\":1}",
+	                                   &r, &err),
+	                 SLUICE_CORRUPT);
+}
+
 /* Every beginning of a record is none: a torn file is recognised. */
 static void test_cut_off(void **state)
 {
@@ -130,9 +151,12 @@ static void test_wrong(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_exit_both_ways),  cmocka_unit_test(test_shim_both_ways),
-		cmocka_unit_test(test_unknown_members), cmocka_unit_test(test_cut_off),
+		cmocka_unit_test(test_exit_both_ways),
+		cmocka_unit_test(test_shim_both_ways),
+		cmocka_unit_test(test_unknown_members),
+		cmocka_unit_test(test_cut_off),
 		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_without_what_came_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
