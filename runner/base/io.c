@@ -65,6 +65,13 @@ int io_read_file(int dirfd, const char *path, struct strbuf *sb)
 	return fd < 0 ? -errno : io_read_all(fd, sb);
 }
 
+int io_set(const char *path, const char *text)
+{
+	AUTO_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : io_write_all(fd, text, strlen(text));
+}
+
 static int open_how(int dirfd, const char *path, struct open_how how)
 {
 	long fd;

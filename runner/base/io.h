@@ -22,6 +22,9 @@ int io_write_all(int fd, const void *data, size_t len) MUST_USE;
 int io_read_all(int fd, struct strbuf *sb) MUST_USE;
 int io_read_file(int dirfd, const char *path, struct strbuf *sb) MUST_USE;
 
+/* Writes TEXT at once into a file that is there, as the kernel's settings want it. */
+int io_set(const char *path, const char *text) MUST_USE;
+
 /*
  * Opens PATH beneath DIRFD: no component may leave it or be a symbolic link (openat2).  -EXDEV
  * and -ELOOP say that one did.  With O_CREAT the mode is as given, whatever the umask's group

@@ -139,18 +139,11 @@ static pid_t fork_mapper(const struct map *uids, const struct map *gids, int wai
 	_exit(ended_well(start_map(gids, target)) && ended_well(pid) ? 0 : 1);
 }
 
-static int put(const char *file, const char *text)
-{
-	AUTO_FD int fd = open(file, O_WRONLY | O_CLOEXEC);
-
-	return fd < 0 ? -errno : io_write_all(fd, text, strlen(text));
-}
-
 static int map_one(const char *file, unsigned id)
 {
 	AUTO_FREE char *line = xasprintf("0 %u 1\n", id);
 
-	return put(file, line);
+	return io_set(file, line);
 }
 
 /* Whatever is mapped already stays so: EPERM. */
@@ -160,7 +153,7 @@ static int map_self(void)
 
 	if (rc < 0 && rc != -EPERM)
 		return rc;
-	rc = put("/proc/self/setgroups", "deny");
+	rc = io_set("/proc/self/setgroups", "deny");
 	if (rc == 0)
 		rc = map_one("/proc/self/gid_map", self.gid);
 	return rc == -EPERM ? 0 : rc;

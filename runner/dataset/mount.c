@@ -311,9 +311,8 @@ int mounts_tidy(struct datasets *d, const char *ds, bool dry_run, uint64_t *coun
 static int put_map(const char *file, unsigned long id)
 {
 	AUTO_FREE char *line = xasprintf("%lu %lu 1\n", id, id);
-	AUTO_FD int fd = open(file, O_WRONLY | O_CLOEXEC);
 
-	return fd < 0 ? -errno : io_write_all(fd, line, strlen(line));
+	return io_set(file, line);
 }
 
 /* The user stays who he is; groups can only be mapped by who cannot change them. */
@@ -321,13 +320,11 @@ static int enter_user_namespace(void)
 {
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
-	AUTO_FD int groups = -1;
 	int rc;
 
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
 		return -errno;
-	groups = open("/proc/self/setgroups", O_WRONLY | O_CLOEXEC);
-	rc = groups < 0 ? -errno : io_write_all(groups, "deny", strlen("deny"));
+	rc = io_set("/proc/self/setgroups", "deny");
 	if (rc == 0)
 		rc = put_map("/proc/self/uid_map", uid);
 	return rc == 0 ? put_map("/proc/self/gid_map", gid) : rc;

@@ -19,13 +19,11 @@ enum { NAME_SIZE = 64 };
 static int write_map(pid_t pid, const char *file, unsigned inside, unsigned outside)
 {
 	char path[NAME_SIZE], line[NAME_SIZE];
-	AUTO_FD int fd = -1;
-	int n = snprintf(line, sizeof line, "%u %u 1\n", inside, outside);
 
-	if (n < 0 || snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file) < 0)
+	if (snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file) < 0 ||
+	    snprintf(line, sizeof line, "%u %u 1\n", inside, outside) < 0)
 		return -EINVAL;
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : io_write_all(fd, line, (size_t)n);
+	return io_set(path, line);
 }
 
 /* A user namespace in which the owner of a directory is the container's user: what an id-mapped

@@ -106,9 +106,8 @@ static int allow_ping(void)
 {
 	AUTO_FREE char *all =
 		xasprintf("0 %" PRIu32, userns_is_root() ? (uint32_t)INT32_MAX : userns_last_gid());
-	AUTO_FD int fd = open("/proc/sys/net/ipv4/ping_group_range", O_WRONLY | O_CLOEXEC);
 
-	return fd < 0 ? -errno : io_write_all(fd, all, strlen(all));
+	return io_set("/proc/sys/net/ipv4/ping_group_range", all);
 }
 
 static int open_high(const char *path)
