@@ -394,6 +394,20 @@ static void add_resources(cJSON *linux_obj, const struct request_limits *limits)
 	json_add(linux_obj, "resources", resources);
 }
 
+/* All have the same, which is long: the first that wants it writes it down for the others.  Loop
+ * thread. */
+static cJSON *written_profile(void)
+{
+	static char *text;
+
+	if (!text) {
+		AUTO_JSON cJSON *profile = seccomp_profile();
+
+		text = json_print(profile);
+	}
+	return cJSON_CreateRaw(text);
+}
+
 static void add_linux(cJSON *config, const struct oci_config *c)
 {
 	static const char *const masked[] = { "/proc/asound",
@@ -422,7 +436,7 @@ static void add_linux(cJSON *config, const struct oci_config *c)
 	}
 	json_add(obj, "maskedPaths", string_array(masked));
 	json_add(obj, "readonlyPaths", string_array(readonly));
-	json_add(obj, "seccomp", seccomp_profile());
+	json_add(obj, "seccomp", written_profile());
 }
 
 static void add_root(cJSON *config, const struct oci_config *c)
