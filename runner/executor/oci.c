@@ -331,7 +331,7 @@ int executor_oci_new(uv_loop_t *loop, struct images *images, const struct execut
 		.shim = take_ptr(&shim),
 		.network = NETWORK_NONE_YET,
 	};
-	oci->spawner = (struct spawner)SPAWNER_INIT(oci->shim);
+	oci->spawner = (struct spawner)SPAWNER_INIT(oci->shim, oci->runtime);
 	*ret_executor = &oci->base;
 	return 0;
 }

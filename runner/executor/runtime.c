@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +20,10 @@
 #include "executor/spawn.h"
 
 #define CACHE_NAME "runtime-works"
+
+#ifndef MFD_EXEC /* Linux 6.3 */
+#define MFD_EXEC 0x0010U
+#endif
 
 /* Changes whenever the answer of a check may: another program, another kernel. */
 static char *fingerprint(const char *runtime, const char *shim)
@@ -40,11 +46,58 @@ static bool is_known_to_work(int tmpfd, const char *print)
 	return io_read_file(tmpfd, CACHE_NAME, &text) == 0 && strcmp(strbuf_str(&text), print) == 0;
 }
 
+static bool copies_itself(const char *runtime)
+{
+	const char *name = strrchr(runtime, '/') + 1; /* it is an absolute path */
+
+	return strcmp(name, "crun") == 0 || strcmp(name, "runc") == 0;
+}
+
+/* A script's interpreter would not find it. */
+static bool is_binary(int fd)
+{
+	static const char magic[] = { 0x7f, 'E', 'L', 'F' };
+	char begin[sizeof magic];
+
+	return pread(fd, begin, sizeof begin, 0) == (ssize_t)sizeof begin &&
+	       memcmp(begin, magic, sizeof magic) == 0;
+}
+
+/* Kernels before 6.3 do not know MFD_EXEC, and need no such word. */
+static int open_memory(void)
+{
+	int fd = memfd_create("runtime", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+
+	return fd < 0 && errno == EINVAL ? memfd_create("runtime", MFD_CLOEXEC | MFD_ALLOW_SEALING)
+	                                 : fd;
+}
+
+int runtime_copy(const char *runtime, int lowest)
+{
+	AUTO_FD int in = copies_itself(runtime) ? open(runtime, O_RDONLY | O_CLOEXEC) : -1;
+	AUTO_FD int memory = -1;
+	AUTO_FD int copy = -1;
+	char path[32];
+
+	if (in < 0 || !is_binary(in))
+		return -1;
+	memory = open_memory();
+	if (memory < 0 || io_copy(in, memory) < 0 ||
+	    fcntl(memory, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) !=
+	            0)
+		return -1;
+	/* What somebody has open for writing is not executed. */
+	(void)snprintf(path, sizeof path, "/proc/self/fd/%d", memory);
+	copy = open(path, O_RDONLY | O_CLOEXEC);
+	return copy < 0 ? -1 : fcntl(copy, F_DUPFD_CLOEXEC, lowest);
+}
+
 /* Waits for this one child alone: all others are the loop's. */
-static int run_shim(const char *shim, const char *dir, int orders, struct error *err)
+static int run_shim(const char *shim, const char *runtime, const char *dir, int orders,
+                    struct error *err)
 {
 	AUTO_FD int go = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-	struct spawner spawner = SPAWNER_INIT(shim);
+	struct spawner spawner = SPAWNER_INIT(shim, runtime);
 	const struct spawn how = { &spawner, "check", dir, .told = -1, .orders = orders, .go = go };
 	pid_t pid = go < 0 ? -errno : spawn_shim(&how);
 	int rc = pid < 0 ? error_sys(err, pid, "cannot start the shim '%s'", shim) : 0;
@@ -70,7 +123,7 @@ static int try_in(const char *dir, const char *runtime, const char *home, const 
 	int rc = launch_orders(&launch, &orders, err);
 
 	if (rc == 0)
-		rc = run_shim(shim, dir, orders, err);
+		rc = run_shim(shim, runtime, dir, orders, err);
 	if (rc == 0)
 		rc = attempt_read_result(dir, &result, err);
 	if (rc < 0)

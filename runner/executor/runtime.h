@@ -12,4 +12,12 @@
 int runtime_find(const char *wanted, const char *home, const char *shim, char **ret_path,
                  struct error *err) MUST_USE;
 
+/*
+ * crun and runc, before each container that they start, copy themselves and begin anew as the copy,
+ * for a container could else write to the machine's program.  A copy that is sealed in memory they
+ * take for such a one.  Its descriptor is LOWEST at least, and the caller closes it; -1: there is
+ * none, and the runtime is to be started by its path.
+ */
+int runtime_copy(const char *runtime, int lowest);
+
 #endif

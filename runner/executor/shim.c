@@ -214,7 +214,9 @@ static int spawn(struct shim *s, int out, int errfd, const char *const *argv)
 	(void)posix_spawnattr_setsigmask(&attr, &none);
 	(void)posix_spawnattr_setsigdefault(&attr, &all);
 	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	rc = posix_spawn(&s->runtime, argv[0], &actions, &attr, argv_exec(argv), environ);
+	rc = posix_spawn(&s->runtime, SHIM_RUNTIME_COPY, &actions, &attr, argv_exec(argv), environ);
+	if (rc != 0) /* there is none, or this machine executes nothing in memory */
+		rc = posix_spawn(&s->runtime, argv[0], &actions, &attr, argv_exec(argv), environ);
 	(void)posix_spawnattr_destroy(&attr);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	return -rc;

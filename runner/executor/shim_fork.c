@@ -1,6 +1,7 @@
 #include "executor/shim_fork.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -57,7 +58,9 @@ static void take_places(const struct given *g)
 	for (size_t i = 1; i < g->n; i++)
 		(void)dup2(g->fd[i], place[i]);
 	/* Without a network the last two are none of it. */
-	(void)close_range(g->n == SHIM_GIVEN_MAX ? SHIM_SOCKET_FD : SHIM_NETNS_FD, ~0U, 0);
+	(void)close_range(g->n == SHIM_GIVEN_MAX ? SHIM_SOCKET_FD : SHIM_NETNS_FD, SHIM_SOCKET_FD,
+	                  0);
+	(void)close_range(SHIM_RUNTIME_FD + 1, ~0U, 0);
 }
 
 /* CLONE_PARENT: a shim is the runner's own child, which can wait for it. */
@@ -73,6 +76,7 @@ void shim_fork(char *title)
 {
 	struct given g;
 
+	(void)fcntl(SHIM_RUNTIME_FD, F_SETFD, FD_CLOEXEC);
 	while (receive(title, &g)) {
 		int answer = fork_beside();
 

@@ -19,6 +19,8 @@ enum {
 	SHIM_NETNS_FD = 5,  /* with SHIM_NETWORK: the namespace, */
 	SHIM_HELPER_FD = 6, /* and what keeps its helper; see network.h */
 	SHIM_SOCKET_FD = 7, /* of the process that waits for attempts, see spawn.h */
+	SHIM_RUNTIME_FD =
+		8,          /* the runtime's copy, see runtime.h; or nothing that can be executed */
 	SHIM_GIVEN_MAX = 6, /* descriptors that it is given for one */
 	SHIM_TITLE_MAX = 64,
 	SHIM_ORDERS_MAX = 64 << 20,
@@ -26,6 +28,8 @@ enum {
 
 /* SHIM_TITLE_MAX bytes with the one that ends it. */
 #define SHIM_TITLE_ROOM "                                                               "
+
+#define SHIM_RUNTIME_COPY "/proc/self/fd/8"
 
 #define SHIM_ID          "id"
 #define SHIM_RUNTIME     "runtime"     /* absolute path */

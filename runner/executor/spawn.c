@@ -12,9 +12,10 @@
 #include "base/cleanup.h"
 #include "executor/argv.h"
 #include "executor/network.h"
+#include "executor/runtime.h"
 #include "executor/shim_ops.h"
 
-static int spawn(const char *program, int socket, pid_t *ret_pid)
+static int spawn(const char *program, int socket, int runtime, pid_t *ret_pid)
 {
 	/* The second one is where the shims write their ids. */
 	static const char room[] = SHIM_TITLE_ROOM;
@@ -35,8 +36,13 @@ static int spawn(const char *program, int socket, pid_t *ret_pid)
 	(void)posix_spawn_file_actions_adddup2(&files, socket, SHIM_SOCKET_FD);
 	for (int fd = 0; fd < SHIM_SOCKET_FD; fd++)
 		(void)posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
+	if (runtime >= 0)
+		(void)posix_spawn_file_actions_adddup2(&files, runtime, SHIM_RUNTIME_FD);
+	else
+		(void)posix_spawn_file_actions_addopen(&files, SHIM_RUNTIME_FD, "/dev/null",
+		                                       O_RDONLY, 0);
 	/* Libraries open descriptors that would be inherited. */
-	(void)posix_spawn_file_actions_addclosefrom_np(&files, SHIM_SOCKET_FD + 1);
+	(void)posix_spawn_file_actions_addclosefrom_np(&files, SHIM_RUNTIME_FD + 1);
 	(void)posix_spawnattr_init(&attr);
 	(void)posix_spawnattr_setsigmask(&attr, &blocked);
 	(void)posix_spawnattr_setsigdefault(&attr, &all);
@@ -50,6 +56,7 @@ static int spawn(const char *program, int socket, pid_t *ret_pid)
 
 static int ensure(struct spawner *s)
 {
+	AUTO_FD int runtime = -1;
 	int ends[2];
 	pid_t pid;
 	int rc;
@@ -60,12 +67,13 @@ static int ensure(struct spawner *s)
 	s->fd = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		return -errno;
-	rc = spawn(s->program, ends[1], &pid);
+	runtime = runtime_copy(s->runtime, SHIM_RUNTIME_FD + 1);
+	rc = spawn(s->program, ends[1], runtime, &pid);
 	(void)close(ends[1]);
 	if (rc < 0)
 		(void)close(ends[0]);
 	else
-		*s = (struct spawner){ s->program, ends[0], pid, getpid() };
+		*s = (struct spawner){ s->program, s->runtime, ends[0], pid, getpid() };
 	return rc;
 }
 

@@ -11,13 +11,14 @@
 
 struct spawner {
 	const char *program; /* sluice-shim, an absolute path; borrowed */
+	const char *runtime; /* that the shims will start; the same */
 	int fd;              /* to the process that waits; -1: there is none yet */
 	pid_t pid, owner;    /* its own, its parent's */
 };
 
-#define SPAWNER_INIT(path)                  \
-	{                                   \
-		.program = (path), .fd = -1 \
+#define SPAWNER_INIT(path, runtime_path)                               \
+	{                                                              \
+		.program = (path), .runtime = (runtime_path), .fd = -1 \
 	}
 
 void spawner_release(struct spawner *s);
