@@ -1,7 +1,4 @@
-/*
- * The system calls that a job may make: the allow list that Docker and Podman apply by default to
- * a container with default capabilities, for the architecture that this is built for.
- */
+/* The rules of seccomp_rules.h as an OCI runtime wants them. */
 #ifndef EXECUTOR_SECCOMP_H
 #define EXECUTOR_SECCOMP_H
 
