@@ -143,6 +143,7 @@ int attempt_read_result(const char *dir, struct attempt_result *ret_result, stru
 static void shim_lost(struct attempt *a, const char *how)
 {
 	struct attempt_result *r = &a->result;
+	AUTO_FREE char *cgroup = xasprintf(CGROUP_PARENT "/%s", a->id);
 	struct error sweep;
 
 	r->finished_ms = clock_wall_ms();
@@ -150,6 +151,7 @@ static void shim_lost(struct attempt *a, const char *how)
 	(void)error_set(&r->error, SLUICE_SYSTEM, "the shim of '%s' %s", a->id, how);
 	if (attempt_sweep(a->dir, &sweep) < 0)
 		(void)error_wrap(&r->error, "%.400s", sweep.msg);
+	(void)cgroup_remove(cgroup); /* of one that had not claimed the attempt yet */
 }
 
 static void child_lost(struct attempt *a, const siginfo_t *info)

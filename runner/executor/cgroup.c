@@ -13,8 +13,7 @@
 
 #include "base/cleanup.h"
 
-#define CGROUP_ROOT "/sys/fs/cgroup"
-#define V1_DISKS    "blkio.throttle.io_service_bytes"
+#define V1_DISKS "blkio.throttle.io_service_bytes"
 
 enum {
 	FILE_SIZE = 8 * 1024,

@@ -10,6 +10,7 @@
 
 const struct executor_kind executor_kinds[] = {
 	{ "oci", executor_oci_new, false, true },
+	{ "bwrap", executor_bwrap_new, false, false },
 	{ "docker", executor_docker_new, false, false },
 	{ "host", executor_host_new, true, true },
 	{ NULL, NULL, false, false },

@@ -48,7 +48,7 @@ struct executor_kind {
 extern const struct executor_kind executor_kinds[];
 
 /* Their names, as an option's value is shown. */
-#define EXECUTOR_CHOICES "oci|docker|host"
+#define EXECUTOR_CHOICES "oci|bwrap|docker|host"
 
 /*
  * NAME NULL: the first that works; SLUICE_MISSING then says what each of them lacks.  Whoever names

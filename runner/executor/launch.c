@@ -17,6 +17,7 @@
 #include "base/userns.h"
 #include "base/xalloc.h"
 #include "executor/bundle.h"
+#include "executor/bwrap_config.h"
 #include "executor/host_mounts.h"
 #include "executor/oci_config.h"
 #include "executor/shim_ops.h"
@@ -117,8 +118,22 @@ static void add_root(struct strbuf *sb, const struct launch *l)
 	shim_ops_add(sb, SHIM_LAYER, "/");
 }
 
-static void add_all(struct strbuf *sb, const struct launch *l, const struct user *user,
-                    const char *config)
+/* As an OCI runtime reads it, or as bwrap is told. */
+static int add_config(struct strbuf *sb, const struct launch *l, const cJSON *config,
+                      struct error *err)
+{
+	char *text;
+
+	if (l->init)
+		return bwrap_config_add(sb, config, l->init, err);
+	text = json_print(config);
+	add_file(sb, BUNDLE_CONFIG, text);
+	explicit_bzero(text, strlen(text));
+	free(text);
+	return 0;
+}
+
+static void add_all(struct strbuf *sb, const struct launch *l, const struct user *user)
 {
 	const struct request *r = l->request;
 	AUTO_FREE char *cgroup = xasprintf(CGROUP_PARENT "/%s", r->id);
@@ -132,7 +147,6 @@ static void add_all(struct strbuf *sb, const struct launch *l, const struct user
 	if (!userns_is_root())
 		shim_ops_add(sb, SHIM_USER, "ordinary");
 	add_root(sb, l);
-	add_file(sb, BUNDLE_CONFIG, config);
 	if (r->script)
 		add_file(sb, BUNDLE_SCRIPT, r->script);
 	add_network_files(sb, r);
@@ -143,16 +157,17 @@ static void add_all(struct strbuf *sb, const struct launch *l, const struct user
 		shim_ops_add(sb, SHIM_SECRET, r->secrets[i]);
 }
 
-static int format_config(const struct launch *l, const struct user *user, char **ret_json,
-                         struct error *err)
+static int make_config(const struct launch *l, const struct user *user, cJSON **ret_config,
+                       struct error *err)
 {
 	AUTO_STRBUF struct strbuf mountinfo = STRBUF_INIT(STRBUF_BIG);
 	struct oci_config config = {
 		.request = l->request,
 		.image = l->image,
 		.user = user,
-		.shim = l->shim,
+		.shim = l->init ? NULL : l->shim, /* bwrap runs no hooks */
 		.ids = userns_kind(),
+		.shows_nodes = l->init || !userns_is_root(),
 		.hide = l->machine_without,
 	};
 	AUTO_JSON cJSON *gpus = NULL;
@@ -173,7 +188,7 @@ static int format_config(const struct launch *l, const struct user *user, char *
 		mounts = host_mounts_find(strbuf_str(&mountinfo));
 		config.host_mounts = (const char *const *)mounts;
 	}
-	rc = oci_config_format(&config, ret_json, err);
+	rc = oci_config_make(&config, ret_config, err);
 	host_mounts_free(mounts);
 	return rc;
 }
@@ -217,7 +232,7 @@ int launch_orders(const struct launch *l, int *ret_fd, struct error *err)
 {
 	struct strbuf orders = STRBUF_INIT(SHIM_ORDERS_MAX);
 	struct user user = { .home = "/" };
-	char *config = NULL;
+	AUTO_JSON cJSON *config = NULL;
 	int rc = 0;
 
 	if (l->image)
@@ -225,17 +240,18 @@ int launch_orders(const struct launch *l, int *ret_fd, struct error *err)
 	if (rc == 0 && !userns_is_root())
 		stay_in_namespace(&user);
 	if (rc == 0)
-		rc = format_config(l, &user, &config, err);
+		rc = make_config(l, &user, &config, err);
 	if (rc != 0)
 		return rc;
-	add_all(&orders, l, &user, config);
-	rc = orders.failed ? error_set(err, SLUICE_LIMIT,
-	                               "the texts of '%s' are larger than %d MiB together",
-	                               l->request->id, SHIM_ORDERS_MAX >> 20)
-	                   : to_memfd(&orders, ret_fd, err);
+	add_all(&orders, l, &user);
+	rc = add_config(&orders, l, config, err);
+	if (rc == 0 && orders.failed)
+		rc = error_set(err, SLUICE_LIMIT,
+		               "the texts of '%s' are larger than %d MiB together", l->request->id,
+		               SHIM_ORDERS_MAX >> 20);
+	if (rc == 0)
+		rc = to_memfd(&orders, ret_fd, err);
 	wipe(&orders);
-	explicit_bzero(config, strlen(config));
-	free(config);
 	return rc;
 }
 

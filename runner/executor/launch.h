@@ -11,7 +11,8 @@
 
 struct launch {
 	const struct request *request;
-	const char *runtime; /* absolute path */
+	const char *runtime; /* absolute path: of an OCI runtime, or of bwrap */
+	const char *init;    /* ... of sluice-init, for bwrap; NULL: the runtime is an OCI one */
 	const char *shim;    /* ... of the shim's program */
 	/* The root is this machine's files without this directory; NULL: it is the image's. */
 	const char *machine_without;

@@ -18,6 +18,7 @@
 #include "executor/targets.h"
 
 #define SHIM_NAME "sluice-shim"
+#define INIT_NAME "sluice-init"
 
 enum { PASSWD_MAX = 4 << 20 };
 
@@ -26,6 +27,7 @@ struct oci {
 	uv_loop_t *loop;
 	struct images *images;
 	char *home, *runtime, *shim;
+	char *init; /* the runtime is bwrap; NULL: it is an OCI one */
 	const char *dir;
 	bool takes_machine; /* for the image of that name; else it is refused */
 	bool is_machine;    /* whatever image a job names */
@@ -217,6 +219,7 @@ static int stage(struct executor *e, const struct request *request,
 	struct launch launch = {
 		.request = request,
 		.runtime = oci->runtime,
+		.init = oci->init,
 		.shim = oci->shim,
 		.machine_without = shows_machine(request) ? oci->home : NULL,
 		.gpus = request->gpus ? oci->gpus : NULL,
@@ -260,6 +263,7 @@ static void oci_free(struct executor *e)
 	free(oci->home);
 	free(oci->runtime);
 	free(oci->shim);
+	free(oci->init);
 	free(oci->what);
 	free(oci);
 }
@@ -298,27 +302,29 @@ static char *find_shim(void)
 	return NULL;
 }
 
-int executor_oci_new(uv_loop_t *loop, struct images *images, const struct executor_options *options,
-                     struct executor **ret_executor, struct error *err)
+/* NULL: `err` says why not. */
+static char *need_shim(struct error *err)
 {
-	const char *wanted = options->runtime ? options->runtime : getenv("SLUICE_RUNTIME");
-	AUTO_FREE char *shim = find_shim();
-	char *runtime;
-	struct oci *oci;
-	int rc;
+	char *shim;
 
 	if (userns_need(err) < 0)
-		return err->class;
+		return NULL;
+	shim = find_shim();
 	if (!shim)
-		return error_set(err, SLUICE_MISSING,
-		                 "the program '" SHIM_NAME "' is not beside sluice, where it is "
-		                 "installed; $SLUICE_SHIM can name it");
-	rc = runtime_find(wanted && wanted[0] ? wanted : NULL, options->home, shim, &runtime, err);
-	if (rc < 0)
-		return rc;
-	oci = xmalloc(sizeof *oci);
+		(void)error_set(err, SLUICE_MISSING,
+		                "the program '" SHIM_NAME "' is not beside sluice, where it is "
+		                "installed; $SLUICE_SHIM can name it");
+	return shim;
+}
+
+static struct oci *new_oci(uv_loop_t *loop, struct images *images,
+                           const struct executor_options *options, const char *name,
+                           char *runtime /* takes */, char *shim /* takes */)
+{
+	struct oci *oci = xmalloc(sizeof *oci);
+
 	*oci = (struct oci){
-		.base = { .ops = &oci_ops, .name = "oci", .what = runtime },
+		.base = { .ops = &oci_ops, .name = name, .what = runtime },
 		.takes_machine = options->host_image,
 		.loop = loop,
 		.images = images,
@@ -327,11 +333,55 @@ int executor_oci_new(uv_loop_t *loop, struct images *images, const struct execut
 		.pull = options->pull,
 		.registries = options->registries,
 		.gpus = options->gpus,
-		.runtime = runtime,
-		.shim = take_ptr(&shim),
 		.network = NETWORK_NONE_YET,
 	};
-	oci->spawner = (struct spawner)SPAWNER_INIT(oci->shim, oci->runtime);
+	oci->runtime = runtime;
+	oci->shim = shim;
+	oci->spawner = (struct spawner)SPAWNER_INIT(shim, runtime);
+	return oci;
+}
+
+int executor_oci_new(uv_loop_t *loop, struct images *images, const struct executor_options *options,
+                     struct executor **ret_executor, struct error *err)
+{
+	const char *wanted = options->runtime ? options->runtime : getenv("SLUICE_RUNTIME");
+	AUTO_FREE char *shim = need_shim(err);
+	char *runtime = NULL;
+	int rc;
+
+	if (!shim)
+		return err->class;
+	rc = runtime_find(wanted && wanted[0] ? wanted : NULL, options->home, shim, NULL, &runtime,
+	                  err);
+	if (rc < 0)
+		return rc;
+	*ret_executor = &new_oci(loop, images, options, "oci", runtime, take_ptr(&shim))->base;
+	return 0;
+}
+
+int executor_bwrap_new(uv_loop_t *loop, struct images *images,
+                       const struct executor_options *options, struct executor **ret_executor,
+                       struct error *err)
+{
+	AUTO_FREE char *shim = need_shim(err);
+	AUTO_FREE char *init = NULL;
+	char *bwrap = NULL;
+	struct oci *oci;
+	int rc;
+
+	if (!shim)
+		return err->class;
+	init = xasprintf("%.*s" INIT_NAME, (int)(strrchr(shim, '/') + 1 - shim), shim);
+	if (access(init, X_OK) != 0)
+		return error_set(err, SLUICE_MISSING,
+		                 "the program '" INIT_NAME "' is not beside '%s', where it is "
+		                 "installed",
+		                 shim);
+	rc = runtime_find(NULL, options->home, shim, init, &bwrap, err);
+	if (rc < 0)
+		return rc;
+	oci = new_oci(loop, images, options, "bwrap", bwrap, take_ptr(&shim));
+	oci->init = take_ptr(&init);
 	*ret_executor = &oci->base;
 	return 0;
 }

@@ -13,7 +13,11 @@
  */
 executor_make_fn executor_oci_new;
 
-/* The same on this machine's own files, see machine.h: images that jobs name are not looked at. */
+/* The same by bubblewrap, see bwrap_config.h for what differs. */
+executor_make_fn executor_bwrap_new;
+
+/* By an OCI runtime on this machine's own files, see machine.h: images that jobs name are not
+ * looked at. */
 executor_make_fn executor_host_new;
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/xalloc.h"
 #include "executor/bundle.h"
+#include "executor/cgroup.h"
 #include "executor/oci_gpus.h"
 #include "executor/seal.h"
 #include "executor/seccomp.h"
@@ -16,7 +17,7 @@
 /* ROOT_HOST sees the machine's files read-only; this is where it may write what it throws away. */
 #define HOST_SCRATCH "/run/sluice/tmp"
 
-enum { JOB_UMASK = 022, CPU_PERIOD_US = 100 * 1000 };
+enum { JOB_UMASK = 022 };
 
 typedef const char *const *strings;
 
@@ -367,8 +368,8 @@ static void add_limits(cJSON *resources, const struct request_limits *limits)
 
 	if (limits->cpu_milli > 0) {
 		obj = json_new_obj();
-		json_add_int(obj, "period", CPU_PERIOD_US);
-		json_add_int(obj, "quota", (int64_t)(limits->cpu_milli * CPU_PERIOD_US / 1000));
+		json_add_int(obj, "period", CGROUP_PERIOD_US);
+		json_add_int(obj, "quota", (int64_t)(limits->cpu_milli * CGROUP_PERIOD_US / 1000));
 		json_add(resources, "cpu", obj);
 	}
 	if (limits->memory_bytes > 0) {
@@ -485,7 +486,7 @@ static bool needs_hook(const struct request *r)
 	return false;
 }
 
-int oci_config_format(const struct oci_config *c, char **ret_json, struct error *err)
+int oci_config_make(const struct oci_config *c, cJSON **ret_config, struct error *err)
 {
 	AUTO_JSON cJSON *config = json_new_obj();
 	int rc;
@@ -494,14 +495,14 @@ int oci_config_format(const struct oci_config *c, char **ret_json, struct error 
 	json_add_str(config, "hostname", c->request->id);
 	add_root(config, c);
 	add_linux(config, c);
-	if (needs_hook(c->request))
+	if (c->shim && needs_hook(c->request))
 		add_hook(config, c);
 	rc = add_process(config, c, err);
 	if (rc == 0)
 		rc = add_mounts(config, c, err);
 	if (rc == 0 && c->gpus)
-		oci_gpus_add(config, c->gpus, c->user, c->ids);
+		oci_gpus_add(config, c->gpus, c->user, c->ids, c->shows_nodes);
 	if (rc == 0)
-		*ret_json = json_print(config);
+		*ret_config = take_ptr(&config);
 	return rc;
 }

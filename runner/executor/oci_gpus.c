@@ -72,7 +72,7 @@ static void allow(cJSON *linux_obj, const cJSON *node)
 	json_push(list_of(member(linux_obj, "resources"), "devices"), rule);
 }
 
-/* An ordinary user can make no node; but the machine's own he can show, with its own rights. */
+/* The machine's own, with its own rights. */
 static void show_node(cJSON *mounts, const cJSON *node)
 {
 	static const char *const options[] = { "bind", "rprivate", "nosuid", "noexec", "rw" };
@@ -119,7 +119,8 @@ static void add_hook(cJSON *config, const cJSON *edit)
 	json_push(list_of(hooks, json_str(edit, "hookName")), hook);
 }
 
-void oci_gpus_add(cJSON *config, const cJSON *edits, const struct user *user, enum userns_kind ids)
+void oci_gpus_add(cJSON *config, const cJSON *edits, const struct user *user, enum userns_kind ids,
+                  bool shows_nodes)
 {
 	cJSON *process = member(config, "process"), *linux_obj = member(config, "linux");
 	cJSON *mounts = member(config, "mounts");
@@ -129,7 +130,7 @@ void oci_gpus_add(cJSON *config, const cJSON *edits, const struct user *user, en
 		oci_config_set_env(member(process, "env"), edit->valuestring);
 	cJSON_ArrayForEach(edit, json_arr(edits, "deviceNodes"))
 	{
-		if (ids != USERNS_ROOT) {
+		if (shows_nodes) {
 			show_node(mounts, edit);
 			continue;
 		}

@@ -17,10 +17,14 @@ struct orders_list {
 struct orders {
 	struct strbuf text; /* holds everything below */
 	const char *id, *runtime, *cgroup;
+	const char *init, *root; /* NULL: the runtime is an OCI one */
 	uint64_t stop_signal, grace_ms, uid, gid;
-	bool upper_in_memory, network_is_private, is_users;
+	uint64_t cpu_quota_us, memory_bytes; /* 0: no limit */
+	bool upper_in_memory, network_is_private, network_is_none, is_users;
 	struct orders_list layers, views, owned, secrets;
 	struct orders_list files, texts; /* name and text of each */
+	struct orders_list options, masks, groups;
+	struct orders_list mounts, mount_types, mount_froms, mount_hows; /* of each */
 };
 
 /* From SHIM_ORDERS_FD, which it closes.  `secrets` gets a NULL behind its last one. */

@@ -19,7 +19,15 @@
 #include "executor/program.h"
 #include "executor/spawn.h"
 
-#define CACHE_NAME "runtime-works"
+/* A checked program: an OCI runtime, or bwrap. */
+struct checked {
+	const char *path, *home, *shim, *init;
+};
+
+static const char *cache_name(const struct checked *c)
+{
+	return c->init ? "bwrap-works" : "runtime-works";
+}
 
 #ifndef MFD_EXEC /* Linux 6.3 */
 #define MFD_EXEC 0x0010U
@@ -39,11 +47,11 @@ static char *fingerprint(const char *runtime, const char *shim)
 	                 s.st_mtim.tv_nsec, boot);
 }
 
-static bool is_known_to_work(int tmpfd, const char *print)
+static bool is_known_to_work(int tmpfd, const char *cache, const char *print)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(8192);
 
-	return io_read_file(tmpfd, CACHE_NAME, &text) == 0 && strcmp(strbuf_str(&text), print) == 0;
+	return io_read_file(tmpfd, cache, &text) == 0 && strcmp(strbuf_str(&text), print) == 0;
 }
 
 static bool copies_itself(const char *runtime)
@@ -109,21 +117,20 @@ static int run_shim(const char *shim, const char *runtime, const char *dir, int 
 	return rc;
 }
 
-static int try_in(const char *dir, const char *runtime, const char *home, const char *shim,
-                  struct error *err)
+static int try_in(const char *dir, const struct checked *c, struct error *err)
 {
 	static const char *const command[] = { "true", NULL };
 	const char *id = strrchr(dir, '/') + 1;
 	const struct request request = { .id = id, .dir = dir, .root = ROOT_HOST, .args = command };
-	const struct launch launch = { .request = &request,
-		                       .runtime = runtime,
-		                       .machine_without = home };
+	const struct launch launch = {
+		.request = &request, .runtime = c->path, .init = c->init, .machine_without = c->home
+	};
 	struct attempt_result result = { 0 };
 	AUTO_FD int orders = -1;
 	int rc = launch_orders(&launch, &orders, err);
 
 	if (rc == 0)
-		rc = run_shim(shim, runtime, dir, orders, err);
+		rc = run_shim(c->shim, c->path, dir, orders, err);
 	if (rc == 0)
 		rc = attempt_read_result(dir, &result, err);
 	if (rc < 0)
@@ -135,10 +142,10 @@ static int try_in(const char *dir, const char *runtime, const char *home, const 
 	return 0;
 }
 
-static int check(const char *runtime, const char *home, const char *shim, struct error *err)
+static int check(const struct checked *c, struct error *err)
 {
-	AUTO_FREE char *tmp = xasprintf("%s/tmp", home);
-	AUTO_FREE char *print = fingerprint(runtime, shim);
+	AUTO_FREE char *tmp = xasprintf("%s/tmp", c->home);
+	AUTO_FREE char *print = fingerprint(c->path, c->shim);
 	/* Also the container's id; mkdtemp's letters would not do for one. */
 	AUTO_FREE char *dir = xasprintf("%s/check-%d", tmp, (int)getpid());
 	AUTO_FD int tmpfd = -1;
@@ -148,41 +155,56 @@ static int check(const char *runtime, const char *home, const char *shim, struct
 		tmpfd = open(tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (tmpfd < 0)
 		return error_sys(err, rc < 0 ? rc : errno, "cannot open '%s'", tmp);
-	if (is_known_to_work(tmpfd, print))
+	if (is_known_to_work(tmpfd, cache_name(c), print))
 		return 0;
 	(void)!io_remove_tree(tmpfd, strrchr(dir, '/') + 1); /* of one that was killed */
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
 		return error_sys(err, errno, "cannot make '%s'", dir);
-	rc = try_in(dir, runtime, home, shim, err);
+	rc = try_in(dir, c, err);
 	(void)!io_remove_tree(tmpfd, strrchr(dir, '/') + 1);
 	if (rc == 0) /* only a later start is slower without it */
-		(void)!io_put_file_fast(tmpfd, CACHE_NAME, print, strlen(print), 0644);
+		(void)!io_put_file_fast(tmpfd, cache_name(c), print, strlen(print), 0644);
 	return rc;
 }
 
-int runtime_find(const char *wanted, const char *home, const char *shim, char **ret_path,
-                 struct error *err)
+/* What to do where none works. */
+static int none_works(const char *wanted, const char *init, const char *answers, struct error *err)
 {
-	const char *const names[] = { wanted ? wanted : "crun", wanted ? NULL : "runc" };
+	if (wanted)
+		return error_set(err, SLUICE_MISSING, "the runtime '%s' does not work here: %s",
+		                 wanted, answers);
+	if (init)
+		return error_set(err, SLUICE_MISSING,
+		                 "bubblewrap does not work here (%s); it is installed for instance "
+		                 "by 'apt-get install bubblewrap'",
+		                 answers);
+	return error_set(err, SLUICE_MISSING,
+	                 "no container runtime works here (%s); install crun or runc, for "
+	                 "instance by 'apt-get install crun'",
+	                 answers);
+}
+
+int runtime_find(const char *wanted, const char *home, const char *shim, const char *init,
+                 char **ret_path, struct error *err)
+{
+	const char *const names[] = { wanted ? wanted
+		                      : init ? "bwrap"
+		                             : "crun",
+		                      wanted || init ? NULL : "runc" };
 	AUTO_STRBUF struct strbuf answers = STRBUF_INIT(STRBUF_BIG);
 
 	for (size_t i = 0; i < sizeof names / sizeof *names && names[i]; i++) {
 		AUTO_FREE char *path = program_find(names[i]);
+		const struct checked c = { path, home, shim, init };
 		struct error one;
 
 		if (!path)
 			(void)error_set(&one, SLUICE_MISSING, "%s: not found", names[i]);
-		else if (check(path, home, shim, &one) == 0) {
+		else if (check(&c, &one) == 0) {
 			*ret_path = take_ptr(&path);
 			return 0;
 		}
 		strbuf_addf(&answers, "%s%.300s", answers.len > 0 ? "; " : "", one.msg);
 	}
-	if (wanted)
-		return error_set(err, SLUICE_MISSING, "the runtime '%s' does not work here: %s",
-		                 wanted, strbuf_str(&answers));
-	return error_set(err, SLUICE_MISSING,
-	                 "no container runtime works here (%s); install crun or runc, for "
-	                 "instance by 'apt-get install crun'",
-	                 strbuf_str(&answers));
+	return none_works(wanted, init, strbuf_str(&answers), err);
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -41,9 +42,8 @@ int seal_listen(void)
 	return take_fd(&fd);
 }
 
-static void send_given(const struct given *g)
+static void send_given(struct sockaddr_un name, const struct given *g)
 {
-	struct sockaddr_un name = { AF_UNIX, SOCKET_NAME };
 	union control control = { 0 };
 	struct msghdr msg = {
 		.msg_name = &name,
@@ -51,7 +51,7 @@ static void send_given(const struct given *g)
 		.msg_control = control.buf,
 		.msg_controllen = sizeof control.buf,
 	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	struct cmsghdr *c = &control.align; /* the first one */
 	AUTO_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	c->cmsg_level = SOL_SOCKET;
@@ -62,26 +62,45 @@ static void send_given(const struct given *g)
 	(void)sendmsg(fd, &msg, 0);
 }
 
-/* Opens; its end closes them. */
+/* Opens; the end of the process closes them. */
+static void send_mounts(struct sockaddr_un name, int ns, int root, const char *const *targets,
+                        size_t n)
+{
+	struct given g = { .fd = { ns }, .n = 1 };
+
+	if (n >= GIVEN_MAX)
+		return;
+	for (size_t i = 0; i < n; i++)
+		g.fd[g.n++] = io_open_in_root(root, targets[i], O_PATH);
+	send_given(name, &g); /* not if one could not be opened */
+}
+
 void seal_send(const char *bundle, char *const *targets, size_t n)
 {
-	struct given g = { .n = 1 };
+	const struct sockaddr_un name = { AF_UNIX, SOCKET_NAME };
 	char told[4096];
-	AUTO_FD int root = -1;
 
 	/* A runtime could die of a hook that does not listen to what it is told. */
 	while (read(STDIN_FILENO, told, sizeof told) > 0)
 		;
-	if (n >= GIVEN_MAX || chdir(bundle) != 0) /* a socket's path has 107 bytes at most */
-		return;
-	g.fd[0] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	root = open(BUNDLE_ROOTFS, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	for (size_t i = 0; i < n; i++)
-		g.fd[g.n++] = io_open_in_root(root, targets[i], O_PATH);
-	send_given(&g); /* not if one could not be opened */
+	if (chdir(bundle) == 0) /* a socket's path has 107 bytes at most */
+		send_mounts(name, open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC),
+		            open(BUNDLE_ROOTFS, O_PATH | O_DIRECTORY | O_CLOEXEC),
+		            (const char *const *)targets, n);
 }
 
-/* What the hook has sent long ago; or nothing. */
+void seal_send_of(pid_t init, const char *const *targets, size_t n)
+{
+	const struct sockaddr_un name = { AF_UNIX, BUNDLE_DIR "/" SOCKET_NAME };
+	char ns[32], root[32];
+
+	(void)snprintf(ns, sizeof ns, "/proc/%d/ns/mnt", (int)init);
+	(void)snprintf(root, sizeof root, "/proc/%d/root", (int)init);
+	send_mounts(name, open(ns, O_RDONLY | O_CLOEXEC),
+	            open(root, O_PATH | O_DIRECTORY | O_CLOEXEC), targets, n);
+}
+
+/* What was sent long ago; or nothing. */
 /* NOLINTNEXTLINE(readability-non-const-parameter): it is written through msg */
 static void receive(int fd, struct given *ret)
 {
@@ -133,7 +152,7 @@ static bool seal_given(const struct given *g)
 
 bool seal(int fd, const char *const *sources, size_t n)
 {
-	struct given g;
+	struct given g = { .n = 0 };
 	bool all;
 
 	receive(fd, &g);

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* The shim's first argument when it is the hook; then the bundle's path, and where in the
  * container the mounts are. */
@@ -23,7 +24,10 @@ int seal_listen(void);
 /* The hook.  Without success nothing will be sealed. */
 void seal_send(const char *bundle, char *const *targets, size_t n);
 
-/* Once nothing of the container runs: is each source, which is mounted at the hook's target of the
+/* In the hook's place, for the first process of a container; from the attempt's directory. */
+void seal_send_of(pid_t init, const char *const *targets, size_t n);
+
+/* Once nothing of the container runs: is each source, which is mounted at the target of the
  * same number, read-only there now?  Not if somebody has a file open for writing.  `fd` is
  * seal_listen's. */
 bool seal(int fd, const char *const *sources, size_t n);

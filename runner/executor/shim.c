@@ -1,5 +1,6 @@
 /*
- * sluice-shim: stands over one attempt.  It makes the container's root, starts the OCI runtime,
+ * sluice-shim: stands over one attempt.  It makes the container's root, starts the OCI runtime (or
+ * bwrap, see shim_bwrap.h),
  * copies the container's output to the log, passes on the wish to stop, and writes down how it
  * ended.  It outlives the runner; it is one process on libc alone, because each job pays for it.
  *
@@ -48,6 +49,7 @@
 #include "executor/rootfs.h"
 #include "executor/runtime_log.h"
 #include "executor/seal.h"
+#include "executor/shim_bwrap.h"
 #include "executor/shim_fork.h"
 #include "executor/shim_life.h"
 #include "executor/shim_network.h"
@@ -92,6 +94,7 @@ struct shim {
 	int64_t deadline_ms; /* monotonic; STOPPING and DRAINING */
 	int dirfd, signal_fd;
 	int seal_fd;         /* -1: there is nothing to be sealed */
+	int init_socket;     /* to a container of bwrap's, which waits; else -1 */
 	pid_t runtime, init; /* our children, NO_PID when reaped */
 	struct crilog log;
 	struct mask *mask;
@@ -180,6 +183,8 @@ static int prepare(struct shim *s, struct error *err)
 		rc = rootfs_mount(&root, err);
 	if (rc == 0 && o->network_is_private)
 		rc = shim_network_join(err);
+	if (rc == 0 && o->init)
+		rc = bwrap_prepare(o, err);
 	if (rc == 0 && o->owned.len > 0)
 		s->seal_fd = seal_listen(); /* if it fails nothing is sealed */
 	return rc;
@@ -245,7 +250,10 @@ static int start_runtime(struct shim *s, struct error *err)
 	AUTO_FD int errfd = open_stream(s, CRILOG_STDERR);
 	int rc = out < 0 ? out : errfd;
 
-	if (rc >= 0)
+	if (rc >= 0 && s->orders.init)
+		rc = bwrap_start(&s->orders, BUNDLE_DIR "/" PID_FILE, out, errfd, &s->runtime,
+		                 &s->init_socket);
+	else if (rc >= 0)
 		rc = spawn_runtime(s, out, errfd);
 	if (rc < 0) {
 		s->runtime = NO_PID;
@@ -410,6 +418,8 @@ static void runtime_exited(struct shim *s, int status)
 	}
 	s->state = SHIM_RUNNING;
 	rootfs_forget();
+	if (s->init_socket >= 0)
+		bwrap_go(s->init_socket);
 	apply_stops(s);
 }
 
@@ -435,7 +445,7 @@ static void reap(struct shim *s)
 	}
 }
 
-static void read_signals(struct shim *s)
+static void count_stops(struct shim *s)
 {
 	struct signalfd_siginfo info;
 
@@ -445,6 +455,11 @@ static void read_signals(struct shim *s)
 		else if (info.ssi_signo == SIGTERM)
 			s->stops++;
 	}
+}
+
+static void read_signals(struct shim *s)
+{
+	count_stops(s);
 	reap(s);
 	apply_stops(s);
 }
@@ -533,6 +548,9 @@ static int run(struct shim *s, struct error *err)
 {
 	int rc = prepare(s, err);
 
+	/* bwrap's container waits by itself. */
+	if (rc == 0 && s->orders.init)
+		rc = start_runtime(s, err);
 	if (rc < 0)
 		return rc;
 	s->is_withdrawn = !may_go();
@@ -542,34 +560,36 @@ static int run(struct shim *s, struct error *err)
 	rc = shim_claim(s->dirfd, &s->self, err);
 	if (rc < 0)
 		return rc;
-	read_signals(s);
+	count_stops(s);
 	if (s->stops > 0) {
 		set_end(s, "signaled");
 		s->record.signal = s->stops > 1 ? SIGKILL : SIGTERM;
 		return 0;
 	}
-	rc = start_runtime(s, err);
+	if (!s->orders.init)
+		rc = start_runtime(s, err);
 	if (rc < 0)
 		return rc;
+	reap(s); /* it may have ended while we waited */
 	while (!is_done(s))
 		turn(s);
 	return 0;
 }
 
-/* An ordinary user's containers have no cgroup that would tell: then it is the memory of the
- * largest process. */
+/* An ordinary user's containers have no cgroup that would tell, nor have all of bwrap's: then it is
+ * the memory of the largest process. */
 static void measure(const struct shim *s, struct cgroup_stats *ret_stats)
 {
 	const struct timeval *user = &s->used.ru_utime, *system = &s->used.ru_stime;
 
-	if (s->orders.is_users)
+	if (!s->orders.is_users)
+		cgroup_read_stats(s->orders.cgroup ? s->orders.cgroup : "/", ret_stats);
+	if (ret_stats->cpu_ns == 0)
 		*ret_stats = (struct cgroup_stats){
 			.cpu_ns = (uint64_t)(user->tv_sec + system->tv_sec) * 1000000000 +
 			          (uint64_t)(user->tv_usec + system->tv_usec) * 1000,
 			.peak_bytes = (uint64_t)s->used.ru_maxrss * 1024,
 		};
-	else
-		cgroup_read_stats(s->orders.cgroup ? s->orders.cgroup : "/", ret_stats);
 }
 
 /* Many kernels count no disks in a cgroup of version 1; then it is what init and those that it
@@ -607,27 +627,27 @@ static void write_exit_record(struct shim *s)
 	(void)!io_put_file_fast(s->dirfd, EXIT_RECORD_NAME, text.buf, text.len, 0644);
 }
 
-/* In this order: nothing runs, what it wrote stays so, it is measured and told, its traces go. */
-static void end_container(struct shim *s)
+static void tell_end(struct shim *s)
 {
 	const struct orders *o = &s->orders;
 
-	(void)kill(-1, SIGKILL); /* all that is in our namespace, but us */
-	while (waitpid(-1, NULL, 0) > 0)
-		;
 	s->record.sealed = s->seal_fd >= 0 && seal(s->seal_fd, o->owned.item, o->owned.len);
 	write_exit_record(s);
 	(void)close(SHIM_TOLD_FD); /* the runner goes on while we clean up */
-	if (s->orders.cgroup)
-		(void)cgroup_remove(s->orders.cgroup);
 }
 
+/* In this order: nothing runs, what it wrote stays so, it is measured and told, its traces go. */
 static void finish(struct shim *s)
 {
 	struct error ignored; /* what cannot be removed now, executor_sweep() finds */
 
+	(void)kill(-1, SIGKILL); /* all that is in our namespace, but us */
+	while (waitpid(-1, NULL, 0) > 0)
+		;
 	if (!s->is_withdrawn)
-		end_container(s);
+		tell_end(s);
+	if (s->orders.cgroup)
+		(void)cgroup_remove(s->orders.cgroup);
 	(void)!rootfs_leave(s->dirfd, &ignored);
 }
 
@@ -654,9 +674,11 @@ static int know_thyself(struct shim *s, struct error *err)
 
 static void init(struct shim *s, int signal_fd)
 {
-	*s = (struct shim){
-		.signal_fd = signal_fd, .seal_fd = -1, .runtime = NO_PID, .init = NO_PID
-	};
+	*s = (struct shim){ .signal_fd = signal_fd,
+		            .seal_fd = -1,
+		            .init_socket = -1,
+		            .runtime = NO_PID,
+		            .init = NO_PID };
 	s->record.started_ms = clock_wall_ms();
 	s->buf = xmalloc(READ_SIZE);
 	for (int i = 0; i < 2; i++) {

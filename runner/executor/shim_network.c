@@ -2,11 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "executor/shim_ops.h"
 
@@ -41,5 +44,18 @@ int shim_network_join(struct error *err)
 	    setns(SHIM_NETNS_FD, CLONE_NEWNET) != 0)
 		return error_sys(err, errno, "cannot go into the private network");
 	(void)close(SHIM_NETNS_FD);
+	return 0;
+}
+
+int shim_network_none(struct error *err)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	AUTO_FD int fd = -1;
+
+	if (unshare(CLONE_NEWNET) != 0)
+		return error_sys(err, errno, "cannot make a network namespace");
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo) != 0)
+		return error_sys(err, errno, "cannot bring a loopback up");
 	return 0;
 }

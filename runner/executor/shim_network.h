@@ -11,4 +11,7 @@
  */
 int shim_network_join(struct error *err) MUST_USE;
 
+/* Goes into a new network namespace with a loopback alone. */
+int shim_network_none(struct error *err) MUST_USE;
+
 #endif

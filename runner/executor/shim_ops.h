@@ -32,8 +32,8 @@ enum {
 #define SHIM_RUNTIME_COPY "/proc/self/fd/8"
 
 #define SHIM_ID          "id"
-#define SHIM_RUNTIME     "runtime"     /* absolute path */
-#define SHIM_CGROUP      "cgroup"      /* "/sluice/ID" */
+#define SHIM_RUNTIME     "runtime" /* absolute path: of an OCI runtime, or with SHIM_INIT of bwrap */
+#define SHIM_CGROUP      "cgroup"  /* "/sluice/ID" */
 #define SHIM_STOP_SIGNAL "stop-signal" /* number */
 #define SHIM_GRACE_MS    "grace-ms"
 #define SHIM_UID         "uid"
@@ -44,9 +44,25 @@ enum {
 #define SHIM_VIEW        "view"  /* path of the directory; in the order of the request */
 #define SHIM_OWN         "own"   /* directory for the container's user, sealed at the end */
 #define SHIM_SECRET      "secret"
-#define SHIM_NETWORK     "network" /* "private"; the descriptors are there */
+#define SHIM_NETWORK     "network" /* "private": the descriptors are there; "none" */
 #define SHIM_FILE        "file"    /* name in the bundle; the next pair is its text */
 #define SHIM_TEXT        "text"
+
+/* What the bundle's config.json says to an OCI runtime, for bwrap. */
+#define SHIM_INIT       "init"       /* absolute path of sluice-init */
+#define SHIM_ROOT       "root"       /* ... of the container's root; "mount" leads below it */
+#define SHIM_OPTION     "option"     /* of bwrap's */
+#define SHIM_MASK       "mask"       /* path in the container, hidden where it is there */
+#define SHIM_GROUP      "group"      /* additional one of the user */
+#define SHIM_MOUNT      "mount"      /* path in the container; the next three pairs: */
+#define SHIM_MOUNT_TYPE "mount-type" /* file system */
+#define SHIM_MOUNT_FROM "mount-from" /* path of the machine for a bind */
+#define SHIM_MOUNT_HOW  "mount-how"  /* options, each followed by a comma */
+#define SHIM_CPU_QUOTA  "cpu-quota"  /* microseconds of each CGROUP_PERIOD_US */
+#define SHIM_MEMORY     "memory"     /* bytes */
+#define SHIM_CWD        "cwd"        /* these three, and SHIM_UID, go on to sluice-init */
+#define SHIM_ARG        "arg"
+#define SHIM_ENV        "env"
 
 static inline void shim_ops_add(struct strbuf *sb, const char *key, const char *value)
 {

@@ -27,7 +27,7 @@ static void test_found(void **state)
 	for (int i = 0; i < 2; i++) { /* the second is remembered */
 		AUTO_FREE char *path = NULL;
 
-		if (runtime_find(NULL, home, SHIM_PATH, &path, &err) < 0)
+		if (runtime_find(NULL, home, SHIM_PATH, NULL, &path, &err) < 0)
 			fail_msg("%s", err.msg);
 		assert_int_equal(path[0], '/');
 	}
@@ -39,11 +39,12 @@ static void test_no_runtime(void **state)
 	struct error err;
 
 	(void)state;
-	assert_int_equal(runtime_find("no-such-runtime", home, SHIM_PATH, &path, &err),
+	assert_int_equal(runtime_find("no-such-runtime", home, SHIM_PATH, NULL, &path, &err),
 	                 SLUICE_MISSING);
 	assert_string_equal(err.msg, "the runtime 'no-such-runtime' does not work here: "
 	                             "no-such-runtime: not found");
-	assert_int_equal(runtime_find("/bin/true", home, SHIM_PATH, &path, &err), SLUICE_MISSING);
+	assert_int_equal(runtime_find("/bin/true", home, SHIM_PATH, NULL, &path, &err),
+	                 SLUICE_MISSING);
 }
 
 int main(void)

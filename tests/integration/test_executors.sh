@@ -71,6 +71,45 @@ test_resume_uses_what_it_was_started_with() {
 	nothing_left
 }
 
+# A whole run, and one that is killed and goes on.
+test_bwrap() {
+	cat >w.yaml <<-'END'
+		jobs:
+		  make:
+		    uses: script@v1
+		    outputs:
+		      made: {type: dataset, with: {ref: by-bwrap}}
+		    with: {image: "bash:5", script: 'echo from a container >/outputs/made/file; echo did it'}
+		  use:
+		    uses: script@v1
+		    needs: [make]
+		    env: {WORD: secret:word}
+		    inputs: {got: make.outputs.made}
+		    with:
+		      image: "bash:5"
+		      script: |
+		        echo more >>/inputs/got/file; cat /inputs/got/file; echo $WORD
+		        until [ -e /storage/go ]; do sleep 0.05; done; echo gone on
+	END
+	"$SLUICE" run w.yaml --executor bwrap --secret word=hunter2 >out 2>err &
+	runner=$!
+	wait_for 60 grep -q '^use *| more' out
+	same "$(grep -rl hunter2 "$SLUICE_HOME" /proc/[0-9]*/cmdline 2>/dev/null)" ''
+	kill -KILL "$runner"
+	wait "$runner" || true
+	runner=
+	matches err 'jobs run by bwrap: /.*/bwrap'
+	silent err 'outputs open: they are copied'
+	touch "$SLUICE_HOME/storage/go"
+	ok runs resume w/1 --secret word=hunter2
+	matches err 'jobs run by bwrap: '
+	says out 'gone on'
+	same "$(contents by-bwrap file)" 'from a container'
+	expect 2 sluice run w.yaml --executor bwrap --runtime crun
+	says err "the executor 'bwrap' takes no runtime"
+	nothing_left
+}
+
 # with_engine docker|podman FUNCTION: with a daemon of its own, which has the image bash:5.
 with_engine() {
 	export -f jobs_by_a_daemon gpu_by_a_daemon jobs_by_tls jobs_by_copies one script_job ok expect sluice says same fail matches silent has_dataset contents made versions

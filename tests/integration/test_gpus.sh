@@ -56,6 +56,12 @@ END
 		matches out '^[ab] \| gpu 1: 1:5 3 a library'
 		rm -r "$SLUICE_HOME"/storage/*
 	done
+	expect 4 sluice run w.yaml --executor bwrap
+	says out 'includes hooks, which bwrap does not run'
+	sed -i '/hooks/d' cdi/example.yaml
+	ok run w.yaml --jobs 4 --executor bwrap
+	matches out '^[ab] \| gpu 0: 1:3 0 a library'
+	matches out '^[ab] \| gpu 1: 1:5 3 a library'
 	nothing_left
 }
 

@@ -13,7 +13,7 @@ ordinary() {
 		usermod --add-subuids "$1-$(($1 + 65535))" --add-subgids "$1-$(($1 + 65535))" "$account"
 	fi
 	cd "/var/tmp/$account" || exit
-	cp "$SLUICE" "$(dirname "$SLUICE")/sluice-shim" .
+	cp "$SLUICE" "$(dirname "$SLUICE")"/sluice-{shim,init} .
 	mkdir work image
 	cp -a "$BASE_HOME/images/." image
 	chown -R "$account:" work image

@@ -69,6 +69,10 @@ test_on_the_machines_own_files_what_is_open_for_writing_is_copied() {
 	test_what_is_open_for_writing_is_copied host
 }
 
+test_with_bwrap_what_is_open_for_writing_is_copied() {
+	test_what_is_open_for_writing_is_copied bwrap
+}
+
 # Who enters a container's namespace stands at the machine's root, where its paths are others.
 test_in_a_chroot_outputs_are_sealed_all_the_same() {
 	[ "$(id -u)" -eq 0 ] || { echo "only root has a chroot"; exit 77; }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "executor/bwrap_config.h"
 #include "executor/host_mounts.h"
 #include "executor/launch.h"
 #include "executor/oci_config.h"
@@ -43,12 +44,9 @@ static cJSON *config_for(enum userns_kind ids, const struct request *r, const st
 		.request = r, .image = im, .user = user, .shim = "/shim", .ids = ids
 	};
 	cJSON *doc = NULL;
-	char *text = NULL;
 	struct error err;
 
-	assert_int_equal(oci_config_format(&c, &text, &err), 0);
-	assert_int_equal(json_parse(text, strlen(text), "config", &doc, &err), 0);
-	free(text);
+	assert_int_equal(oci_config_make(&c, &doc, &err), 0);
 	return doc;
 }
 
@@ -104,13 +102,13 @@ static void test_no_command(void **state)
 	const struct request r = { .id = "j-1", .dir = "/d" };
 	struct image im = image();
 	const struct oci_config c = { .request = &r, .image = &im, .user = &root };
-	char *text;
+	cJSON *doc = NULL;
 	struct error err;
 
 	(void)state;
 	im.entrypoint = NULL;
 	im.cmd = NULL;
-	assert_int_equal(oci_config_format(&c, &text, &err), SLUICE_INVALID);
+	assert_int_equal(oci_config_make(&c, &doc, &err), SLUICE_INVALID);
 	assert_string_equal(err.msg, "there is no command to run: the job gives none, and its "
 	                             "image has neither an entrypoint nor a cmd");
 }
@@ -314,14 +312,14 @@ static void test_relative_paths(void **state)
 	struct request r = { .id = "j-1", .dir = "/d", .mounts = mounts, .n_mounts = 1 };
 	struct image im = image();
 	const struct oci_config c = { .request = &r, .image = &im, .user = &root };
-	char *text;
+	cJSON *doc = NULL;
 	struct error err;
 
 	(void)state;
-	assert_int_equal(oci_config_format(&c, &text, &err), SLUICE_INVALID);
+	assert_int_equal(oci_config_make(&c, &doc, &err), SLUICE_INVALID);
 	r.n_mounts = 0;
 	r.cwd = "here";
-	assert_int_equal(oci_config_format(&c, &text, &err), SLUICE_INVALID);
+	assert_int_equal(oci_config_make(&c, &doc, &err), SLUICE_INVALID);
 }
 
 static void test_host_root(void **state)
@@ -337,12 +335,10 @@ static void test_host_root(void **state)
 	};
 	cJSON *doc = NULL;
 	const cJSON *process;
-	char *text;
 	struct error err;
 
 	(void)state;
-	assert_int_equal(oci_config_format(&c, &text, &err), 0);
-	assert_int_equal(json_parse(text, strlen(text), "config", &doc, &err), 0);
+	assert_int_equal(oci_config_make(&c, &doc, &err), 0);
 	process = json_obj(doc, "process");
 	assert_true(json_bool(json_obj(doc, "root"), "readonly", false));
 	assert_true(json_bool(process, "noNewPrivileges", false));
@@ -352,7 +348,6 @@ static void test_host_root(void **state)
 	assert_string_equal(json_str(mount_at(doc, "/home/sluice"), "type"), "tmpfs");
 	assert_int_equal(cJSON_GetArraySize(json_arr(json_obj(doc, "linux"), "namespaces")), 5);
 	cJSON_Delete(doc);
-	free(text);
 }
 
 static void test_machine_as_image(void **state)
@@ -366,19 +361,83 @@ static void test_machine_as_image(void **state)
 		                      .host_mounts = host,
 		                      .hide = "/home/sluice" };
 	cJSON *doc = NULL;
-	char *text;
 	struct error err;
 
 	(void)state;
-	assert_int_equal(oci_config_format(&c, &text, &err), 0);
-	assert_int_equal(json_parse(text, strlen(text), "config", &doc, &err), 0);
+	assert_int_equal(oci_config_make(&c, &doc, &err), 0);
 	assert_false(json_bool(json_obj(doc, "root"), "readonly", true));
 	assert_true(has_option(mount_at(doc, "/data"), "ro"));
 	assert_string_equal(json_str(mount_at(doc, "/home/sluice"), "type"), "tmpfs");
 	assert_string_equal(json_str(mount_at(doc, "/run"), "type"), "tmpfs");
 	assert_string_equal(json_str(mount_at(doc, "/tmp"), "type"), "tmpfs");
 	cJSON_Delete(doc);
-	free(text);
+}
+
+/* All values of a key, in order. */
+static void expect_orders(const struct strbuf *orders, const char *key, const char *want)
+{
+	struct strbuf got = STRBUF_INIT(1 << 16);
+	const char *p = orders->buf, *k, *value;
+
+	while (shim_ops_next(&p, orders->buf + orders->len, &k, &value))
+		if (strcmp(k, key) == 0)
+			strbuf_addf(&got, "%s|", value);
+	assert_string_equal(strbuf_str(&got), want);
+	strbuf_release(&got);
+}
+
+#define CAPS                                                                                  \
+	"--cap-add|CAP_CHOWN|--cap-add|CAP_DAC_OVERRIDE|--cap-add|CAP_FSETID|--cap-add|"      \
+	"CAP_FOWNER|--cap-add|CAP_MKNOD|--cap-add|CAP_SETGID|--cap-add|CAP_SETUID|--cap-add|" \
+	"CAP_SETPCAP|--cap-add|CAP_SETFCAP|--cap-add|CAP_NET_BIND_SERVICE|--cap-add|"         \
+	"CAP_SYS_CHROOT|--cap-add|CAP_KILL|--cap-add|CAP_AUDIT_WRITE|--cap-add|CAP_NET_RAW|"
+
+static void test_bwrap(void **state)
+{
+	static const char *const more[] = { "A=x\ny", NULL };
+	const struct request_mount mounts[] = { { MOUNT_VIEW, "/t0", "/inputs/a" },
+		                                { MOUNT_READONLY, "/ro", "/dev/shm" } };
+	const struct request r = { .id = "j-1",
+		                   .dir = "/d",
+		                   .env = more,
+		                   .cwd = "/here",
+		                   .mounts = mounts,
+		                   .n_mounts = 2,
+		                   .network = NETWORK_NONE,
+		                   .limits = { .cpu_milli = 1500, .memory_bytes = 4096 } };
+	const struct user worker = { .uid = 5, .gid = 6, .groups = { 7, 8 }, .n_groups = 2 };
+	const struct image im = image();
+	cJSON *doc = config_of(&r, &im, &worker);
+	struct strbuf orders = STRBUF_INIT(1 << 20);
+	struct error err;
+
+	(void)state;
+	assert_int_equal(bwrap_config_add(&orders, doc, "/init", &err), 0);
+	expect_orders(&orders, SHIM_INIT, "/init|");
+	expect_orders(&orders, SHIM_ROOT, "/d/bundle/rootfs|");
+	expect_orders(&orders, SHIM_ARG, "/entry|from-image|");
+	expect_orders(&orders, SHIM_CWD, "/here|");
+	expect_orders(&orders, SHIM_GROUP, "7|8|");
+	expect_orders(&orders, SHIM_NETWORK, "none|");
+	expect_orders(&orders, SHIM_CPU_QUOTA, "150000|");
+	expect_orders(&orders, SHIM_MEMORY, "4096|");
+	expect_orders(&orders, SHIM_MOUNT,
+	              "/sys|/sys/fs/cgroup|/etc/resolv.conf|/etc/hosts|/inputs/a|");
+	expect_orders(&orders, SHIM_MOUNT_TYPE, "sysfs|cgroup|bind|bind|bind|");
+	expect_orders(&orders, SHIM_MOUNT_FROM,
+	              "sysfs|cgroup|/d/bundle/resolv.conf|/d/bundle/hosts|/d/bundle/view0|");
+	expect_orders(&orders, SHIM_OPTION,
+	              "--unshare-pid|--unshare-ipc|--unshare-uts|--hostname|j-1|"
+	              "--dev-bind|/d/bundle/rootfs|/|--proc|/proc|--dev|/dev|--mqueue|/dev/mqueue|"
+	              "--perms|1777|--tmpfs|/dev/shm|--ro-bind|/ro|/dev/shm|"
+	              "--ro-bind-try|/proc/bus|/proc/bus|--ro-bind-try|/proc/fs|/proc/fs|"
+	              "--ro-bind-try|/proc/irq|/proc/irq|--ro-bind-try|/proc/sys|/proc/sys|"
+	              "--ro-bind-try|/proc/sysrq-trigger|/proc/sysrq-trigger|--cap-drop|ALL|" CAPS);
+	/* Hooks are an OCI runtime's. */
+	json_add(doc, "hooks", json_new_obj());
+	assert_int_equal(bwrap_config_add(&orders, doc, "/init", &err), SLUICE_MISSING);
+	cJSON_Delete(doc);
+	strbuf_release(&orders);
 }
 
 static void test_stop_signal(void **state)
@@ -482,6 +541,7 @@ int main(void)
 		cmocka_unit_test(test_limits),          cmocka_unit_test(test_resolv_conf),
 		cmocka_unit_test(test_private_network), cmocka_unit_test(test_hook),
 		cmocka_unit_test(test_ordinary_user),   cmocka_unit_test(test_machine_as_image),
+		cmocka_unit_test(test_bwrap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

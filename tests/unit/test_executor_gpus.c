@@ -277,7 +277,7 @@ static char *config_with(enum userns_kind ids, uint32_t uid)
 	if (gpus_edits(g, both, &edits, &err) < 0)
 		fail_msg("%s", err.msg);
 	gpus_free(g);
-	oci_gpus_add(config, edits, &user, ids);
+	oci_gpus_add(config, edits, &user, ids, ids != USERNS_ROOT);
 	return json_print(config);
 }
 

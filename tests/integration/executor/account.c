@@ -25,7 +25,7 @@ static bool make_user(const char *name, enum account account)
 {
 	static const char user[] = "useradd -K SUB_UID_COUNT=0 -K SUB_GID_COUNT=0 "
 				   "-m -d \"/var/tmp/$ACCOUNT\" \"$ACCOUNT\" && "
-				   "cp \"$SHIM\" \"/var/tmp/$ACCOUNT/sluice-shim\"";
+				   "cp \"$SHIM\" \"${SHIM%-shim}-init\" \"/var/tmp/$ACCOUNT\"";
 	static const char ids[] = "usermod --add-subuids 1000000-1065535 "
 				  "--add-subgids 1000000-1065535 \"$ACCOUNT\"";
 

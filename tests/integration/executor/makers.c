@@ -25,6 +25,13 @@ static int make_oci(struct place *place, struct executor **ret_executor, struct 
 	return executors_open(&place->loop, place->images, "oci", &options, ret_executor, err);
 }
 
+static int make_bwrap(struct place *place, struct executor **ret_executor, struct error *err)
+{
+	const struct executor_options options = { .home = place->home };
+
+	return executors_open(&place->loop, place->images, "bwrap", &options, ret_executor, err);
+}
+
 #define CGROUPS_LEFT "find /sys/fs/cgroup -path \"*/sluice/$SUITE*\" -type d"
 
 /* The daemon is that of $DOCKER_HOST, which tests/services starts, and gets the images. */
@@ -135,22 +142,50 @@ static const struct cannot nothing[] = { { NULL, NULL } };
 #define NO_IDMAP  "only root makes id-mapped mounts: another user than root can but read inputs"
 #define ONE_USER  "without subordinate ids root is the only user"
 
+#define USER_CANNOT                                                                 \
+	{ "out of memory", NO_CGROUP }, { "a limit of processor time", NO_CGROUP }, \
+	{                                                                           \
+		"views of another user", NO_IDMAP                                   \
+	}
+
 static const struct cannot user_cannot[] = {
-	{ "out of memory", NO_CGROUP },
-	{ "a limit of processor time", NO_CGROUP },
-	{ "views of another user", NO_IDMAP },
+	USER_CANNOT,
 	{ NULL, NULL },
 };
 
+#define LONE_USER_CANNOT                                                                 \
+	{ "out of memory", NO_CGROUP }, { "a limit of processor time", NO_CGROUP },      \
+		{ "user by name", ONE_USER }, { "user by number", ONE_USER },            \
+		{ "capabilities", ONE_USER }, { "files of the image's user", ONE_USER }, \
+		{ "a script for another user", ONE_USER },                               \
+	{                                                                                \
+		"/etc of the image", ONE_USER                                            \
+	}
+
 static const struct cannot lone_user_cannot[] = {
-	{ "out of memory", NO_CGROUP },
-	{ "a limit of processor time", NO_CGROUP },
-	{ "user by name", ONE_USER },
-	{ "user by number", ONE_USER },
-	{ "capabilities", ONE_USER },
-	{ "files of the image's user", ONE_USER },
-	{ "a script for another user", ONE_USER },
-	{ "/etc of the image", ONE_USER },
+	LONE_USER_CANNOT,
+	{ NULL, NULL },
+};
+
+#define BWRAP_CANNOT                                                                \
+	{                                                                           \
+		"setuid programs may gain rights", "bwrap lets no program gain any" \
+	}
+
+static const struct cannot bwrap_cannot[] = {
+	BWRAP_CANNOT,
+	{ NULL, NULL },
+};
+
+static const struct cannot bwrap_user_cannot[] = {
+	BWRAP_CANNOT,
+	USER_CANNOT,
+	{ NULL, NULL },
+};
+
+static const struct cannot bwrap_lone_user_cannot[] = {
+	BWRAP_CANNOT,
+	LONE_USER_CANNOT,
 	{ NULL, NULL },
 };
 
@@ -244,6 +279,27 @@ static const struct maker makers[] = {
 		.make = make_oci,
 		.has_shim = true,
 		.cannot = lone_user_cannot,
+	},
+	{
+		.name = "bwrap",
+		.make = make_bwrap,
+		.left = CGROUPS_LEFT,
+		.has_shim = true,
+		.cannot = bwrap_cannot,
+	},
+	{
+		.name = "bwrap@user",
+		.account = ACCOUNT_USER,
+		.make = make_bwrap,
+		.has_shim = true,
+		.cannot = bwrap_user_cannot,
+	},
+	{
+		.name = "bwrap@lone-user",
+		.account = ACCOUNT_LONE_USER,
+		.make = make_bwrap,
+		.has_shim = true,
+		.cannot = bwrap_lone_user_cannot,
 	},
 	{
 		.name = "host",

@@ -1,0 +1,220 @@
+#include "executor/bwrap_config.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/xalloc.h"
+#include "executor/shim_ops.h"
+
+static void add_options(struct strbuf *orders, const char *const *options)
+{
+	for (; *options; options++)
+		shim_ops_add(orders, SHIM_OPTION, *options);
+}
+
+#define ADD_OPTIONS(orders, ...) add_options(orders, (const char *const[]){ __VA_ARGS__, NULL })
+
+static void add_each(struct strbuf *orders, const char *key, const cJSON *strings)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, strings) shim_ops_add(orders, key, item->valuestring);
+}
+
+static void add_number(struct strbuf *orders, const char *key, int64_t value)
+{
+	AUTO_FREE char *text = xasprintf("%" PRId64, value);
+
+	shim_ops_add(orders, key, text);
+}
+
+/* ---- mounts ---- */
+
+static bool has_option(const cJSON *mount, const char *name)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, json_arr(mount, "options"))
+	{
+		if (strcmp(item->valuestring, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* "size=N" among the options, or NULL. */
+static const char *find_size(const cJSON *options)
+{
+	static const char size[] = "size=";
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, options)
+	{
+		if (strncmp(item->valuestring, size, sizeof size - 1) == 0)
+			return item->valuestring + sizeof size - 1;
+	}
+	return NULL;
+}
+
+static void add_shm(struct strbuf *orders, const cJSON *mount)
+{
+	const char *size = find_size(json_arr(mount, "options"));
+
+	if (size)
+		ADD_OPTIONS(orders, "--size", size);
+	ADD_OPTIONS(orders, "--perms", "1777", "--tmpfs", "/dev/shm");
+}
+
+static void add_dev(struct strbuf *orders, const cJSON *mount)
+{
+	(void)mount;
+	ADD_OPTIONS(orders, "--dev", "/dev");
+}
+
+static void add_mqueue(struct strbuf *orders, const cJSON *mount)
+{
+	(void)mount;
+	ADD_OPTIONS(orders, "--mqueue", "/dev/mqueue");
+}
+
+static void add_proc(struct strbuf *orders, const cJSON *mount)
+{
+	(void)mount;
+	ADD_OPTIONS(orders, "--proc", "/proc");
+}
+
+static void add_nothing(struct strbuf *orders, const cJSON *mount)
+{
+	(void)orders;
+	(void)mount;
+}
+
+/* These show the container's own namespaces, or come with --dev: bwrap makes them.  All else is
+ * mounted in the root before. */
+static const struct own_mount {
+	const char *target;
+	void (*add)(struct strbuf *orders, const cJSON *mount);
+} own_mounts[] = {
+	{ "/proc", add_proc },         { "/dev", add_dev },     { "/dev/pts", add_nothing },
+	{ "/dev/mqueue", add_mqueue }, { "/dev/shm", add_shm },
+};
+
+static bool add_own_mount(struct strbuf *orders, const cJSON *mount)
+{
+	const char *target = json_str(mount, "destination");
+
+	if (strcmp(json_str(mount, "type"), "bind") == 0)
+		return false;
+	for (size_t i = 0; i < sizeof own_mounts / sizeof *own_mounts; i++)
+		if (strcmp(own_mounts[i].target, target) == 0) {
+			own_mounts[i].add(orders, mount);
+			return true;
+		}
+	return false;
+}
+
+/* What bwrap makes would cover it.  There no image's link can lead elsewhere. */
+static bool add_inside(struct strbuf *orders, const cJSON *mount)
+{
+	const char *target = json_str(mount, "destination");
+	bool is_inside = strncmp(target, "/dev/", 5) == 0 || strncmp(target, "/proc/", 6) == 0;
+
+	if (!is_inside || strstr(target, "/..") || strcmp(json_str(mount, "type"), "bind") != 0)
+		return false;
+	ADD_OPTIONS(orders,
+	            has_option(mount, "ro")      ? "--ro-bind"
+	            : has_option(mount, "nodev") ? "--bind"
+	                                         : "--dev-bind",
+	            json_str(mount, "source"), target);
+	return true;
+}
+
+static void add_mount(struct strbuf *orders, const cJSON *mount)
+{
+	AUTO_STRBUF struct strbuf how = STRBUF_INIT(STRBUF_BIG);
+	const cJSON *option;
+
+	if (add_own_mount(orders, mount) || add_inside(orders, mount))
+		return;
+	cJSON_ArrayForEach(option, json_arr(mount, "options"))
+		strbuf_addf(&how, "%s,", option->valuestring);
+	shim_ops_add(orders, SHIM_MOUNT, json_str(mount, "destination"));
+	shim_ops_add(orders, SHIM_MOUNT_TYPE, json_str(mount, "type"));
+	shim_ops_add(orders, SHIM_MOUNT_FROM, json_str(mount, "source"));
+	shim_ops_add(orders, SHIM_MOUNT_HOW, strbuf_str(&how));
+}
+
+static void add_mounts(struct strbuf *orders, const cJSON *config)
+{
+	const cJSON *root = json_obj(config, "root");
+	const cJSON *linux_obj = json_obj(config, "linux");
+	const cJSON *item;
+
+	shim_ops_add(orders, SHIM_ROOT, json_str(root, "path"));
+	/* What is no device there is so by itself: --bind would make all of them useless. */
+	ADD_OPTIONS(orders, "--dev-bind", json_str(root, "path"), "/");
+	cJSON_ArrayForEach(item, json_arr(config, "mounts")) add_mount(orders, item);
+	cJSON_ArrayForEach(item, json_arr(linux_obj, "readonlyPaths"))
+		ADD_OPTIONS(orders, "--ro-bind-try", item->valuestring, item->valuestring);
+	if (json_bool(root, "readonly", false))
+		ADD_OPTIONS(orders, "--remount-ro", "/");
+	add_each(orders, SHIM_MASK, json_arr(linux_obj, "maskedPaths"));
+}
+
+/* ---- the rest ---- */
+
+static void add_process(struct strbuf *orders, const cJSON *process)
+{
+	const cJSON *groups = json_arr(json_obj(process, "user"), "additionalGids");
+	const cJSON *held = json_arr(json_obj(process, "capabilities"), "bounding");
+	const cJSON *item;
+
+	ADD_OPTIONS(orders, "--cap-drop", "ALL");
+	cJSON_ArrayForEach(item, held) ADD_OPTIONS(orders, "--cap-add", item->valuestring);
+	cJSON_ArrayForEach(item, groups) add_number(orders, SHIM_GROUP, (int64_t)item->valuedouble);
+	shim_ops_add(orders, SHIM_CWD, json_str(process, "cwd"));
+	add_each(orders, SHIM_ARG, json_arr(process, "args"));
+	add_each(orders, SHIM_ENV, json_arr(process, "env"));
+}
+
+/* The shim goes into a network namespace by itself: what is mounted before bwrap starts shows it.
+ */
+static void add_namespaces(struct strbuf *orders, const cJSON *namespaces)
+{
+	const cJSON *item;
+
+	ADD_OPTIONS(orders, "--unshare-pid", "--unshare-ipc", "--unshare-uts");
+	cJSON_ArrayForEach(item, namespaces)
+	{
+		if (strcmp(json_str(item, "type"), "network") == 0)
+			shim_ops_add(orders, SHIM_NETWORK, "none");
+	}
+}
+
+static void add_limits(struct strbuf *orders, const cJSON *resources)
+{
+	add_number(orders, SHIM_CPU_QUOTA, json_int(json_obj(resources, "cpu"), "quota", 0));
+	add_number(orders, SHIM_MEMORY, json_int(json_obj(resources, "memory"), "limit", 0));
+}
+
+int bwrap_config_add(struct strbuf *orders, const cJSON *config, const char *init,
+                     struct error *err)
+{
+	const cJSON *linux_obj = json_obj(config, "linux");
+
+	if (json_obj(config, "hooks"))
+		return error_set(
+			err, SLUICE_MISSING,
+			"what a specification says of the job's GPUs includes hooks, which "
+			"bwrap does not run: run it with '--executor oci'");
+	shim_ops_add(orders, SHIM_INIT, init);
+	add_namespaces(orders, json_arr(linux_obj, "namespaces"));
+	ADD_OPTIONS(orders, "--hostname", json_str(config, "hostname"));
+	add_mounts(orders, config);
+	add_process(orders, json_obj(config, "process"));
+	add_limits(orders, json_obj(linux_obj, "resources"));
+	return 0;
+}
