@@ -232,14 +232,18 @@ jobs_by_copies() {
 	same "$(contents by-copies big | sha256sum | cut -c1-64)" "$(grep -oE '^use . [0-9a-f]{64}  big' out | cut -c7-70)"
 	ok runs show --json
 	jq -e '.status.jobs.use.usage | .cpuMs > 100 and .peakBytes > 500000' out >/dev/null || fail 'it used more'
-	expect 4 sluice run c.yaml --executor docker --network host --strict-inputs
-	says out 'run without --strict-inputs'
-	# What stands in the place of the outputs leads nowhere.
-	sed -i -e "s|^        cd /outputs/made|        cd / \&\& rm -r /outputs \&\& ln -s /etc /outputs; exit|" c.yaml
-	expect 4 sluice run c.yaml --executor docker --network host
+	# What stands in the place of the outputs leads nowhere; and a copy cannot be read-only.
+	{
+		printf 'inputs: {made: {type: dataset, with: {ref: by-copies}}}\njobs:\n'
+		script_job hostile 'outputs: {d: {type: dataset, with: {ref: hostile}}}' \
+			<<<'cd / && rm -r /outputs && ln -s /etc /outputs'
+		script_job strict 'inputs: {made: workflow.inputs.made}' <<<true
+	} >h.yaml
+	expect 4 sluice run h.yaml --executor docker --network host --strict-inputs
 	says out "cannot fetch '/outputs' from the container"
+	says out "cannot show '/inputs/made' read-only: run without --strict-inputs"
 	same "$(find "$SLUICE_HOME/runs" -name passwd)" ''
-	same "$(versions by-copies)" 2 # of the runs before
+	same "$(versions hostile)" 0
 	same "$(curl -sf --unix-socket "$ENGINE_SOCKET" 'http://engine/containers/json?all=1')" '[]'
 }
 
