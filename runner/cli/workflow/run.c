@@ -602,7 +602,7 @@ static int open_executor(struct session *s)
 
 static void say_users(struct session *s)
 {
-	if (userns_kind() == USERNS_ONE)
+	if (userns_kind() == USERNS_ONE && !s->executor->is_elsewhere)
 		view_notice(s->view, "all users of a container are root, who is you outside: you "
 		                     "have no subordinate ids ('sluice doctor' says how to get "
 		                     "some)");
