@@ -196,6 +196,7 @@ static int meet(struct docker_place *place, char **ret_what, struct error *err)
 	version = json_str(doc, "ServerVersion");
 	*ret_what = xasprintf("Engine API %s at %s", version ? version : "of a version unknown",
 	                      place->host.name);
+	place->cores = (uint64_t)json_int(doc, "NCPU", 0);
 	place->memory_total = (uint64_t)json_int(doc, "MemTotal", 0);
 	place->knows_cdi = cJSON_GetArraySize(json_arr(doc, "CDISpecDirs")) > 0;
 	/* Ours are seen by nobody elsewhere. */
@@ -243,7 +244,9 @@ int executor_docker_new(uv_loop_t *loop, struct images *images,
 		          .name = "docker",
 		          .what = what,
 		          .has_network = true,
-		          .is_elsewhere = place.copies && !place.host.socket },
+		          .is_elsewhere = place.copies && !place.host.socket,
+		          .cpu_milli = place.cores * 1000,
+		          .memory = place.memory_total },
 		.place = place,
 		.what = what,
 		.images = images,

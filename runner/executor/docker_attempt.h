@@ -20,9 +20,9 @@ struct docker_place {
 	uv_loop_t *loop;
 	struct docker_host host;
 	char *home;
-	uint64_t memory_total; /* of the daemon's machine */
-	bool has_cgroups;      /* the daemon makes cgroups where it is told, and we see them */
-	bool knows_cdi;        /* it reads specifications of devices itself */
+	uint64_t cores, memory_total; /* of the daemon's machine */
+	bool has_cgroups; /* the daemon makes cgroups where it is told, and we see them */
+	bool knows_cdi;   /* it reads specifications of devices itself */
 	/* It does not see this machine's files: copies of them go there and come back, see
 	 * docker_copies.h; what jobs share lies in a volume of its own. */
 	bool copies;

@@ -161,10 +161,13 @@ struct image_order {
 
 struct executor {
 	const struct executor_ops *ops;
-	const char *name;  /* see executors.h */
-	const char *what;  /* it runs jobs by, for people: "/usr/bin/crun" */
-	bool has_network;  /* NETWORK_PRIVATE is made by others than this machine's programs */
-	bool is_elsewhere; /* its jobs may run on another machine, with other devices */
+	const char *name; /* see executors.h */
+	const char *what; /* it runs jobs by, for people: "/usr/bin/crun" */
+	bool has_network; /* NETWORK_PRIVATE is made by others than this machine's programs */
+	/* Its jobs may run on another machine, which has so much (0: not known), and other devices.
+	 */
+	bool is_elsewhere;
+	uint64_t cpu_milli, memory;
 	struct image_order order; /* set before, by whoever asks */
 };
 

@@ -121,22 +121,36 @@ static int take_gpus(struct cli *cli, struct run_machine *machine, struct error 
 	return 0;
 }
 
-int machine_look(struct cli *cli, struct run_options *options, struct error *err)
+static int check_caps(const struct run_options *options, uint64_t cpu, uint64_t memory,
+                      struct error *err)
 {
-	uint64_t cpu = (uint64_t)parallel_cores() * 1000;
-	uint64_t memory = memory_size();
-	int rc;
-
-	if (options->cpu_cap > cpu)
-		return error_set(err, SLUICE_MISSING, "--cpus is more than the %u cores here",
-		                 parallel_cores());
+	if (cpu > 0 && options->cpu_cap > cpu)
+		return error_set(err, SLUICE_MISSING,
+		                 "--cpus is more than the %" PRIu64 " cores that jobs can have",
+		                 cpu / 1000);
 	if (memory > 0 && options->memory_cap > memory)
 		return error_set(err, SLUICE_MISSING,
-		                 "--memory is more than the %" PRIu64 " MiB that are here",
+		                 "--memory is more than the %" PRIu64 " MiB that jobs can have",
 		                 memory >> 20);
-	options->machine.cpu_milli = options->cpu_cap ? options->cpu_cap : cpu;
-	options->machine.memory = options->memory_cap ? options->memory_cap : memory;
-	options->machine.has_no_limits = !userns_is_root();
-	rc = take_gpus(cli, &options->machine, err);
+	return 0;
+}
+
+int machine_look(struct cli *cli, const struct executor *executor, struct run_options *options,
+                 struct error *err)
+{
+	bool here = !executor->is_elsewhere;
+	uint64_t cpu = here ? (uint64_t)parallel_cores() * 1000 : executor->cpu_milli;
+	uint64_t memory = here ? memory_size() : executor->memory;
+	int rc = check_caps(options, cpu, memory, err);
+
+	if (rc < 0)
+		return rc;
+	options->machine = (struct run_machine){
+		.cpu_milli = options->cpu_cap ? options->cpu_cap : cpu,
+		.memory = options->memory_cap ? options->memory_cap : memory,
+		.gpus_lack = here ? NULL : "those here are not Docker's to hand in",
+		.has_no_limits = here && !userns_is_root(),
+	};
+	rc = here ? take_gpus(cli, &options->machine, err) : 0;
 	return rc < 0 ? rc : take_instances(cli, options, err);
 }

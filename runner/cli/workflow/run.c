@@ -580,8 +580,7 @@ static int open_executor(struct session *s)
 	const struct config *config;
 
 	how.dir = s->dir = dir_of(s->file);
-	if (machine_look(s->cli, &s->options, &s->err) < 0 ||
-	    cli_config(s->cli, &config, &s->err) < 0)
+	if (cli_config(s->cli, &config, &s->err) < 0)
 		return fail(s);
 	how.host_image = config->image_host;
 	if (choose_pull(s, &how.pull) < 0 || find_registries(s) < 0)
@@ -590,13 +589,10 @@ static int open_executor(struct session *s)
 		s->options.runtime = args_get(s->args, "runtime");
 	how.runtime = s->options.runtime;
 	if (cli_open_executor(s->cli, &s->loop, s->options.executor, &how, &s->executor, &s->err) <
-	    0)
+	            0 ||
+	    machine_look(s->cli, s->executor, &s->options, &s->err) < 0)
 		return fail(s);
 	s->options.executor = s->executor->name;
-	if (s->executor->is_elsewhere) {
-		s->options.machine.n_gpus = 0;
-		s->options.machine.gpus_lack = "those here are not Docker's to hand in";
-	}
 	return 0;
 }
 

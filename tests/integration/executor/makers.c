@@ -98,20 +98,14 @@ static const char *const docker_brief[] = {
 
 /* What comes to a container and back in another way. */
 static const char *const copies_brief[] = {
-	"usage is measured",
 	"a script",
-	"a script for another user",
 	"views are private",
 	"texts",
-	"outputs",
 	"outputs of another user",
 	"views of another user",
 	"a volume",
-	"a view of a link",
 	"what is left is swept",
 	"a running job is adopted",
-	"an ended job is adopted",
-	"withdrawn",
 	NULL,
 };
 
