@@ -201,6 +201,17 @@ int io_put_new_file_fast(int dirfd, const char *name, const void *data, size_t l
 	return put_file(dirfd, name, data, len, mode, false, false);
 }
 
+void io_set_apart(const char *dir)
+{
+	AUTO_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int flags;
+
+	if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) != 0 || (flags & FS_TOPDIR_FL))
+		return;
+	flags |= FS_TOPDIR_FL;
+	(void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
+}
+
 int io_fsync_dir(int dirfd, const char *path)
 {
 	AUTO_FD int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

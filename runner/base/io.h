@@ -42,6 +42,12 @@ int io_mkdirs_beneath(int dirfd, const char *path, mode_t mode) MUST_USE;
 int io_mkdirs(const char *path, mode_t mode) MUST_USE;
 
 /*
+ * Hints that what lies directly in the directory DIR is best kept apart on the disk, each with what
+ * is below it: ext4's top-level directories (chattr +T).  Other file systems know no such thing.
+ */
+void io_set_apart(const char *dir);
+
+/*
  * Puts a file in place at once and for good: temporary name beside it, write, fsync, then link
  * (replace = false; -EEXIST if the name is taken) or rename, then fsync of the directory.
  */

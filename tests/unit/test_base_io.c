@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -295,6 +297,26 @@ static void test_component(void **state)
 	assert_false(io_is_component("a/"));
 }
 
+/* Where the file system has such a mark. */
+static void test_set_apart(void **state)
+{
+	int before, after;
+
+	(void)state;
+	if (ioctl(at, FS_IOC_GETFLAGS, &before) != 0)
+		skip();
+	after = before | FS_TOPDIR_FL;
+	if (ioctl(at, FS_IOC_SETFLAGS, &after) != 0)
+		skip();
+	assert_int_equal(ioctl(at, FS_IOC_SETFLAGS, &before), 0);
+	io_set_apart(root);
+	io_set_apart(root);
+	assert_int_equal(ioctl(at, FS_IOC_GETFLAGS, &after), 0);
+	assert_int_equal(after, before | FS_TOPDIR_FL);
+	io_set_apart("/dev/null");
+	io_set_apart("/nowhere");
+}
+
 static void test_lock_excludes(void **state)
 {
 	int first = lock_take(at, "lock", LOCK_EXCLUSIVE, false);
@@ -331,6 +353,7 @@ int main(void)
 		TEST(test_copy),
 		TEST(test_copy_keeps_holes),
 		TEST(test_component),
+		TEST(test_set_apart),
 		TEST(test_lock_excludes),
 	};
 
