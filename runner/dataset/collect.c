@@ -1,7 +1,7 @@
 /*
  * Garbage collection from the datasets' side: which manifests are needed, and what writers that
  * died left of records.  A version is a root while it has a record, also an open one from when its
- * bytes are in the store for good.
+ * bytes are in the store for good; and while the index has it, for its record may have been lost.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,6 +85,17 @@ static int name_dataset(void *arg, const char *ds)
 	return rc < 0 ? rc : store_list_records(c->d->store, path, name_committed, c, c->err);
 }
 
+static int name_lost(void *arg, const struct catalog_version *row)
+{
+	struct collection *c = arg;
+	struct digest manifest;
+
+	c->ds = row->dataset;
+	return row->manifest && digest_parse(row->manifest, &manifest)
+	               ? add_root(c, row->id, &manifest)
+	               : 0;
+}
+
 static void on_waiting(void *arg)
 {
 	const struct collection *c = arg;
@@ -97,9 +108,12 @@ static int name_roots(void *arg, struct gc *gc, struct error *err)
 {
 	struct collection *c = arg;
 
+	int rc;
+
 	c->gc = gc;
 	c->err = err;
-	return store_list_records(c->d->store, "", name_dataset, c, err);
+	rc = store_list_records(c->d->store, "", name_dataset, c, err);
+	return rc == 0 ? index_each_lost(c->d, name_lost, c, err) : rc;
 }
 
 /* --- leftovers -------------------------------------------------------------------------------- */

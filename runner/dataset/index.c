@@ -376,6 +376,42 @@ int index_catch_up(struct datasets *d, struct error *err)
 	return d->behind && !catalog_in_transaction(d->catalog) ? index_heal(d, err) : 0;
 }
 
+/* --- rows without records ------------------------------------------------------------------ */
+
+struct losses {
+	struct datasets *d;
+	catalog_version_fn *fn;
+	void *arg;
+	struct error *err;
+};
+
+static int see_row(void *arg, const struct catalog_version *row)
+{
+	const struct losses *l = arg;
+	struct dataset_version v;
+	struct error ignored;
+
+	return record_get_version(l->d->store, row->dataset, row->id, &v, &ignored) ==
+	                       SLUICE_NOT_FOUND
+	               ? l->fn(l->arg, row)
+	               : 0;
+}
+
+static int see_rows_of(void *arg, const struct catalog_dataset *row)
+{
+	struct losses *l = arg;
+
+	return catalog_each_in_state(l->d->catalog, row->id, true, see_row, l, l->err);
+}
+
+int index_each_lost(struct datasets *d, catalog_version_fn *fn, void *arg, struct error *err)
+{
+	struct losses l = { .d = d, .fn = fn, .arg = arg, .err = err };
+	int rc = index_heal(d, err); /* what dead writers were about is no loss */
+
+	return rc < 0 ? rc : catalog_each_dataset(d->catalog, NULL, see_rows_of, &l, err);
+}
+
 /* --- sequence numbers ---------------------------------------------------------------------- */
 
 struct tally {

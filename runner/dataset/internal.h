@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/lock.h"
+#include "catalog/catalog.h"
 #include "dataset/public.h"
 
 struct datasets {
@@ -121,11 +122,18 @@ int index_rebuild(struct datasets *d, struct error *err) MUST_USE;
 /* The rows of one dataset with all that belongs to it. */
 int index_dataset_again(struct datasets *d, const char *ds, struct error *err) MUST_USE;
 
+/* Each committed version that the index has without a record: the record was lost, or somebody
+ * deletes the version just now. */
+int index_each_lost(struct datasets *d, catalog_version_fn *fn, void *arg,
+                    struct error *err) MUST_USE;
+
 /* The next sequence number of a dataset, whose lock is held. */
 int index_next_seq(struct datasets *d, const char *ds, int64_t *ret_seq,
                    struct error *err) MUST_USE;
 
 /* --- find.c ----------------------------------------------------------------------------------- */
+
+enum { FIND_BEGINNING_LEAST = 4 }; /* characters of an id that stand for all of it */
 
 /* SLUICE_NOT_FOUND if the dataset has no version of this id. */
 int find_version(struct datasets *d, const struct dataset *dataset, const char *id,

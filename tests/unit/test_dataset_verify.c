@@ -236,13 +236,44 @@ static void a_damaged_record_is_told(void **state)
 	expect(f, NULL, "- -\n1 -\n");
 }
 
+static void a_lost_record_is_told_and_its_bytes_stay(void **state)
+{
+	struct fixture *f = *state;
+	AUTO_FREE char *record =
+		xasprintf("%s/store/datasets/%s/versions/%s.json", f->home, f->ds.id, f->one.id);
+	AUTO_FREE char *dataset = xasprintf("%s/store/datasets/%s", f->home, f->ds.id);
+	const struct datasets_gc_how how = { .is_dead = NULL };
+	const struct datasets_recover_how nobody = { .arg = NULL };
+	struct datasets_recovered recovered;
+	struct datasets_gc_result r;
+
+	assert_int_equal(unlink(record), 0);
+	expect(f, NULL, "1 -\n");
+	assert_int_equal(f->result.versions, 1);
+	OK(f, datasets_gc(f->d, &how, &r, &f->err));
+	assert_int_equal(r.store.objects, 0);
+	assert_int_equal(io_remove_tree(AT_FDCWD, dataset), 0);
+	expect(f, NULL, "1 -\n2 -\n");
+	OK(f, datasets_gc(f->d, &how, &r, &f->err));
+	assert_int_equal(r.store.objects, 0);
+	datasets_close(f->d);
+	OK(f, datasets_recover(f->home, &nobody, &recovered, &f->err));
+	OK(f, datasets_open(f->home, &f->d, &f->err));
+	expect(f, NULL, "");
+	OK(f, datasets_gc(f->d, &how, &r, &f->err));
+	assert_true(r.store.objects > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		TEST(what_is_whole_is_hashed_once),   TEST(a_flipped_bit_is_told_for_each_version),
-		TEST(what_is_missing_or_cut_is_told), TEST(a_damaged_list_of_files_is_told),
+		TEST(what_is_whole_is_hashed_once),
+		TEST(a_flipped_bit_is_told_for_each_version),
+		TEST(what_is_missing_or_cut_is_told),
+		TEST(a_damaged_list_of_files_is_told),
 		TEST(a_damaged_record_is_told),
+		TEST(a_lost_record_is_told_and_its_bytes_stay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
