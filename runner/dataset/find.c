@@ -10,7 +10,7 @@
 
 /* --- "did you mean" ------------------------------------------------------------------------ */
 
-enum { NEAREST_MAX = 3, BEGINNING_LEAST = 4 };
+enum { NEAREST_MAX = 3 };
 
 struct nearest {
 	const char *wanted;
@@ -26,7 +26,7 @@ static bool is_beginning(const char *wanted, const char *name)
 {
 	size_t len = strlen(wanted);
 
-	return len >= BEGINNING_LEAST && strncmp(wanted, name, len) == 0;
+	return len >= FIND_BEGINNING_LEAST && strncmp(wanted, name, len) == 0;
 }
 
 static void consider(struct nearest *near, const char *name)
@@ -348,7 +348,7 @@ static int find_beginning(struct datasets *d, const struct dataset *dataset, con
 	struct beginning b = { .text = text, .candidates = &candidates };
 	int rc = 0;
 
-	if (strlen(text) >= BEGINNING_LEAST)
+	if (strlen(text) >= FIND_BEGINNING_LEAST)
 		rc = catalog_each_version(d->catalog, dataset->id, NULL, consider_version, &b, err);
 	if (rc < 0)
 		return rc;

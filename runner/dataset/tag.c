@@ -22,6 +22,35 @@ static int check_tag(const char *tag, struct error *err)
 	return 0;
 }
 
+struct shadow {
+	const char *tag;
+	char version[VERSION_ID_LEN + 1];
+};
+
+static int see_shadowed(void *arg, const struct catalog_version *v)
+{
+	struct shadow *s = arg;
+
+	if (strncmp(v->id, s->tag, strlen(s->tag)) != 0)
+		return 0;
+	text_copy(s->version, sizeof s->version, v->id);
+	return 1;
+}
+
+/* The begin of an id stands for its version: who writes it must not get another one. */
+static int check_shadow(struct datasets *d, const char *ds, const char *tag, struct error *err)
+{
+	struct shadow s = { .tag = tag };
+	int rc = strlen(tag) < FIND_BEGINNING_LEAST
+	                 ? 0
+	                 : catalog_each_in_state(d->catalog, ds, true, see_shadowed, &s, err);
+
+	return rc == 1 ? error_set(err, SLUICE_INVALID,
+	                           "a tag cannot be named '%s': that stands for the version %s",
+	                           tag, s.version)
+	               : rc;
+}
+
 int datasets_set_tag(struct datasets *d, const struct dataset_version *v, const char *tag,
                      struct error *err)
 {
@@ -40,6 +69,8 @@ int datasets_set_tag(struct datasets *d, const struct dataset_version *v, const 
 		return error_set(err, SLUICE_INVALID,
 		                 "cannot tag '%s:%s': it is not committed; commit it first",
 		                 v->dataset, v->id);
+	if (rc == 0)
+		rc = check_shadow(d, v->dataset, tag, err);
 	if (rc == 0)
 		rc = index_intend(d, intent_of_tag(v->dataset, tag, what), err);
 	if (rc < 0)

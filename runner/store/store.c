@@ -166,17 +166,28 @@ int store_lock_names(struct store *store, struct error *err)
 	return fd < 0 ? error_sys(err, fd, "cannot lock '%s/names.lock'", store->path) : fd;
 }
 
-/* Is the locked file still the one that others would lock?  Deleting a dataset takes it away. */
-static bool is_lock_of(struct store *store, const char *dataset_id, int fd)
+/* Is the locked file still the one that others would lock?  Deleting a dataset takes it away.
+ * -ESTALE: it is not. */
+static int check_lock_of(struct store *store, const char *dataset_id, int fd)
 {
 	char path[DATASET_ID_LEN + sizeof "/.lock"];
 	struct stat held;
 	struct stat there;
 
 	(void)snprintf(path, sizeof path, "%s/.lock", dataset_id);
-	return fstat(fd, &held) == 0 &&
-	       fstatat(store->datasets, path, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       held.st_dev == there.st_dev && held.st_ino == there.st_ino;
+	if (fstat(fd, &held) != 0)
+		return -errno;
+	if (fstatat(store->datasets, path, &there, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? -ESTALE : -errno;
+	return held.st_dev == there.st_dev && held.st_ino == there.st_ino ? 0 : -ESTALE;
+}
+
+/* Whoever removes the whole home under our feet leaves us a directory without a name. */
+static bool is_removed(int dirfd)
+{
+	struct stat st;
+
+	return fstat(dirfd, &st) == 0 && st.st_nlink == 0;
 }
 
 /* -ESTALE if the dataset was deleted meanwhile. */
@@ -187,9 +198,10 @@ static int try_lock_dataset(struct store *store, const char *dataset_id)
 	AUTO_FD int fd = dir < 0 ? dir : lock_take(dir, ".lock", LOCK_EXCLUSIVE, true);
 
 	/* The directory may be gone between each two of these steps. */
-	if (fd == -ENOENT || (fd >= 0 && !is_lock_of(store, dataset_id, fd)))
-		return -ESTALE;
-	return fd < 0 ? fd : take_fd(&fd);
+	if (fd == -ENOENT)
+		return is_removed(store->datasets) ? -ENOENT : -ESTALE;
+	rc = fd < 0 ? fd : check_lock_of(store, dataset_id, fd);
+	return rc < 0 ? rc : take_fd(&fd);
 }
 
 int store_lock_dataset(struct store *store, const char *dataset_id, struct error *err)

@@ -392,6 +392,10 @@ static void tags_move_between_committed_versions(void **state)
 		assert_int_equal(datasets_set_tag(f->d, &a, bad[i], &f->err), SLUICE_INVALID);
 	assert_int_equal(datasets_set_tag(f->d, &a, "abc1234", &f->err), SLUICE_INVALID);
 	assert_non_null(strstr(f->err.msg, "the form of a version's id"));
+	(void)snprintf(text, sizeof text, "%.4s", b.id); /* what is short for another version */
+	assert_int_equal(datasets_set_tag(f->d, &a, text, &f->err), SLUICE_INVALID);
+	(void)snprintf(text, sizeof text, "%.3s", b.id);
+	OK(f, datasets_set_tag(f->d, &a, text, &f->err));
 	assert_int_equal(datasets_set_tag(f->d, &open, "x", &f->err), SLUICE_INVALID);
 	assert_non_null(strstr(f->err.msg, "not committed"));
 }
@@ -443,6 +447,18 @@ static void a_damaged_record_is_named(void **state)
 	assert_non_null(strstr(f->err.msg, "dataset.json' is damaged"));
 }
 
+/* Somebody removes all of it while we work: an end with words, and no endless try. */
+static void a_home_that_is_removed_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+	struct dataset ds = make(f, "d");
+	struct dataset_version v;
+
+	assert_int_equal(io_remove_tree(AT_FDCWD, f->home), 0);
+	assert_true(datasets_open_version(f->d, &ds, NULL, NULL, &v, &f->err) < 0);
+	assert_non_null(strstr(f->err.msg, "cannot lock dataset"));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -464,6 +480,7 @@ int main(void)
 		T(changes_inside_a_transaction_are_refused),
 		T(long_texts_are_refused),
 		T(a_damaged_record_is_named),
+		T(a_home_that_is_removed_is_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
