@@ -40,8 +40,7 @@ enum {
 };
 
 struct live {
-	uv_timer_t timer;      /* runs while jobs do */
-	uv_signal_t continued; /* after Ctrl-Z */
+	uv_timer_t timer; /* runs while jobs do */
 	const struct cli *cli;
 	const struct run *run;
 	const char *workflow;
@@ -168,7 +167,7 @@ static void add_end(struct live *v, const struct run_job *job)
 		return;
 	if (v->scroll.len < SCROLL_ENOUGH)
 		(void)look_at_log(v, job, END_LINES);
-	add_name(v, job, summary_is_bad(job) ? "\x1b[31m" : "\x1b[32m", ':');
+	add_name(v, job, summary_colour(job), ':');
 	summary_add_end(&v->scroll, job);
 	strbuf_addch(&v->scroll, '\n');
 }
@@ -264,10 +263,29 @@ static void draw(struct live *v)
 	strbuf_clear(&v->scroll);
 }
 
+/* After Ctrl-Z and fg the shell has written below the block.  A flag, because the loop runs its
+ * timers before it looks at signals: what is drawn in between would be drawn over that. */
+static volatile sig_atomic_t was_stopped;
+
+static void on_continued(int number)
+{
+	(void)number;
+	was_stopped = 1;
+}
+
+static void look_at_shell(struct live *v)
+{
+	if (!was_stopped)
+		return;
+	was_stopped = 0;
+	screen_forget(&v->screen);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct live *v = container_of(timer, struct live, timer);
 
+	look_at_shell(v);
 	if (!screen_is_writable(&v->screen))
 		return;
 	if (!v->title)
@@ -283,13 +301,6 @@ static void on_tick(uv_timer_t *timer)
 	}
 	screen_draw(&v->screen, &v->scroll, NULL, 0);
 	strbuf_clear(&v->scroll);
-}
-
-/* Ctrl-Z and fg: the shell has written below the block. */
-static void on_continued(uv_signal_t *signal, int number)
-{
-	(void)number;
-	screen_forget(&container_of(signal, struct live, continued)->screen);
 }
 
 /* --- the hooks ------------------------------------------------------------------------------ */
@@ -336,6 +347,7 @@ static void live_end(void *arg)
 	};
 
 	(void)uv_timer_stop(&v->timer);
+	look_at_shell(v);
 	screen_measure(&v->screen);
 	summary_add(&v->scroll, &summary);
 	screen_draw(&v->screen, &v->scroll, NULL, 0);
@@ -344,16 +356,15 @@ static void live_end(void *arg)
 
 static void *live_make(uv_loop_t *loop, const struct cli *cli)
 {
+	const struct sigaction continued = { .sa_handler = on_continued, .sa_flags = SA_RESTART };
 	struct live *v = xcalloc(1, sizeof *v);
 
 	v->cli = cli;
 	v->scroll = STRBUF_INIT(STRBUF_BIG);
 	screen_init(&v->screen, STDOUT_FILENO);
 	(void)uv_timer_init(loop, &v->timer);
-	(void)uv_signal_init(loop, &v->continued);
-	(void)uv_signal_start(&v->continued, on_continued, SIGCONT);
+	(void)sigaction(SIGCONT, &continued, NULL);
 	uv_unref((uv_handle_t *)&v->timer);
-	uv_unref((uv_handle_t *)&v->continued);
 	return v;
 }
 

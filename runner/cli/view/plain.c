@@ -103,8 +103,7 @@ static void print_end(struct plain *p, const struct run_job *job)
 	if (!summary_is_told(job, &p->unbegun))
 		return;
 	fresh_line(p);
-	strbuf_addf(&p->out, "%s%-*s :%s ",
-	            colour(p, summary_is_bad(job) ? "\x1b[31m" : "\x1b[32m"), p->name_width,
+	strbuf_addf(&p->out, "%s%-*s :%s ", colour(p, summary_colour(job)), p->name_width,
 	            job->spec->id, colour(p, "\x1b[0m"));
 	summary_add_end(&p->out, job);
 	strbuf_addch(&p->out, '\n');

@@ -15,6 +15,13 @@ bool summary_is_bad(const struct run_job *job)
 	return job->state == JOB_FAILED || job->state == JOB_ERROR;
 }
 
+const char *summary_colour(const struct run_job *job)
+{
+	return job->state == JOB_SUCCEEDED ? "\x1b[32m"
+	       : summary_is_bad(job)       ? "\x1b[31m"
+	                                   : "\x1b[33m";
+}
+
 bool summary_is_told(const struct run_job *job, size_t *unbegun)
 {
 	bool begun = job->attempt > 0 || (job->state != JOB_CANCELED && job->state != JOB_SKIPPED);

@@ -11,6 +11,9 @@
 /* FAILED or ERROR. */
 bool summary_is_bad(const struct run_job *job);
 
+/* That of an ended job: green if it succeeded, red if it is bad, yellow otherwise. */
+const char *summary_colour(const struct run_job *job);
+
 /* "succeeded in 3.1s, made demo:fo5rp4m (3 files, 1.2 kB)": how a job ended. */
 void summary_add_end(struct strbuf *sb, const struct run_job *job);
 
