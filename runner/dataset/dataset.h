@@ -212,12 +212,15 @@ int datasets_commit_record(struct datasets *d, struct dataset_version *v,
 int datasets_commit(struct datasets *d, struct dataset_version *v, const char *path,
                     const struct store_watch *watch, struct error *err) MUST_USE;
 
-/* datasets_put_as of each source into a version that was just opened, and its commit.  One that is
- * a directory goes straight to the store, and of its files only those are read that have changed
- * since it did so the last time. */
-int datasets_put_commit(struct datasets *d, struct dataset_version *v, const char *const *source,
-                        size_t n, const struct datasets_put_how *how,
-                        const struct store_watch *watch, struct error *err) MUST_USE;
+/* Of one plain directory the files can go straight to the store, and only those are read that have
+ * changed since they did so the last time.  Other sources are put, and then committed. */
+bool datasets_put_is_direct(const char *const *source, size_t n,
+                            const struct datasets_put_how *how);
+
+/* Such a directory into a version that was just opened, and its commit. */
+int datasets_put_commit(struct datasets *d, struct dataset_version *v, const char *directory,
+                        const char *target, const struct store_watch *watch,
+                        struct error *err) MUST_USE;
 
 /* Forgets an open version and its files; a committed one is refused. */
 int datasets_drop_version(struct datasets *d, const struct dataset_version *v,

@@ -326,23 +326,19 @@ static bool is_directory(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-int datasets_put_commit(struct datasets *d, struct dataset_version *v, const char *const *source,
-                        size_t n, const struct datasets_put_how *how,
-                        const struct store_watch *watch, struct error *err)
+bool datasets_put_is_direct(const char *const *source, size_t n, const struct datasets_put_how *how)
+{
+	return n == 1 && !how->unpack && !how->digest && is_directory(source[0]);
+}
+
+int datasets_put_commit(struct datasets *d, struct dataset_version *v, const char *directory,
+                        const char *target, const struct store_watch *watch, struct error *err)
 {
 	AUTO_FREE char *below = NULL;
-	AUTO_FREE char *real = NULL;
-	struct commit_source from = { .foreign = true };
-	int rc = 0;
+	AUTO_FREE char *real = realpath(directory, NULL); /* what was named may be a link to it */
+	struct commit_source from = { .foreign = true, .path = real ? real : directory };
+	int rc = files_directory_target(directory, target, &below, err);
 
-	if (n != 1 || how->unpack || how->digest || !is_directory(source[0])) {
-		for (size_t i = 0; rc == 0 && i < n; i++)
-			rc = datasets_put_as(d, v, source[i], how, err);
-		return rc < 0 ? rc : datasets_commit(d, v, NULL, watch, err);
-	}
-	rc = files_directory_target(source[0], how->target, &below, err);
-	real = realpath(source[0], NULL); /* what was named may be a link to it */
-	from.path = real ? real : source[0];
 	from.below = below;
 	return rc < 0 ? rc : commit_source(d, v, &from, watch, err);
 }

@@ -393,7 +393,6 @@ static void whoever_looks_sees_every_byte_counted(void **state)
 	AUTO_FREE char *dir = at(f, "src/dir");
 	AUTO_FREE char *file = at(f, "src/one.txt");
 	AUTO_FREE char *out = at(f, "out");
-	const char *const sources[] = { dir };
 	struct progress progress = { .total = 0 };
 	const struct datasets_put_how how = { .target = "", .progress = &progress };
 	const struct store_watch watch = { .progress = &progress };
@@ -414,7 +413,7 @@ static void whoever_looks_sees_every_byte_counted(void **state)
 	}
 	assert_int_equal(datasets_find(f->d, "d", &ds, &f->err), 0);
 	assert_int_equal(datasets_open_version(f->d, &ds, NULL, NULL, &v, &f->err), 0);
-	assert_int_equal(datasets_put_commit(f->d, &v, sources, 1, &how, &watch, &f->err), 0);
+	assert_int_equal(datasets_put_commit(f->d, &v, dir, how.target, &watch, &f->err), 0);
 	expect_counted(&progress, 13);
 	/* What two versions have is hashed once. */
 	assert_int_equal(datasets_verify(f->d, &verify, &result, &f->err), 0);

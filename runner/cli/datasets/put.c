@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/error_path.h"
+#include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/meter.h"
 #include "cli/show.h"
@@ -67,16 +69,22 @@ int put_sources(struct cli *cli, struct datasets *datasets, const struct dataset
 
 /* --- a version of them --------------------------------------------------------------------- */
 
+/* What is put first and then committed is read twice, each time with a meter of its own. */
 static int put_and_commit(struct cli *cli, struct datasets *datasets,
                           struct dataset_version *version, struct put_sources *s, struct error *err)
 {
+	bool direct = datasets_put_is_direct(s->path, s->n, &s->how);
+	AUTO_FREE char *name =
+		xasprintf("%s%s", direct ? "" : "committing ", version->dataset_name);
 	struct meter_watch meter;
 	struct store_watch watch = { .warn = meter_watch_warn, .arg = &meter };
-	int rc;
+	int rc = direct ? 0 : put_sources(cli, datasets, version, s, err);
 
-	watch.progress = meter_watch_begin(&meter, cli, version->dataset_name, 0);
-	s->how.progress = watch.progress;
-	rc = datasets_put_commit(datasets, version, s->path, s->n, &s->how, &watch, err);
+	if (rc < 0)
+		return rc;
+	watch.progress = meter_watch_begin(&meter, cli, name, 0);
+	rc = direct ? datasets_put_commit(datasets, version, s->path[0], s->how.target, &watch, err)
+	            : datasets_commit(datasets, version, NULL, &watch, err);
 	meter_watch_end(&meter);
 	return rc;
 }
