@@ -111,10 +111,20 @@ static int write_data(const struct exporting *x, const struct store_entry *e)
 	return n < 0 ? error_sys(x->err, errno, "cannot read '%s'", e->path) : 0;
 }
 
+/* Who reads a zip takes a backslash for a slash. */
+static bool is_for_format(const struct exporting *x, const char *path)
+{
+	return strcmp(x->how->format, "zip") != 0 || !strchr(path, '\\');
+}
+
 static int write_entry(void *arg, const struct store_entry *e)
 {
 	struct exporting *x = arg;
 
+	if (!is_for_format(x, e->path))
+		return error_set(x->err, SLUICE_INVALID,
+		                 "a zip cannot have '%.512s', which has a backslash: take a tar",
+		                 e->path);
 	x->n++;
 	fill_entry(x, e);
 	/* A warning is of a name that is no UTF-8: its bytes are kept as they are. */

@@ -55,6 +55,14 @@ test_exports_are_the_same_bytes_anywhere() {
 
 test_exports_that_fail_leave_nothing() {
 	sample
+	mkdir odd
+	touch 'odd/back\slash'
+	ok datasets create odd
+	ok datasets put odd odd/
+	expect 2 sluice datasets export odd odd.zip
+	says err 'which has a backslash: take a tar'
+	[ ! -e odd.zip ] || fail 'it is there'
+	ok datasets export odd --format tar
 	expect 2 sluice datasets export d file.txt
 	says err 'give --format'
 	expect 2 sluice datasets export d
