@@ -38,6 +38,19 @@ void runtime_log_message(const char *log, struct strbuf *ret_message)
 	}
 }
 
+void runtime_log_shorten(struct strbuf *message)
+{
+	enum { BEGIN = 300, END = 200 };
+	static const char cut[] = " ... ";
+	size_t len = strlen(cut);
+
+	if (message->len <= BEGIN + len + END)
+		return;
+	memcpy(message->buf + BEGIN, cut, len);
+	memmove(message->buf + BEGIN + len, message->buf + message->len - END, END + 1);
+	message->len = BEGIN + len + END;
+}
+
 int runtime_log_exit_code(const char *message)
 {
 	static const struct {
@@ -45,9 +58,13 @@ int runtime_log_exit_code(const char *message)
 		int code;
 	} known[] = {
 		{ { "executable file", "not found in $PATH" }, 127 },
+		{ { "open executable", "File name too long" }, 127 },
+		{ { "exec", "file name too long" }, 127 },
 		{ { "exec", "no such file or directory" }, 127 },
 		{ { "exec", "No such file or directory" }, 127 },
 		{ { "open executable", "Permission denied" }, 126 },
+		{ { "open executable", "Operation not permitted" }, 126 }, /* a directory */
+		{ { "exec", "is a directory" }, 126 },
 		{ { "exec", "permission denied" }, 126 },
 		{ { "exec", "exec format error" }, 126 },
 		{ { "exec", "Exec format error" }, 126 },

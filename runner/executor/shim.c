@@ -358,6 +358,7 @@ static void runtime_failed(struct shim *s, int status)
 	read_complaint(s, &message);
 	drain(s);
 	code = runtime_log_exit_code(strbuf_str(&message));
+	runtime_log_shorten(&message);
 	if (code == 0) {
 		(void)error_set(&s->error, SLUICE_SYSTEM, "%s cannot start the container: %s", name,
 		                message.len > 0       ? message.buf

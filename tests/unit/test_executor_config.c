@@ -505,9 +505,30 @@ static void test_runtime_log(void **state)
 	           "executable file `x` not found in $PATH: No such file or directory", 127);
 	expect_log("{\"msg\":\"open executable: Permission denied\",\"level\":\"error\"}",
 	           "open executable: Permission denied", 126);
+	expect_log("{\"msg\":\"open executable: Operation not permitted\",\"level\":\"error\"}",
+	           "open executable: Operation not permitted", 126);
+	expect_log("{\"msg\":\"open executable: File name too long\",\"level\":\"error\"}",
+	           "open executable: File name too long", 127);
 	expect_log("{\"level\":\"error\",\"msg\":\"mount: no space\\nleft\"}",
 	           "mount: no space left", 0);
 	expect_log("{\"level\":\"error\",\"msg\":\"cut off\\", "cut off", 0);
+}
+
+static void test_runtime_log_is_cut(void **state)
+{
+	struct strbuf sb = STRBUF_INIT(1 << 16);
+
+	(void)state;
+	strbuf_addf(&sb, "%0505d", 7);
+	runtime_log_shorten(&sb);
+	assert_int_equal(sb.len, 505);
+	strbuf_addstr(&sb, ": not found");
+	runtime_log_shorten(&sb);
+	assert_int_equal(sb.len, 505);
+	assert_int_equal(strlen(sb.buf), 505);
+	assert_non_null(strstr(sb.buf, "00 ... 00"));
+	assert_string_equal(sb.buf + 505 - strlen("07: not found"), "07: not found");
+	strbuf_release(&sb);
 }
 
 static void test_orders(void **state)
@@ -533,14 +554,23 @@ static void test_orders(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_command),         cmocka_unit_test(test_no_command),
-		cmocka_unit_test(test_process),         cmocka_unit_test(test_mounts),
-		cmocka_unit_test(test_relative_paths),  cmocka_unit_test(test_host_root),
-		cmocka_unit_test(test_stop_signal),     cmocka_unit_test(test_host_mounts),
-		cmocka_unit_test(test_runtime_log),     cmocka_unit_test(test_orders),
-		cmocka_unit_test(test_limits),          cmocka_unit_test(test_resolv_conf),
-		cmocka_unit_test(test_private_network), cmocka_unit_test(test_hook),
-		cmocka_unit_test(test_ordinary_user),   cmocka_unit_test(test_machine_as_image),
+		cmocka_unit_test(test_command),
+		cmocka_unit_test(test_no_command),
+		cmocka_unit_test(test_process),
+		cmocka_unit_test(test_mounts),
+		cmocka_unit_test(test_relative_paths),
+		cmocka_unit_test(test_host_root),
+		cmocka_unit_test(test_stop_signal),
+		cmocka_unit_test(test_host_mounts),
+		cmocka_unit_test(test_runtime_log),
+		cmocka_unit_test(test_runtime_log_is_cut),
+		cmocka_unit_test(test_orders),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_resolv_conf),
+		cmocka_unit_test(test_private_network),
+		cmocka_unit_test(test_hook),
+		cmocka_unit_test(test_ordinary_user),
+		cmocka_unit_test(test_machine_as_image),
 		cmocka_unit_test(test_bwrap),
 	};
 
