@@ -45,89 +45,30 @@ static bool has_option(const cJSON *mount, const char *name)
 	return false;
 }
 
-/* "size=N" among the options, or NULL. */
-static const char *find_size(const cJSON *options)
-{
-	static const char size[] = "size=";
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, options)
-	{
-		if (strncmp(item->valuestring, size, sizeof size - 1) == 0)
-			return item->valuestring + sizeof size - 1;
-	}
-	return NULL;
-}
-
-static void add_shm(struct strbuf *orders, const cJSON *mount)
-{
-	const char *size = find_size(json_arr(mount, "options"));
-
-	if (size)
-		ADD_OPTIONS(orders, "--size", size);
-	ADD_OPTIONS(orders, "--perms", "1777", "--tmpfs", "/dev/shm");
-}
-
-static void add_dev(struct strbuf *orders, const cJSON *mount)
-{
-	(void)mount;
-	ADD_OPTIONS(orders, "--dev", "/dev");
-}
-
-static void add_mqueue(struct strbuf *orders, const cJSON *mount)
-{
-	(void)mount;
-	ADD_OPTIONS(orders, "--mqueue", "/dev/mqueue");
-}
-
-static void add_proc(struct strbuf *orders, const cJSON *mount)
-{
-	(void)mount;
-	ADD_OPTIONS(orders, "--proc", "/proc");
-}
-
-static void add_nothing(struct strbuf *orders, const cJSON *mount)
-{
-	(void)orders;
-	(void)mount;
-}
-
-/* These show the container's own namespaces, or come with --dev: bwrap makes them.  All else is
- * mounted in the root before. */
-static const struct own_mount {
-	const char *target;
-	void (*add)(struct strbuf *orders, const cJSON *mount);
-} own_mounts[] = {
-	{ "/proc", add_proc },         { "/dev", add_dev },     { "/dev/pts", add_nothing },
-	{ "/dev/mqueue", add_mqueue }, { "/dev/shm", add_shm },
-};
-
+/* These show the container's own namespaces, so bwrap makes them.  All else is mounted in the root
+ * before, which costs less. */
 static bool add_own_mount(struct strbuf *orders, const cJSON *mount)
 {
-	const char *target = json_str(mount, "destination");
+	static const char *const own[][2] = { { "proc", "--proc" }, { "mqueue", "--mqueue" } };
 
-	if (strcmp(json_str(mount, "type"), "bind") == 0)
-		return false;
-	for (size_t i = 0; i < sizeof own_mounts / sizeof *own_mounts; i++)
-		if (strcmp(own_mounts[i].target, target) == 0) {
-			own_mounts[i].add(orders, mount);
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		if (strcmp(own[i][0], json_str(mount, "type")) == 0) {
+			ADD_OPTIONS(orders, own[i][1], json_str(mount, "destination"));
 			return true;
 		}
 	return false;
 }
 
 /* What bwrap makes would cover it.  There no image's link can lead elsewhere. */
-static bool add_inside(struct strbuf *orders, const cJSON *mount)
+static bool add_in_proc(struct strbuf *orders, const cJSON *mount)
 {
+	static const char proc[] = "/proc/";
 	const char *target = json_str(mount, "destination");
-	bool is_inside = strncmp(target, "/dev/", 5) == 0 || strncmp(target, "/proc/", 6) == 0;
 
-	if (!is_inside || strstr(target, "/..") || strcmp(json_str(mount, "type"), "bind") != 0)
+	if (strncmp(target, proc, sizeof proc - 1) != 0 || strstr(target, "/..") ||
+	    strcmp(json_str(mount, "type"), "bind") != 0)
 		return false;
-	ADD_OPTIONS(orders,
-	            has_option(mount, "ro")      ? "--ro-bind"
-	            : has_option(mount, "nodev") ? "--bind"
-	                                         : "--dev-bind",
+	ADD_OPTIONS(orders, has_option(mount, "ro") ? "--ro-bind" : "--bind",
 	            json_str(mount, "source"), target);
 	return true;
 }
@@ -137,10 +78,12 @@ static void add_mount(struct strbuf *orders, const cJSON *mount)
 	AUTO_STRBUF struct strbuf how = STRBUF_INIT(STRBUF_BIG);
 	const cJSON *option;
 
-	if (add_own_mount(orders, mount) || add_inside(orders, mount))
+	if (add_own_mount(orders, mount) || add_in_proc(orders, mount))
 		return;
 	cJSON_ArrayForEach(option, json_arr(mount, "options"))
 		strbuf_addf(&how, "%s,", option->valuestring);
+	/* No cgroup keeps a job from the nodes that it makes. */
+	strbuf_addf(&how, "%s", strcmp(json_str(mount, "type"), "tmpfs") == 0 ? "nodev," : "");
 	shim_ops_add(orders, SHIM_MOUNT, json_str(mount, "destination"));
 	shim_ops_add(orders, SHIM_MOUNT_TYPE, json_str(mount, "type"));
 	shim_ops_add(orders, SHIM_MOUNT_FROM, json_str(mount, "source"));
@@ -157,10 +100,9 @@ static void add_mounts(struct strbuf *orders, const cJSON *config)
 	/* What is no device there is so by itself: --bind would make all of them useless. */
 	ADD_OPTIONS(orders, "--dev-bind", json_str(root, "path"), "/");
 	cJSON_ArrayForEach(item, json_arr(config, "mounts")) add_mount(orders, item);
-	cJSON_ArrayForEach(item, json_arr(linux_obj, "readonlyPaths"))
-		ADD_OPTIONS(orders, "--ro-bind-try", item->valuestring, item->valuestring);
 	if (json_bool(root, "readonly", false))
 		ADD_OPTIONS(orders, "--remount-ro", "/");
+	add_each(orders, SHIM_READONLY, json_arr(linux_obj, "readonlyPaths"));
 	add_each(orders, SHIM_MASK, json_arr(linux_obj, "maskedPaths"));
 }
 

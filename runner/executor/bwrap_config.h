@@ -1,8 +1,7 @@
 /*
  * What config.json would tell an OCI runtime, as a shim's orders for bwrap: see shim_ops.h.  So a
- * container is the same by both, but for two things that bwrap has no words for: in its containers
- * a program gains no rights by being set-user-id, and the devices are those of bwrap's --dev.
- * Pure.
+ * container is the same by both, but for two things that bwrap does: in its containers a program
+ * gains no rights by being set-user-id, and no node that a job makes is a device.  Pure.
  */
 #ifndef EXECUTOR_BWRAP_CONFIG_H
 #define EXECUTOR_BWRAP_CONFIG_H

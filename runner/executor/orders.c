@@ -41,6 +41,7 @@ static void take_order(struct orders *o, const char *key, const char *value)
 		{ SHIM_FILE, .list = &o->files },
 		{ SHIM_TEXT, .list = &o->texts },
 		{ SHIM_OPTION, .list = &o->options },
+		{ SHIM_READONLY, .list = &o->readonly },
 		{ SHIM_MASK, .list = &o->masks },
 		{ SHIM_GROUP, .list = &o->groups },
 		{ SHIM_MOUNT, .list = &o->mounts },

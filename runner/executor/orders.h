@@ -23,7 +23,7 @@ struct orders {
 	bool upper_in_memory, network_is_private, network_is_none, is_users;
 	struct orders_list layers, views, owned, secrets;
 	struct orders_list files, texts; /* name and text of each */
-	struct orders_list options, masks, groups;
+	struct orders_list options, readonly, masks, groups;
 	struct orders_list mounts, mount_types, mount_froms, mount_hows; /* of each */
 };
 

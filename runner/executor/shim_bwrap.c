@@ -5,14 +5,15 @@
 #include <grp.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,26 +67,6 @@ static void add(struct args *args, const char *arg)
 	args->item[args->len++] = arg;
 }
 
-/* A file by one that is always empty, a directory by an empty one. */
-static void add_mask(struct args *args, const char *path)
-{
-	static const char *const file[] = { "--dev-bind", "/dev/null" };
-	static const char *const dir[] = { "--size", "4096", "--tmpfs" };
-	struct stat st;
-
-	if (stat(path, &st) != 0)
-		return;
-	for (size_t i = 0; !S_ISDIR(st.st_mode) && i < sizeof file / sizeof *file; i++)
-		add(args, file[i]);
-	for (size_t i = 0; S_ISDIR(st.st_mode) && i < sizeof dir / sizeof *dir; i++)
-		add(args, dir[i]);
-	add(args, path);
-	if (S_ISDIR(st.st_mode)) {
-		add(args, "--remount-ro");
-		add(args, path);
-	}
-}
-
 static const char *const *make_args(const struct orders *o)
 {
 	static const char *const ours[] = { "--seccomp", FILTER_FD,    "--json-status-fd",
@@ -97,8 +78,6 @@ static const char *const *make_args(const struct orders *o)
 		add(&args, ours[i]);
 	for (size_t i = 0; i < o->options.len; i++)
 		add(&args, o->options.item[i]);
-	for (size_t i = 0; i < o->masks.len; i++)
-		add_mask(&args, o->masks.item[i]);
 	add(&args, "--");
 	add(&args, COMMAND);
 	add(&args, NULL);
@@ -233,6 +212,21 @@ static void send_owned(const struct orders *o, pid_t child)
 	seal_send_of(child, targets.item, targets.len);
 }
 
+/* The last thing, for the paths are the container's from then on.  What is to be protected is of
+ * the container's own /proc, which it took bwrap to mount; and bwrap takes longer for each path. */
+static void protect(const struct orders *o, pid_t child)
+{
+	AUTO_FD int pidfd = need(pidfd_open(child, 0), "cannot reach the container");
+	struct error err;
+
+	if (setns(pidfd, CLONE_NEWNS) != 0)
+		fail("cannot go into the container", errno);
+	if (layout_protect(o, &err) < 0) {
+		(void)fprintf(stderr, "%s\n", err.msg);
+		_exit(1);
+	}
+}
+
 static void start(const struct orders *o, const char *pid_file, int ours, int peer)
 {
 	int status[2];
@@ -257,6 +251,7 @@ static void start(const struct orders *o, const char *pid_file, int ours, int pe
 	put_pid(pid_file, child);
 	if (o->owned.len > 0)
 		send_owned(o, child);
+	protect(o, child);
 	_exit(0);
 }
 

@@ -203,6 +203,39 @@ static int put_at(int tree, int target)
 	               : -errno;
 }
 
+/* ---- devices ---- */
+
+static int show_device(int dev, const char *name)
+{
+	char from[OPTION_MAX];
+	AUTO_FD int target = openat(dev, name, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	AUTO_FD int tree = -1;
+
+	if (target < 0 || snprintf(from, sizeof from, "/dev/%s", name) < 0)
+		return -errno;
+	tree = open_bind(from, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, false);
+	return tree < 0 ? tree : put_at(tree, target);
+}
+
+/* The machine's own nodes: no others are devices in here. */
+static int fill_dev(int root, const char *path)
+{
+	static const char *const devices[] = { "null", "zero", "full", "random", "urandom", "tty" };
+	static const char *const links[][2] = {
+		{ "fd", "/proc/self/fd" },       { "stdin", "/proc/self/fd/0" },
+		{ "stdout", "/proc/self/fd/1" }, { "stderr", "/proc/self/fd/2" },
+		{ "core", "/proc/kcore" },       { "ptmx", "pts/ptmx" },
+	};
+	AUTO_FD int dev = io_open_in_root(root, path, O_PATH | O_DIRECTORY);
+	int rc = dev < 0 ? dev : 0;
+
+	for (size_t i = 0; rc == 0 && i < sizeof devices / sizeof *devices; i++)
+		rc = show_device(dev, devices[i]);
+	for (size_t i = 0; rc == 0 && i < sizeof links / sizeof *links; i++)
+		rc = symlinkat(links[i][1], dev, links[i][0]) == 0 ? 0 : -errno;
+	return rc;
+}
+
 /* ---- the cgroup ---- */
 
 static int show_hierarchy(int dir, const char *name, const char *path)
@@ -254,6 +287,7 @@ static int mount_line(int root, const struct line *m, const char *cgroup)
 	AUTO_FD int tree = -1;
 	AUTO_FD int target = -1;
 	struct stat st;
+	int rc;
 
 	if (strcmp(m->type, "cgroup") == 0)
 		return show_cgroup(root, m, cgroup);
@@ -264,15 +298,38 @@ static int mount_line(int root, const struct line *m, const char *cgroup)
 	if (fstat(tree, &st) != 0)
 		return -errno;
 	target = open_target(root, m->target, S_ISDIR(st.st_mode));
-	return target < 0 ? target : put_at(tree, target);
+	if (target < 0)
+		return target;
+	rc = put_at(tree, target);
+	return rc == 0 && !is_bind && strcmp(m->target, "/dev") == 0 ? fill_dev(root, m->target)
+	                                                             : rc;
+}
+
+/* bwrap would follow a link in their place. */
+static int make_own(int root, const char *name)
+{
+	AUTO_FD int fd = -1;
+
+	if (mkdirat(root, name, 0755) != 0 && errno != EEXIST)
+		return -errno;
+	fd = openat(root, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : 0;
 }
 
 int layout_mount(const struct orders *o, struct error *err)
 {
 	AUTO_FD int root = open(o->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
+	static const char *const own[] = { "proc", "dev" };
+
 	if (root < 0)
 		return error_sys(err, errno, "cannot open the container's root");
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+		int rc = make_own(root, own[i]);
+
+		if (rc < 0)
+			return error_sys(err, rc, "the image's '/%s' is no directory", own[i]);
+	}
 	for (size_t i = 0; i < o->mounts.len; i++) {
 		const struct line m = { o->mounts.item[i], o->mount_types.item[i],
 			                o->mount_froms.item[i], o->mount_hows.item[i] };
@@ -281,6 +338,51 @@ int layout_mount(const struct orders *o, struct error *err)
 		if (rc < 0)
 			return error_sys(err, rc, "cannot mount '%s' at '%s' of the container",
 			                 m.from, m.target);
+	}
+	return 0;
+}
+
+/* ---- what a container must not write to, or see ---- */
+
+static int make_readonly(const char *path)
+{
+	AUTO_FD int target = open(path, O_PATH | O_CLOEXEC);
+	AUTO_FD int tree = target < 0 ? -1 : open_bind(path, MOUNT_ATTR_RDONLY, true);
+
+	if (target < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return tree < 0 ? tree : put_at(tree, target);
+}
+
+/* A file by one that is always empty, a directory by an empty one. */
+static int hide(const char *path)
+{
+	AUTO_FD int target = open(path, O_PATH | O_CLOEXEC);
+	AUTO_FD int tree = -1;
+	struct stat st;
+
+	if (target < 0 || fstat(target, &st) != 0)
+		return errno == ENOENT ? 0 : -errno;
+	tree = S_ISDIR(st.st_mode) ? open_new("tmpfs", "ro,nosuid,nodev,noexec,")
+	                           : open_bind("/dev/null", MOUNT_ATTR_NOSUID, false);
+	return tree < 0 ? tree : put_at(tree, target);
+}
+
+int layout_protect(const struct orders *o, struct error *err)
+{
+	for (size_t i = 0; i < o->readonly.len; i++) {
+		int rc = make_readonly(o->readonly.item[i]);
+
+		if (rc < 0)
+			return error_sys(err, rc, "cannot make '%s' of the container read-only",
+			                 o->readonly.item[i]);
+	}
+	for (size_t i = 0; i < o->masks.len; i++) {
+		int rc = hide(o->masks.item[i]);
+
+		if (rc < 0)
+			return error_sys(err, rc, "cannot hide '%s' of the container",
+			                 o->masks.item[i]);
 	}
 	return 0;
 }

@@ -11,6 +11,9 @@
  */
 int layout_mount(const struct orders *o, struct error *err) MUST_USE;
 
+/* In the container's mount namespace: makes read-only, and hides, what the orders say.  */
+int layout_protect(const struct orders *o, struct error *err) MUST_USE;
+
 /* A file of the machine that a container may run, and by no way write to.  A descriptor or -errno.
  */
 int layout_open_read_only(const char *path);

@@ -52,6 +52,7 @@ enum {
 #define SHIM_INIT       "init"       /* absolute path of sluice-init */
 #define SHIM_ROOT       "root"       /* ... of the container's root; "mount" leads below it */
 #define SHIM_OPTION     "option"     /* of bwrap's */
+#define SHIM_READONLY   "readonly"   /* path in the container, where it is there */
 #define SHIM_MASK       "mask"       /* path in the container, hidden where it is there */
 #define SHIM_GROUP      "group"      /* additional one of the user */
 #define SHIM_MOUNT      "mount"      /* path in the container; the next three pairs: */

@@ -396,13 +396,14 @@ static void test_bwrap(void **state)
 {
 	static const char *const more[] = { "A=x\ny", NULL };
 	const struct request_mount mounts[] = { { MOUNT_VIEW, "/t0", "/inputs/a" },
-		                                { MOUNT_READONLY, "/ro", "/dev/shm" } };
+		                                { MOUNT_READONLY, "/ro", "/dev/shm" },
+		                                { MOUNT_READONLY, "/x", "/proc/y" } };
 	const struct request r = { .id = "j-1",
 		                   .dir = "/d",
 		                   .env = more,
 		                   .cwd = "/here",
 		                   .mounts = mounts,
-		                   .n_mounts = 2,
+		                   .n_mounts = 3,
 		                   .network = NETWORK_NONE,
 		                   .limits = { .cpu_milli = 1500, .memory_bytes = 4096 } };
 	const struct user worker = { .uid = 5, .gid = 6, .groups = { 7, 8 }, .n_groups = 2 };
@@ -422,17 +423,19 @@ static void test_bwrap(void **state)
 	expect_orders(&orders, SHIM_CPU_QUOTA, "150000|");
 	expect_orders(&orders, SHIM_MEMORY, "4096|");
 	expect_orders(&orders, SHIM_MOUNT,
-	              "/sys|/sys/fs/cgroup|/etc/resolv.conf|/etc/hosts|/inputs/a|");
-	expect_orders(&orders, SHIM_MOUNT_TYPE, "sysfs|cgroup|bind|bind|bind|");
+	              "/dev|/dev/pts|/sys|/sys/fs/cgroup|/dev/shm|/etc/resolv.conf|/etc/hosts|"
+	              "/inputs/a|/dev/shm|");
+	expect_orders(&orders, SHIM_MOUNT_TYPE,
+	              "tmpfs|devpts|sysfs|cgroup|tmpfs|bind|bind|bind|bind|");
 	expect_orders(&orders, SHIM_MOUNT_FROM,
-	              "sysfs|cgroup|/d/bundle/resolv.conf|/d/bundle/hosts|/d/bundle/view0|");
+	              "tmpfs|devpts|sysfs|cgroup|shm|/d/bundle/resolv.conf|/d/bundle/hosts|"
+	              "/d/bundle/view0|/ro|");
+	expect_orders(&orders, SHIM_READONLY,
+	              "/proc/bus|/proc/fs|/proc/irq|/proc/sys|/proc/sysrq-trigger|");
 	expect_orders(&orders, SHIM_OPTION,
 	              "--unshare-pid|--unshare-ipc|--unshare-uts|--hostname|j-1|"
-	              "--dev-bind|/d/bundle/rootfs|/|--proc|/proc|--dev|/dev|--mqueue|/dev/mqueue|"
-	              "--perms|1777|--tmpfs|/dev/shm|--ro-bind|/ro|/dev/shm|"
-	              "--ro-bind-try|/proc/bus|/proc/bus|--ro-bind-try|/proc/fs|/proc/fs|"
-	              "--ro-bind-try|/proc/irq|/proc/irq|--ro-bind-try|/proc/sys|/proc/sys|"
-	              "--ro-bind-try|/proc/sysrq-trigger|/proc/sysrq-trigger|--cap-drop|ALL|" CAPS);
+	              "--dev-bind|/d/bundle/rootfs|/|--proc|/proc|--mqueue|/dev/mqueue|"
+	              "--ro-bind|/x|/proc/y|--cap-drop|ALL|" CAPS);
 	/* Hooks are an OCI runtime's. */
 	json_add(doc, "hooks", json_new_obj());
 	assert_int_equal(bwrap_config_add(&orders, doc, "/init", &err), SLUICE_MISSING);
