@@ -248,6 +248,9 @@ static void transfer_finish(struct http_transfer *t, CURLcode code)
 
 	if (code != CURLE_OK && !t->err.class)
 		set_reason(t, code);
+	/* To libcurl that is an answer without a body. */
+	if (!t->err.class && status_is_good(r.status) && !t->had_head)
+		(void)error_set(&t->err, SLUICE_REMOTE, "the answer breaks off in its head");
 	if (t->err.class)
 		name_request(t);
 	unlink_woken(t);

@@ -292,6 +292,9 @@ static void bad_answers_are_errors(void **state)
 		  .class = SLUICE_REMOTE,
 		  .request = { .stall_s = 1 },
 		  .end = SCRIPT_HOLD },
+		{ .answer = "HTTP/1.1 200 OK\r\nContent-Le",
+		  .reason = "breaks off in its head",
+		  .class = SLUICE_REMOTE },
 		{ .answer = "", .reason = "Empty reply", .class = SLUICE_REMOTE },
 		{ .answer = "", .reason = "reset", .class = SLUICE_REMOTE, .end = SCRIPT_RESET },
 		{ .answer = "SSH-2.0-none\r\n", .reason = "HTTP/0.9", .class = SLUICE_INVALID },
@@ -348,6 +351,29 @@ static void another_host_gets_no_credentials(void **state)
 	assert_string_equal(g.body, "hello");
 	assert_non_null(strstr(first.requests[0], "Authorization: Bearer t0ken"));
 	assert_null(strstr(second.requests[0], "Authorization"));
+}
+
+/* Of an encrypted request a proxy sees the host, and nothing that says who we are. */
+static void a_proxy_of_the_environment_is_asked(void **state)
+{
+	struct http_script s = { .answers = { OK5, "HTTP/1.1 403 No\r\n\r\n" } };
+	struct got plain = { .n_done = 0 }, secure = { .n_done = 0 };
+	AUTO_FREE char *proxy = NULL;
+
+	(void)state;
+	script_start(&s);
+	proxy = xasprintf("http://127.0.0.1:%d", s.port);
+	assert_int_equal(setenv("http_proxy", proxy, 1), 0);
+	assert_int_equal(setenv("https_proxy", proxy, 1), 0);
+	get(&plain, &(struct http_request){ .url = "http://far.invalid/x", .bearer = "t0ken" });
+	get(&secure, &(struct http_request){ .url = "https://far.invalid/x", .bearer = "t0ken" });
+	script_stop(&s);
+	assert_int_equal(unsetenv("http_proxy") + unsetenv("https_proxy"), 0);
+	assert_string_equal(plain.body, "hello");
+	assert_non_null(strstr(s.requests[0], "GET http://far.invalid/x HTTP/1.1\r\n"));
+	assert_int_equal(secure.err.class, SLUICE_REMOTE);
+	assert_non_null(strstr(s.requests[1], "CONNECT far.invalid:443 HTTP/1.1\r\n"));
+	assert_null(strstr(s.requests[1], "t0ken"));
 }
 
 static int fetch_from(struct http_script *s, struct fetch *f, int fd, struct error *err)
@@ -457,6 +483,7 @@ int main(void)
 		cmocka_unit_test(bad_answers_are_errors),
 		cmocka_unit_test(nobody_there_is_an_error),
 		cmocka_unit_test(another_host_gets_no_credentials),
+		cmocka_unit_test(a_proxy_of_the_environment_is_asked),
 		cmocka_unit_test(a_broken_download_goes_on_where_it_ended),
 		cmocka_unit_test(a_file_that_changed_is_begun_again),
 		cmocka_unit_test(what_is_not_wanted_is_not_kept),
