@@ -166,6 +166,7 @@ struct images_pull_how {
 	struct progress *progress;                  /* of bytes that come, or NULL */
 	const atomic_bool *stop;                    /* ends it soon with SLUICE_CANCELED; or NULL */
 	unsigned wait_ms;                           /* before the second try; 0: a second */
+	unsigned stall_s;                           /* silence that ends a try; 0: a minute */
 };
 
 /*

@@ -528,7 +528,7 @@ static int pull_on_loop(struct pull *p, struct error *err)
 	(void)uv_async_init(&p->loop, &p->loaded, on_loaded);
 	uv_unref((uv_handle_t *)&p->loaded);
 	http = http_new(&p->loop, AT_ONCE);
-	p->registry = registry_new(http, &p->loop, &places, p->how->wait_ms);
+	p->registry = registry_new(http, &p->loop, &places, p->how->wait_ms, p->how->stall_s);
 	rc = pull_all(p, err);
 	if (rc < 0)
 		(void)error_wrap(err, "cannot pull image '%s' from registry '%s'%s", p->shown,

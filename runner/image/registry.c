@@ -65,7 +65,7 @@ struct registry {
 	struct place *places;
 	size_t n;
 	size_t at; /* the place that answered last */
-	unsigned wait_ms;
+	unsigned wait_ms, stall_s;
 	struct call *calls;
 	bool canceled;
 };
@@ -219,6 +219,7 @@ static int ask_for_token(struct place *p, struct error *err)
 		.scope = scope,
 		.ca = p->endpoint->ca,
 		.any_cert = p->endpoint->any_cert,
+		.stall_s = p->registry->stall_s,
 		.secure = !p->plain,
 	};
 
@@ -404,6 +405,7 @@ static void call_send(struct call *c)
 		.ca_file = e->ca,
 		.any_cert = e->any_cert,
 		.max_body = c->max_body,
+		.stall_s = c->registry->stall_s,
 		.offset = c->have ? *c->have : 0,
 	};
 
@@ -463,7 +465,7 @@ void registry_cancel(struct registry *registry)
 }
 
 struct registry *registry_new(struct http *http, uv_loop_t *loop, const struct endpoints *places,
-                              unsigned wait_ms)
+                              unsigned wait_ms, unsigned stall_s)
 {
 	struct registry *registry = xcalloc(1, sizeof *registry);
 
@@ -473,6 +475,7 @@ struct registry *registry_new(struct http *http, uv_loop_t *loop, const struct e
 		.places = xcalloc(places->n, sizeof *registry->places),
 		.n = places->n,
 		.wait_ms = wait_ms ? wait_ms : WAIT_MS,
+		.stall_s = stall_s,
 	};
 	for (size_t i = 0; i < places->n; i++)
 		registry->places[i] =

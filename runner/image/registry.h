@@ -3,7 +3,7 @@
  * us, again after what may pass (a broken connection, 429, 5xx), and at the next place after what
  * will not.  Loop thread.
  *
- *	struct registry *r = registry_new(http, &places, 0);
+ *	struct registry *r = registry_new(http, loop, &places, 0, 0);
  *	registry_start(r, &ask, &hooks);       on_done exactly once, not from inside
  *	registry_free(r);                      after the last on_done; then run the loop once more
  *
@@ -30,9 +30,10 @@ struct registry_ask {
  */
 #define registry_hooks http_hooks
 
-/* Both are kept.  `wait_ms` is before the second try, doubled for each more; 0: a second. */
+/* All are kept.  `wait_ms` is before the second try, doubled for each more; 0: a second.  `stall_s`
+ * of silence end a try; 0: a minute. */
 struct registry *registry_new(struct http *http, uv_loop_t *loop, const struct endpoints *places,
-                              unsigned wait_ms);
+                              unsigned wait_ms, unsigned stall_s);
 void registry_start(struct registry *registry, const struct registry_ask *ask,
                     const struct registry_hooks *hooks);
 

@@ -161,6 +161,7 @@ struct http_transfer *token_get(struct http *http, const struct token_ask *ask, 
 		.ca_file = ask->ca,
 		.any_cert = ask->any_cert,
 		.max_body = ANSWER_MAX,
+		.stall_s = ask->stall_s,
 	};
 	struct token_call *t;
 	struct http_transfer *transfer;

@@ -17,7 +17,8 @@ struct token_ask {
 	const char *scope; /* if the challenge names none */
 	const char *ca;    /* or NULL */
 	bool any_cert;
-	bool secure; /* the registry was asked by HTTPS: no password goes out without it */
+	unsigned stall_s; /* see registry.h */
+	bool secure;      /* the registry was asked by HTTPS: no password goes out without it */
 };
 
 /* `token` is NULL if there is an error; it lives as long as the call. */
