@@ -1,36 +1,7 @@
 # shellcheck shell=bash
 # Images from real registries.
 
-registries=()
-stop_registries() {
-	local dir
-	for dir in "${registries[@]}"; do
-		"$REPO/tests/services/registry" stop "$dir"
-	done
-}
-
-# start_registry DIR [SETTING...]: $REGISTRY is where it listens.
-start_registry() {
-	local dir=$PWD/$1
-	shift
-	trap 'stop_registries; end' EXIT
-	registries+=("$dir")
-	env "$@" "$REPO/tests/services/registry" start "$dir"
-	# shellcheck source=/dev/null
-	. "$dir/env"
-}
-
-# push NAME [OPTION...]: the image bash:5 of this home, by skopeo, as REGISTRY/NAME.
-push() {
-	local name=$1
-	shift
-	skopeo --insecure-policy copy -q --dest-tls-verify=false "$@" \
-		"oci:$BASE_HOME/images:docker.io/library/bash:5" "docker://$REGISTRY/$name"
-}
-
-requests() { grep -c 'http.request.uri' "$1/registry.log" || true; }
-
-forget_images() { rm -rf "$SLUICE_HOME/images" "$SLUICE_HOME/layers"; }
+. "$REPO/tests/integration/registry.sh"
 
 log_in() { # REGISTRY USER:PASSWORD
 	mkdir -p login
@@ -80,6 +51,18 @@ test_pull_asks_who_we_are() {
 	silent err wrong
 	log_in "$REGISTRY" user:secret
 	ok images pull "$REGISTRY/team/bash:5"
+	# A program knows it, or what another one has written.
+	forget_images
+	printf '{"credHelpers": {"%s": "test"}}' "$REGISTRY" >login/config.json
+	mkdir bin
+	printf '#!/bin/sh\nread -r server\n[ "$1 $server" = "get %s" ] && echo %s\n' "$REGISTRY" \
+		"'{\"Username\": \"user\", \"Secret\": \"secret\"}'" >bin/docker-credential-test
+	chmod +x bin/docker-credential-test
+	PATH=$PWD/bin:$PATH ok images pull "$REGISTRY/team/bash:5"
+	forget_images
+	rm login/config.json
+	skopeo login --authfile auth.json --tls-verify=false -u user -p secret "$REGISTRY"
+	REGISTRY_AUTH_FILE=$PWD/auth.json ok images pull "$REGISTRY/team/bash:5"
 	nothing_left
 }
 
@@ -233,18 +216,16 @@ test_container_registries() {
 	nothing_left
 }
 
-part_has_come() { [ -n "$(find "$SLUICE_HOME/tmp" -name 'pull-*' -size +0)" ]; }
-
 # A pull that is killed leaves parts, and the next one goes on with them.
 test_a_killed_pull_goes_on() {
 	start_registry r
 	head -c 30000000 /dev/urandom >noise
-	mkdir -p big && tar -C . -cf big/layer.tar noise
-	skopeo_layer "$REGISTRY/big:1" big/layer.tar
+	tar -cf layer.tar noise
+	push_layers big:1 layer.tar
 	forget_images
 	"$SLUICE" images pull "$REGISTRY/big:1" &
 	runner=$!
-	wait_for 20 part_has_come
+	wait_for 20 part_has_come 1
 	kill -KILL "$runner"
 	wait "$runner" || true
 	runner=
@@ -252,24 +233,4 @@ test_a_killed_pull_goes_on() {
 	ok images list
 	says out "$REGISTRY/big:1"
 	nothing_left
-}
-
-# skopeo_layer REFERENCE TAR: an image of one layer, not packed.
-skopeo_layer() {
-	local digest size config
-	mkdir -p one/blobs/sha256
-	blob() { digest=$(sha256sum <"$1" | cut -d ' ' -f 1) size=$(stat -c %s "$1") && cp "$1" "one/blobs/sha256/$digest"; }
-	blob "$2"
-	local layer="{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar\",\"digest\":\"sha256:$digest\",\"size\":$size}"
-	printf '{"architecture":"%s","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
-		"$(dpkg --print-architecture)" "$digest" >config.json
-	blob config.json
-	config="{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":\"sha256:$digest\",\"size\":$size}"
-	printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":%s,"layers":[%s]}' \
-		"$config" "$layer" >manifest.json
-	blob manifest.json
-	printf '{"imageLayoutVersion":"1.0.0"}' >one/oci-layout
-	printf '{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:%s","size":%s}]}' \
-		"$digest" "$size" >one/index.json
-	skopeo --insecure-policy copy -q --dest-tls-verify=false --dest-compress=false oci:one "docker://$1"
 }
