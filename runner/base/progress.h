@@ -9,6 +9,7 @@
 struct progress {
 	atomic_uint_fast64_t total; /* bytes that are known of so far */
 	atomic_uint_fast64_t done;
+	atomic_uint parts, parts_done; /* what all of it makes, such as an image's layers */
 };
 
 static inline void progress_expect(struct progress *p, uint64_t bytes)
@@ -21,6 +22,18 @@ static inline void progress_add(struct progress *p, uint64_t bytes)
 {
 	if (p)
 		atomic_fetch_add_explicit(&p->done, bytes, memory_order_relaxed);
+}
+
+static inline void progress_expect_parts(struct progress *p, unsigned n)
+{
+	if (p)
+		atomic_fetch_add_explicit(&p->parts, n, memory_order_relaxed);
+}
+
+static inline void progress_add_parts(struct progress *p, unsigned n)
+{
+	if (p)
+		atomic_fetch_add_explicit(&p->parts_done, n, memory_order_relaxed);
 }
 
 #endif

@@ -207,6 +207,7 @@ static void cli_init(struct cli *cli)
 		.err_tty = isatty(STDERR_FILENO) == 1,
 	};
 	cli->out_cursor = cli->out_tty && cursor;
+	cli->err_cursor = cli->err_tty && cursor;
 	cli->out_colour = cli->out_tty && colour;
 	cli->err_colour = cli->err_tty && colour;
 	if (cli->out_tty && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)

@@ -100,11 +100,11 @@ extern const struct cli_group cli_groups[];
 
 /* What all commands know of the process.  Opened things are closed by cli_main. */
 struct cli {
-	bool json;             /* --json was given */
-	bool spends;           /* as the command's */
-	bool quiet;            /* -q: results and errors only */
-	bool out_tty, err_tty; /* standard output, standard error are terminals */
-	bool out_cursor;       /* the former is one whose cursor can be moved: not TERM=dumb */
+	bool json;                   /* --json was given */
+	bool spends;                 /* as the command's */
+	bool quiet;                  /* -q: results and errors only */
+	bool out_tty, err_tty;       /* standard output, standard error are terminals */
+	bool out_cursor, err_cursor; /* ... whose cursor can be moved: not TERM=dumb */
 	bool out_colour, err_colour; /* ... and NO_COLOR is not set */
 	unsigned columns;            /* of the terminal on standard output; 0: not one */
 	char *home;                  /* use cli_home() */

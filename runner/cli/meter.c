@@ -15,6 +15,14 @@ enum {
 	QUIET_MS = 500, /* what is over by then needs no line */
 	EVERY_MS = 200,
 	COLUMNS = 80,
+	NAME_LEAST = 12, /* columns */
+	PIECES = 5,
+};
+
+/* A text, and where each of its pieces ends: the last goes first where there is no room. */
+struct pieces {
+	struct strbuf text;
+	size_t end[PIECES], n;
 };
 
 /* It may be another one each time: windows are resized. */
@@ -28,12 +36,12 @@ static unsigned columns(void)
 
 void meter_begin(struct meter *m, const struct cli *cli, const char *name)
 {
-	*m = (struct meter){ .on = cli->err_tty && !cli->quiet };
+	*m = (struct meter){ .on = cli->err_cursor && !cli->quiet };
 	if (m->on)
 		m->name = xstrdup(name);
 }
 
-static void add_rest(struct strbuf *sb, uint64_t done, uint64_t total, double per_ms)
+static void add_left(struct strbuf *sb, uint64_t done, uint64_t total, double per_ms)
 {
 	char left[TEXT_SIZE_LEN];
 
@@ -42,31 +50,79 @@ static void add_rest(struct strbuf *sb, uint64_t done, uint64_t total, double pe
 		            text_duration((int64_t)((double)(total - done) / per_ms), left));
 }
 
+/* All bytes of an image are here before all of its layers are. */
+static void add_speed(struct strbuf *sb, const struct meter *m, bool all_came, double per_ms)
+{
+	char size[TEXT_SIZE_LEN];
+
+	if (all_came && m->layers > 0)
+		strbuf_addstr(sb,
+		              m->layers_done < m->layers ? ", unpacking" : ", writing to the disk");
+	else
+		strbuf_addf(sb, ", %s/s", text_size((uint64_t)(per_ms * 1000), size));
+}
+
+static void piece_ends(struct pieces *p)
+{
+	p->end[p->n++] = p->text.len;
+}
+
+static void add_pieces(struct pieces *p, const struct meter *m, uint64_t done, uint64_t total,
+                       double per_ms)
+{
+	struct strbuf *sb = &p->text;
+	char size[TEXT_SIZE_LEN];
+
+	if (m->layers > 0) {
+		strbuf_addf(sb, "  %u of %u layers", m->layers_done, m->layers);
+		piece_ends(p);
+	}
+	if (total > 0) {
+		strbuf_addf(sb, "  %3.0f %%",
+		            100 * (double)(done < total ? done : total) / (double)total);
+		piece_ends(p);
+	}
+	if (!m->of_parts) {
+		strbuf_addf(sb, "  %s", text_size(done, size));
+		if (total > done)
+			strbuf_addf(sb, " of %s", text_size(total, size));
+		piece_ends(p);
+		add_speed(sb, m, total > 0 && done >= total, per_ms);
+		piece_ends(p);
+	}
+	add_left(sb, done, total, per_ms);
+	piece_ends(p);
+}
+
+/* As many pieces as leave room for a name of so many columns; one at least. */
+static void drop_pieces(struct pieces *p, size_t room, size_t name)
+{
+	size_t wanted = name < NAME_LEAST ? name : NAME_LEAST;
+
+	while (p->n > 1 && text_width(strbuf_str(&p->text)) + wanted > room) {
+		p->n--;
+		p->text.len = p->end[p->n - 1];
+		p->text.buf[p->text.len] = '\0';
+	}
+}
+
 void meter_line(struct strbuf *sb, const struct meter *m, uint64_t done, uint64_t total,
                 int64_t elapsed_ms)
 {
-	AUTO_STRBUF struct strbuf numbers = STRBUF_INIT(STRBUF_BIG);
+	struct pieces p = { .text = STRBUF_INIT(STRBUF_BIG) };
 	AUTO_STRBUF struct strbuf name = STRBUF_INIT(STRBUF_BIG);
 	double per_ms = elapsed_ms > 0 ? (double)(done - m->from) / (double)elapsed_ms : 0;
-	char size[TEXT_SIZE_LEN];
+	/* The last column stays free: some terminals go to the next line behind it. */
+	size_t room = m->columns > 1 ? m->columns - 1 : 0;
 	size_t width;
 
-	if (total > 0)
-		strbuf_addf(&numbers, "  %3.0f %%",
-		            100 * (double)(done < total ? done : total) / (double)total);
-	if (!m->of_parts) {
-		strbuf_addf(&numbers, "  %s", text_size(done, size));
-		if (total > 0)
-			strbuf_addf(&numbers, " of %s", text_size(total, size));
-		strbuf_addf(&numbers, ", %s/s", text_size((uint64_t)(per_ms * 1000), size));
-	}
-	add_rest(&numbers, done, total, per_ms);
-	width = text_width(strbuf_str(&numbers));
 	text_add_safe(&name, m->name, strlen(m->name));
-	/* The last column stays free: some terminals go to the next line behind it. */
-	(void)text_add_fit(sb, strbuf_str(&name),
-	                   m->columns > width + 1 ? m->columns - width - 1 : 0);
-	(void)text_add_fit(sb, strbuf_str(&numbers), m->columns > 1 ? m->columns - 1 : 0);
+	add_pieces(&p, m, done, total, per_ms);
+	drop_pieces(&p, room, text_width(strbuf_str(&name)));
+	width = text_width(strbuf_str(&p.text));
+	(void)text_add_fit(sb, strbuf_str(&name), room > width ? room - width : 0);
+	(void)text_add_fit(sb, strbuf_str(&p.text), room);
+	strbuf_release(&p.text);
 }
 
 void meter_show(struct meter *m, uint64_t done, uint64_t total)

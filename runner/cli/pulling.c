@@ -37,6 +37,8 @@ static void watch(struct cli *cli, struct pulling *p)
 	meter_begin(&meter, cli, p->ref);
 	while (!atomic_load(&p->over)) {
 		(void)nanosleep(&pause, NULL);
+		meter.layers = atomic_load(&p->progress.parts);
+		meter.layers_done = atomic_load(&p->progress.parts_done);
 		meter_show(&meter, atomic_load(&p->progress.done), atomic_load(&p->progress.total));
 	}
 	meter_end(&meter);

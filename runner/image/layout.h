@@ -104,6 +104,7 @@ struct layout_arrivals {
 	 * closes.  Called from several threads, n times together. */
 	int (*next)(void *arg, const char **ret_blob, int *ret_fd, struct error *err);
 	void *arg;
+	struct progress *layers; /* gets those that are unpacked as its parts; or NULL */
 };
 
 /* images_load(); its manifest and config are in the layout. */

@@ -127,10 +127,20 @@ static int unpack_into_temp(struct load *load, struct layer *layer, int blob, st
 		root, &limits, err);
 }
 
+/* Bytes that arrive are counted by who lets them. */
+static struct progress *layers_of(const struct load *load)
+{
+	return load->arrivals ? load->arrivals->layers : load->progress;
+}
+
 static int unpack_blob(struct load *load, struct layer *layer, int blob)
 {
-	if (!layer->temp[0] || unpack_into_temp(load, layer, blob, &layer->error) == 0)
+	if (!layer->temp[0])
 		return 0;
+	if (unpack_into_temp(load, layer, blob, &layer->error) == 0) {
+		progress_add_parts(layers_of(load), 1);
+		return 0;
+	}
 	return error_wrap(&layer->error, "cannot unpack layer %s", layer->blob);
 }
 
@@ -218,6 +228,8 @@ static int unpack_missing(struct load *load, struct error *err)
 
 	for (size_t i = 0; i < load->n; i++)
 		missing += expect_layer(load, &load->layer[i]);
+	progress_expect_parts(layers_of(load), (unsigned)load->n);
+	progress_add_parts(layers_of(load), (unsigned)(load->n - missing));
 	if (missing == 0)
 		return 0;
 	rc = load->arrivals ? parallel_run(load->arrivals->n, 0, &as_they_come, load)

@@ -420,6 +420,7 @@ static void *loader(void *arg)
 		.n = p->n_blobs,
 		.next = arrivals_next,
 		.arg = &p->arrivals,
+		.layers = p->how->progress,
 	};
 	struct image *image = NULL;
 

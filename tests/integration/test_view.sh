@@ -208,3 +208,25 @@ test_dumb_terminals_and_pipes_get_no_escape() {
 	expect 2 sluice run plain.yaml --progress fancy
 	says err "--progress takes auto, plain or live, not 'fancy'"
 }
+
+# A pull that takes three seconds, where there is little room.
+test_a_pull_says_how_far_it_is() {
+	local n
+	. "$REPO/tests/integration/registry.sh"
+	start_registry r RATE=1000000
+	for n in 1 2 3; do
+		head -c 1000000 /dev/urandom >noise
+		tar -cf $n.tar noise
+	done
+	push_layers team/noise:1 1.tar 2.tar 3.tar
+	open_terminal 40 10
+	trap 'stop_registries; close_terminal' EXIT
+	type_line "$SLUICE images pull $REGISTRY/team/noise:1"
+	wait_for 20 shows '^127\.0.*\.\.\.  [0-3] of 3 layers +[0-9]+ %$'
+	wait_for 20 shows '^Pulled image: '
+	has_times 'of 3 layers' 0 || fail 'the line stays'
+	# None where nobody would see it.
+	forget_images
+	ok images pull "$REGISTRY/team/noise:1"
+	silent err 'of 3 layers'
+}

@@ -29,13 +29,13 @@ static void test_line(void **state)
 	(void)state;
 	check(80, 0, 1 << 20, 4 << 20, 1000,
 	      "train.zip   25 %  1.0 MiB of 4.0 MiB, 1.0 MiB/s, 3.0s left");
-	check(80, 0, 4 << 20, 4 << 20, 2000, "train.zip  100 %  4.0 MiB of 4.0 MiB, 2.0 MiB/s");
+	check(80, 0, 4 << 20, 4 << 20, 2000, "train.zip  100 %  4.0 MiB, 2.0 MiB/s");
 	check(80, 0, 2048, 0, 1000, "train.zip  2.0 KiB, 2.0 KiB/s");
 	/* What was there before says nothing of the rate; nor does no time. */
 	check(80, 3 << 20, 3 << 20, 4 << 20, 500, "train.zip   75 %  3.0 MiB of 4.0 MiB, 0 B/s");
 	check(80, 0, 0, 10, 0, "train.zip    0 %  0 B of 10 B, 0 B/s");
 	/* A source that has more than it said. */
-	check(80, 0, 20, 10, 1000, "train.zip  100 %  20 B of 10 B, 20 B/s");
+	check(80, 0, 20, 10, 1000, "train.zip  100 %  20 B, 20 B/s");
 }
 
 static void test_parts(void **state)
@@ -50,18 +50,47 @@ static void test_parts(void **state)
 	strbuf_release(&sb);
 }
 
+static void check_layers(unsigned columns, unsigned layers_done, uint64_t done, const char *want)
+{
+	char name[] = "localhost:5000/team/image:1";
+	const struct meter m = {
+		.name = name, .columns = columns, .layers = 6, .layers_done = layers_done
+	};
+	struct strbuf sb = STRBUF_INIT(STRBUF_BIG);
+
+	meter_line(&sb, &m, done, 4 << 20, 1000);
+	assert_string_equal(strbuf_str(&sb), want);
+	assert_true(text_width(strbuf_str(&sb)) < columns);
+	strbuf_release(&sb);
+}
+
+static void test_layers(void **state)
+{
+	(void)state;
+	check_layers(99, 2, 1 << 20,
+	             "localhost:5000/team/image:1  2 of 6 layers   25 %  1.0 MiB of 4.0 MiB, "
+	             "1.0 MiB/s, 3.0s left");
+	check_layers(80, 2, 4 << 20,
+	             "localhost:5000/team/image:1  2 of 6 layers  100 %  4.0 MiB, unpacking");
+	check_layers(90, 6, 4 << 20,
+	             "localhost:5000/team/image:1  6 of 6 layers  100 %  4.0 MiB, writing to the "
+	             "disk");
+	check_layers(40, 2, 1 << 20, "localhost:5000...  2 of 6 layers   25 %");
+}
+
 static void test_narrow(void **state)
 {
 	(void)state;
-	check(56, 0, 1 << 20, 4 << 20, 1000,
-	      "tra...   25 %  1.0 MiB of 4.0 MiB, 1.0 MiB/s, 3.0s left");
-	check(20, 0, 1 << 20, 4 << 20, 1000, "   25 %  1.0 MiB...");
+	check(56, 0, 1 << 20, 4 << 20, 1000, "train.zip   25 %  1.0 MiB of 4.0 MiB, 1.0 MiB/s");
+	check(40, 0, 1 << 20, 4 << 20, 1000, "train.zip   25 %  1.0 MiB of 4.0 MiB");
+	check(20, 0, 1 << 20, 4 << 20, 1000, "train.zip   25 %");
+	check(14, 0, 1 << 20, 4 << 20, 1000, "tra...   25 %");
 	check(1, 0, 1, 2, 1000, "");
 }
 
 static void test_no_terminal(void **state)
 {
-	const struct cli cli = { .err_tty = false };
+	const struct cli cli = { .err_tty = true, .err_cursor = false };
 	struct meter m = { .on = false };
 
 	(void)state;
@@ -76,9 +105,8 @@ static void test_no_terminal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_line),
-		cmocka_unit_test(test_parts),
-		cmocka_unit_test(test_narrow),
+		cmocka_unit_test(test_line),        cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_layers),      cmocka_unit_test(test_narrow),
 		cmocka_unit_test(test_no_terminal),
 	};
 

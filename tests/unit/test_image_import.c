@@ -274,6 +274,8 @@ static void what_is_unpacked_is_counted_once(void **state)
 	total = atomic_load(&progress.total);
 	assert_true(total > 0);
 	assert_int_equal(atomic_load(&progress.done), total);
+	assert_int_equal(atomic_load(&progress.parts), 2);
+	assert_int_equal(atomic_load(&progress.parts_done), 2);
 	assert_int_equal(images_load(b->images, b->digest, &progress, &image, &b->err), 0);
 	image_free(image);
 	assert_int_equal(atomic_load(&progress.total), total);

@@ -20,7 +20,7 @@ void pull_show(struct pull_shown *shown, const struct cli *cli, const struct run
 	char size[TEXT_SIZE_LEN];
 
 	if (!shown->begun) {
-		if (cli->err_tty)
+		if (cli->err_cursor)
 			meter_begin(&shown->meter, cli, "pulling images");
 		else
 			cli_note(cli, "pulling images: %s", text_size(pull->total, size));
