@@ -21,7 +21,7 @@ test_pull() {
 	"$REPO/tests/integration/check-json" commands#images-pull out
 	expect 2 sluice images pull "$REGISTRY/team/bash:6"
 	says err "cannot pull image '$REGISTRY/team/bash:6' from registry '$REGISTRY': $REGISTRY answers 404"
-	expect 4 sluice images pull 127.0.0.1:1/none:1
+	expect 3 sluice images pull 127.0.0.1:1/none:1
 	says err "cannot pull image '127.0.0.1:1/none:1' from registry '127.0.0.1:1'"
 	# What is here does not come again, not even the tag's manifest.
 	local before

@@ -36,8 +36,11 @@ static int run_pull(struct cli *cli, const struct cli_args *args)
 		char digest[72];
 		struct error err;
 
-		if (pulling(cli, args_rest(args, i), PULL_ALWAYS, digest, &err) != 0)
+		if (pulling(cli, args_rest(args, i), PULL_ALWAYS, digest, &err) != 0) {
+			if (err.class == SLUICE_REMOTE) /* as for a run that wants it */
+				err.class = SLUICE_MISSING;
 			return cli_fail(&err);
+		}
 		print_pulled(cli, args_rest(args, i), digest);
 	}
 	return CLI_OK;
