@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/xalloc.h"
 #include "engine/owner.h"
 
@@ -28,6 +29,20 @@ static int take_run(void *arg, const struct catalog_run *row)
 	return 0;
 }
 
+/* The name of the workflow's newest run; NULL: no workflow is called so.  The caller frees it. */
+static char *newest_of(struct catalog *catalog, const char *workflow)
+{
+	struct one_run run = { .name = NULL };
+	struct finding f = { .run = &run };
+	struct error ignored;
+	char *name = NULL;
+
+	if (catalog_each_run(catalog, NULL, workflow, 1, take_run, &f, &ignored) == 0)
+		name = take_ptr(&run.name);
+	one_run_release(&run);
+	return name;
+}
+
 int one_run_find(struct catalog *catalog, const char *which, struct one_run *ret_run,
                  struct error *err)
 {
@@ -40,6 +55,15 @@ int one_run_find(struct catalog *catalog, const char *which, struct one_run *ret
 		return 0;
 	}
 	one_run_release(&run);
+	if (rc == SLUICE_INVALID || (rc == 0 && f.n == 0)) {
+		AUTO_FREE char *newest = newest_of(catalog, which);
+
+		if (newest)
+			return error_set(err, SLUICE_NOT_FOUND,
+			                 "'%s' is a workflow, not a run: did you mean its newest "
+			                 "run, '%s'?",
+			                 which, newest);
+	}
 	if (rc < 0)
 		return rc;
 	if (f.n > 1)
