@@ -6,6 +6,8 @@
 #include "action/internal.h"
 #include "base/xalloc.h"
 
+enum { ARGUMENT_MAX = 128 * 1024 - 1 }; /* bytes: Linux's MAX_ARG_STRLEN without the NUL */
+
 static const struct action *const actions[] = {
 	&action_container,
 	&action_script,
@@ -20,6 +22,11 @@ static const struct action *find(const char *name)
 	return NULL;
 }
 
+bool action_variable_fits(const char *name, const char *value)
+{
+	return strlen(name) + 1 + strlen(value) <= ARGUMENT_MAX;
+}
+
 static bool refuse(struct action_refusal *ret_why, struct spec_mark at, const char *message,
                    const char *hint)
 {
@@ -27,10 +34,25 @@ static bool refuse(struct action_refusal *ret_why, struct spec_mark at, const ch
 	return false;
 }
 
+/* Of what the kernel would not start a program with.  A script is a file, however long. */
+static const struct spec_mark *find_too_long(const struct spec_job *job)
+{
+	for (size_t i = 0; i < job->n_env; i++)
+		if (!action_variable_fits(job->env[i].name, job->env[i].value))
+			return &job->env[i].at;
+	for (size_t i = 0; i < job->n_params; i++)
+		for (size_t k = 0; k < job->params[i].n; k++)
+			if (strcmp(job->params[i].name, "script") != 0 &&
+			    strlen(job->params[i].value[k]) > ARGUMENT_MAX)
+				return &job->params[i].at;
+	return NULL;
+}
+
 bool action_can_run(const struct spec_job *job, struct action_refusal *ret_why)
 {
 	const struct spec_param *user = spec_job_param(job, "username");
 	const struct spec_param *password = spec_job_param(job, "password");
+	const struct spec_mark *too_long = find_too_long(job);
 
 	if (job->timeout > 0)
 		return refuse(ret_why, job->timeout_at, "'timeout' of a job is not supported yet",
@@ -43,6 +65,11 @@ bool action_can_run(const struct spec_job *job, struct action_refusal *ret_why)
 		return refuse(ret_why, user ? user->at : password->at,
 		              "checking out a private repository is not supported yet",
 		              "public https and file URLs are");
+	if (too_long)
+		return refuse(ret_why, *too_long,
+		              "this is longer than the 131,071 bytes that Linux hands to a program "
+		              "as one variable (NAME=VALUE) or argument",
+		              "make it a string input, which is a file: /inputs/NAME");
 	return true;
 }
 

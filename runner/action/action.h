@@ -42,6 +42,10 @@ struct action_refusal {
 };
 bool action_can_run(const struct spec_job *job, struct action_refusal *ret_why);
 
+/* Can a program be started with the variable?  Of those that stand in the workflow
+ * action_can_run() says so. */
+bool action_variable_fits(const char *name, const char *value);
+
 /* Builds the step; the same job and context always give the same one. */
 int action_build(const struct spec_job *job, const struct action_context *context,
                  struct action_step **ret_step, struct error *err) MUST_USE;

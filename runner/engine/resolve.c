@@ -251,6 +251,26 @@ static int check_secrets(const struct run *run, struct error *err)
 	return rc;
 }
 
+static int check_secret_lengths(const struct run *run, struct error *err)
+{
+	const struct spec *spec = run->options->spec;
+
+	for (size_t i = 0; i < spec->n_jobs; i++)
+		for (size_t k = 0; k < spec->jobs[i]->n_env; k++) {
+			const struct spec_env *env = &spec->jobs[i]->env[k];
+			const char *name = spec_secret_name(env->value);
+
+			if (name &&
+			    !action_variable_fits(env->name, map_find(run->options->secrets, name)))
+				return error_set(err, SLUICE_INVALID,
+				                 "secret '%s' is too long for variable '%s' of job "
+				                 "'%s': Linux hands a program no more than 131,071 "
+				                 "bytes as one variable",
+				                 name, env->name, spec->jobs[i]->id);
+		}
+	return 0;
+}
+
 int run_check_steps(const struct run *run, struct error *err)
 {
 	const struct spec *spec = run->options->spec;
@@ -273,6 +293,8 @@ int run_resolve(struct run *run, struct error *err)
 
 	if (rc == 0)
 		rc = check_secrets(run, err);
+	if (rc == 0)
+		rc = check_secret_lengths(run, err);
 	if (rc == 0)
 		rc = run_check_steps(run, err);
 	for (size_t i = 0; rc == 0 && i < spec->n_jobs; i++)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "action/action.h"
+#include "base/strbuf.h"
 
 static const struct action_context nowhere;
 
@@ -180,6 +181,46 @@ static void what_cannot_run_yet_is_refused_by_name(void **state)
 	}
 }
 
+/* JOB, whose long text stands between `before` and `after`. */
+static void assert_fits(const char *before, size_t len, const char *after, bool fits)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(STRBUF_BIG);
+	struct built b = { 0 };
+	struct action_refusal why;
+
+	strbuf_addf(&text, "jobs:\n  j:\n    uses: %s", before);
+	for (size_t i = 0; i < len; i++)
+		strbuf_addch(&text, 'x');
+	strbuf_addstr(&text, after);
+	b.doc = spec_parse(strbuf_str(&text), text.len);
+	if (!b.doc->spec)
+		fail_msg("%s", b.doc->diags[0].message);
+	assert_int_equal(action_can_run(b.doc->spec->jobs[0], &why), fits);
+	if (!fits) {
+		assert_non_null(strstr(why.message, "longer than the 131,071 bytes"));
+		assert_true(why.at.line > 2);
+	}
+	release(&b);
+}
+
+static void what_no_program_can_be_started_with_is_refused(void **state)
+{
+	enum { MOST = 131071 };
+	static const char env[] = "container@v1\n    with: {image: a}\n    env: {NAME: '";
+	static const char argument[] = "container@v1\n    with: {image: a, args: [b, '";
+	static const char command[] = "container@v1\n    with: {image: a, command: ['";
+	static const char script[] = "script@v1\n    with: {image: a, script: '";
+
+	(void)state;
+	assert_fits(env, MOST - 5, "'}\n", true);
+	assert_fits(env, MOST - 4, "'}\n", false);
+	assert_fits(argument, MOST, "']}\n", true);
+	assert_fits(argument, MOST + 1, "']}\n", false);
+	assert_fits(command, MOST, "']}\n", true);
+	assert_fits(command, MOST + 1, "']}\n", false);
+	assert_fits(script, MOST + 1, "'}\n", true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +229,7 @@ int main(void)
 		cmocka_unit_test(checkout_takes_url_ref_and_place),
 		cmocka_unit_test(checkout_refuses_what_could_run_something_else),
 		cmocka_unit_test(what_cannot_run_yet_is_refused_by_name),
+		cmocka_unit_test(what_no_program_can_be_started_with_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
