@@ -46,7 +46,8 @@ static const struct {
 	                  TO(JOB_PREPARING) | TO(JOB_CANCELED) | TO(JOB_SKIPPED) },
 	[JOB_PREPARING] = { "preparing", "PENDING", TO(JOB_RUNNING) | ENDS },
 	[JOB_RUNNING] = { "running", "RUNNING", TO(JOB_COMMITTING) | TO(JOB_SUCCEEDED) | ENDS },
-	[JOB_COMMITTING] = { "committing", "RUNNING", TO(JOB_SUCCEEDED) | TO(JOB_ERROR) },
+	[JOB_COMMITTING] = { "committing", "RUNNING",
+	                     TO(JOB_SUCCEEDED) | TO(JOB_FAILED) | TO(JOB_ERROR) },
 	[JOB_SUCCEEDED] = { "succeeded", "SUCCEEDED", 0 },
 	[JOB_FAILED] = { "failed", "FAILED", 0 },
 	[JOB_ERROR] = { "error", "ERROR", 0 },
@@ -580,7 +581,8 @@ static void after_committing(struct run_job *job)
 		return;
 	}
 	release_locks(job);
-	job_end_error(job, JOB_ERROR);
+	/* More than a version can hold is the job's doing. */
+	job_end_error(job, live->error.class == SLUICE_LIMIT ? JOB_FAILED : JOB_ERROR);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): a job's state only moves on */

@@ -89,6 +89,23 @@ test_a_path_that_is_too_long_is_named() {
 	ok store verify --all
 }
 
+# That is its doing, as when it removes its output.
+test_a_job_that_makes_a_path_too_long_has_failed() {
+	{
+		echo 'jobs:'
+		script_job deep 'outputs: {d: {type: dataset, with: {ref: deep}}}' <<'END'
+part=$(printf 'd%.0s' {1..200})
+cd /outputs/d
+for ((i = 0; i < 25; i++)); do mkdir "$part" && cd -P "./$part"; done
+echo deep >file
+END
+	} >deep.yaml
+	expect 1 sluice run deep.yaml
+	says out 'longer than the 4,095 bytes that a version can hold'
+	same "$(versions deep)" 0
+	ok store gc
+}
+
 test_what_is_no_file_is_refused_by_name() {
 	mkdir odd
 	mkfifo odd/pipe
