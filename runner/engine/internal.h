@@ -69,6 +69,7 @@ struct run {
 	bool history_open, history_lost;
 	uv_prepare_t turn; /* ends the transaction of each turn of the loop */
 	struct work cleanup;
+	uv_timer_t slow;           /* says that the cleanup takes long */
 	struct run_images *wanted; /* images that are being had, likewise: see images.c */
 	struct given *given; /* directories that are being committed: the run has not started */
 	struct error error;  /* why it could not start */

@@ -17,6 +17,8 @@
 #include "engine/left_internal.h"
 #include "engine/owner.h"
 
+enum { SLOW_MS = 1000 };
+
 void run_notice(struct run *run, const char *fmt, ...)
 {
 	char text[1400];
@@ -343,11 +345,23 @@ static void remove_leftovers(struct work *work)
 		}
 }
 
+static void on_slow(uv_timer_t *slow)
+{
+	run_notice(container_of(slow, struct run, slow), "removing what the jobs left behind");
+}
+
 static void on_turn_closed(uv_handle_t *handle)
 {
 	struct run *run = container_of((uv_prepare_t *)handle, struct run, turn);
 
 	run->hooks.on_end(run->hooks.arg);
+}
+
+static void on_slow_closed(uv_handle_t *handle)
+{
+	struct run *run = container_of((uv_timer_t *)(void *)handle, struct run, slow);
+
+	uv_close((uv_handle_t *)&run->turn, on_turn_closed);
 }
 
 static void leftovers_removed(struct work *work)
@@ -358,7 +372,7 @@ static void leftovers_removed(struct work *work)
 	run->finished_ms = clock_wall_ms();
 	history_run(run);
 	history_flush(run);
-	uv_close((uv_handle_t *)&run->turn, on_turn_closed);
+	uv_close((uv_handle_t *)&run->slow, on_slow_closed);
 }
 
 /* The job that it needs has ended before it, so the reason is there to be told. */
@@ -434,6 +448,8 @@ static void run_advance(struct run *run)
 	run->finishing = true;
 	history_flush(run);
 	drop_open_versions(run);
+	(void)uv_timer_init(run->loop, &run->slow);
+	(void)uv_timer_start(&run->slow, on_slow, SLOW_MS, 0);
 	work_start(run->loop, &run->cleanup, remove_leftovers, leftovers_removed);
 }
 

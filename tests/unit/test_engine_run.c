@@ -254,6 +254,8 @@ struct fixture {
 	char notices[4096];
 	unsigned ends;
 	int cancel_with; /* once a job runs */
+	bool is_slow;    /* the pool is busy once a job has succeeded */
+	uv_work_t busy[4];
 };
 
 static void on_notice(void *arg, const char *text)
@@ -264,6 +266,25 @@ static void on_notice(void *arg, const char *text)
 	               "%s\n", text);
 }
 
+static void sleep_long(uv_work_t *req)
+{
+	(void)req;
+	(void)usleep(1300000);
+}
+
+static void on_slept(uv_work_t *req, int status)
+{
+	(void)req;
+	(void)status;
+}
+
+/* All threads of the pool. */
+static void keep_pool_busy(struct fixture *f)
+{
+	for (size_t i = 0; i < sizeof f->busy / sizeof *f->busy; i++)
+		assert_int_equal(uv_queue_work(&f->loop, &f->busy[i], sleep_long, on_slept), 0);
+}
+
 static void on_job(void *arg, const struct run_job *job)
 {
 	struct fixture *f = arg;
@@ -272,6 +293,8 @@ static void on_job(void *arg, const struct run_job *job)
 		run_cancel(f->run, f->cancel_with);
 		f->cancel_with = 0;
 	}
+	if (f->is_slow && job->state == JOB_SUCCEEDED)
+		keep_pool_busy(f);
 }
 
 static void on_end(void *arg)
@@ -998,6 +1021,18 @@ static void given_inputs_win_over_defaults(void **state)
 	assert_string_equal(err.msg, "input 't' was given, but the workflow's inputs are 's'");
 }
 
+/* With all threads of the pool busy the end waits. */
+static void a_long_cleanup_is_said(void **state)
+{
+	struct fixture *f = *state;
+
+	do_run(f, "jobs:\n  a: {uses: container@v1, with: {image: 'a:1'}, env: {DO: ok}}\n");
+	assert_string_equal(f->notices, "");
+	f->is_slow = true;
+	do_run(f, "jobs:\n  a: {uses: container@v1, with: {image: 'a:1'}, env: {DO: ok}}\n");
+	assert_string_equal(f->notices, "removing what the jobs left behind\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1039,6 +1074,7 @@ int main(void)
 		                                setup, teardown),
 		cmocka_unit_test_setup_teardown(given_inputs_win_over_defaults, setup, teardown),
 		cmocka_unit_test_setup_teardown(random_runs_end_as_the_model_says, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_long_cleanup_is_said, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
