@@ -79,6 +79,18 @@ test_second_signal_kills() {
 	nothing_left
 }
 
+test_sigquit_kills_at_once() {
+	stubborn
+	start --grace 100
+	local begin=$SECONDS
+	kill -QUIT "$runner"
+	ended 131
+	[ $((SECONDS - begin)) -lt 20 ] || fail 'it took too long'
+	ok runs list
+	says out CANCELED
+	nothing_left
+}
+
 test_runs_cancel() {
 	sleeper
 	start

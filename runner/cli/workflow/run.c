@@ -165,7 +165,7 @@ struct session {
 	struct run *run;
 	struct left *left;           /* what is gone on with */
 	struct left_runs *left_runs; /* of others, beside this one */
-	uv_signal_t signals[3];
+	uv_signal_t signals[4];
 	bool canceled;
 	struct error err;
 	int status; /* once something has been said about a failure */
@@ -499,8 +499,12 @@ static void on_signal(uv_signal_t *handle, int signum)
 	struct session *s = handle->data;
 
 	if (!s->canceled)
-		view_notice(s->view, signum == SIGINT ? "stopping; Ctrl-C again kills at once"
-		                                      : "stopping; a second signal kills at once");
+		view_notice(s->view, signum == SIGQUIT ? "stopping at once"
+		                     : signum == SIGINT
+		                             ? "stopping; Ctrl-C again kills at once"
+		                             : "stopping; a second signal kills at once");
+	if (!s->canceled && signum == SIGQUIT)
+		run_cancel(s->run, signum); /* it stands for two */
 	s->canceled = true;
 	run_cancel(s->run, signum);
 	if (s->left_runs)
@@ -509,7 +513,7 @@ static void on_signal(uv_signal_t *handle, int signum)
 
 static void watch_signals(struct session *s)
 {
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
 		(void)uv_signal_init(&s->loop, &s->signals[i]);
@@ -754,7 +758,8 @@ const struct cli_command cmd_run = {
 	.help = "Runs the jobs of a Gradient workflow file in containers: datasets are mounted at "
 		"/inputs/NAME, and what a job writes to /outputs/NAME becomes a new version.\n"
 		"\n"
-		"Ctrl-C (or SIGTERM, SIGHUP) asks the jobs to stop; a second one kills them.\n"
+		"Ctrl-C (or SIGTERM, SIGHUP) asks the jobs to stop; a second one kills them, as "
+		"Ctrl-\\ (SIGQUIT) does at once.\n"
 		"\n"
 		"The exit status says how it ended: 'sluice --help' lists them.",
 	.min_rest = 1,
