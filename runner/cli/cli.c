@@ -128,14 +128,26 @@ void cli_print_json(cJSON *doc)
 
 /* --- what commands work on ----------------------------------------------------------------- */
 
+static bool has_home(void)
+{
+	AUTO_FREE char *home = NULL;
+	struct error ignored;
+
+	return home_look(&home, &ignored) != SLUICE_NOT_FOUND;
+}
+
 int cli_home(struct cli *cli, const char **ret_home, struct error *err)
 {
 	int rc;
 
 	if (!cli->home) {
+		bool is_new = cli->spends && !has_home();
+
 		rc = home_open(&cli->home, err);
 		if (rc < 0)
 			return rc;
+		if (is_new)
+			cli_note(cli, "there was no home '%s' yet: this is a new one", cli->home);
 		reserve_tend(cli->home, cli->spends);
 	}
 	*ret_home = cli->home;

@@ -425,6 +425,16 @@ test_dataset_errors() {
 	expect 2 sluice datasets create --name ''
 }
 
+# A mistyped home is not made without a word by who only looks.
+test_looking_says_that_it_makes_a_home() {
+	export SLUICE_HOME=$PWD/a/b
+	ok datasets list
+	says out 'No data found'
+	same "$(cat err)" "sluice: there was no home '$PWD/a/b' yet: this is a new one"
+	ok datasets list
+	[ ! -s err ] || fail 'it is not new any more'
+}
+
 test_history() {
 	simple
 	ok run simple.yaml
@@ -444,6 +454,12 @@ test_history() {
 	same "$(ls "$SLUICE_HOME/runs" | wc -l)" 1
 	ok runs list
 	same "$(grep -c SUCCEEDED out)" 1
+	local left
+	left=simple/$(sed -nE 's/^\| simple +\| ([12]) .*/\1/p' out)
+	for command in show logs resume; do
+		expect 2 sluice runs "$command" simple
+		says err "'simple' is a workflow, not a run: did you mean its newest run, '$left'?"
+	done
 	expect 2 sluice runs show "$uuid"
 	# The versions stay.
 	same "$(versions made)" 2
