@@ -35,6 +35,7 @@ static int on_body(void *arg, const void *data, size_t len, struct error *err)
 	}
 	memcpy(r->piece, data, len);
 	r->len = len;
+	uv_stop(&r->loop); /* or it would wait for something else to happen */
 	return 0;
 }
 
@@ -47,6 +48,7 @@ static void on_done(void *arg, const char *text, const struct error *err)
 	if (err)
 		r->err = *err;
 	uv_close((uv_handle_t *)&r->watch, NULL);
+	uv_stop(&r->loop);
 }
 
 static void on_watch(uv_timer_t *timer)
@@ -82,7 +84,7 @@ int64_t docker_reader_read(void *reader, const void **ret_data, struct error *er
 		docker_resume(r->request);
 	r->len = 0;
 	while (r->len == 0 && r->request)
-		(void)uv_run(&r->loop, UV_RUN_ONCE);
+		(void)uv_run(&r->loop, UV_RUN_DEFAULT);
 	*ret_data = r->piece;
 	if (r->len == 0 && r->err.class != 0) {
 		*err = r->err;
@@ -95,7 +97,8 @@ void docker_reader_free(struct docker_reader *r)
 {
 	if (r->request)
 		docker_cancel(r->request);
-	(void)uv_run(&r->loop, UV_RUN_DEFAULT);
+	while (r->request)
+		(void)uv_run(&r->loop, UV_RUN_DEFAULT);
 	http_free(r->http);
 	(void)uv_run(&r->loop, UV_RUN_DEFAULT);
 	(void)!uv_loop_close(&r->loop);

@@ -200,7 +200,7 @@ jobs_by_copies() {
 		        cd /outputs/made
 		        mkdir -p 'a b/ü' private && chmod 700 private
 		        echo deep >"a b/ü/$(printf 'two\nlines')"
-		        head -c 5000000 /dev/urandom >big && ln big same
+		        head -c 20000000 /dev/urandom >big && ln big same
 		        truncate -s 3000000 holes && echo end >>holes
 		        printf '#!/bin/bash\necho runs\n' >program && chmod 755 program
 		        ln -s ../../../../../etc/passwd out
@@ -223,7 +223,9 @@ jobs_by_copies() {
 		        end=$((SECONDS + 2)); until [ $SECONDS -ge $end ]; do :; done
 		        echo changed >>big && mkdir /inputs/made/new
 	END
+	local begin=$SECONDS
 	ok run c.yaml --executor docker --network host
+	[ $((SECONDS - begin)) -lt 60 ] || fail 'the copies take their time'
 	says out 'use | deep'
 	says out 'use | kept'
 	says out 'use | a wordshared'
