@@ -12,6 +12,7 @@
 #include "executor/oci_gpus.h"
 #include "executor/seal.h"
 #include "executor/seccomp.h"
+#include "executor/seccomp_filter.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 /* ROOT_HOST sees the machine's files read-only; this is where it may write what it throws away. */
@@ -440,6 +441,16 @@ static void add_linux(cJSON *config, const struct oci_config *c)
 	json_add(obj, "seccomp", written_profile());
 }
 
+/* crun takes the compiled program from here, and an eighth less time; for others the rules stand in
+ * linux.seccomp. */
+static void add_annotations(cJSON *config)
+{
+	cJSON *obj = json_new_obj();
+
+	json_add(obj, "run.oci.seccomp_bpf_data", cJSON_CreateStringReference(seccomp_filter_text));
+	json_add(config, "annotations", obj);
+}
+
 static void add_root(cJSON *config, const struct oci_config *c)
 {
 	cJSON *root = json_new_obj();
@@ -495,6 +506,7 @@ int oci_config_make(const struct oci_config *c, cJSON **ret_config, struct error
 	json_add_str(config, "hostname", c->request->id);
 	add_root(config, c);
 	add_linux(config, c);
+	add_annotations(config);
 	if (c->shim && needs_hook(c->request))
 		add_hook(config, c);
 	rc = add_process(config, c, err);

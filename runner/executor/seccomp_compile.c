@@ -65,21 +65,50 @@ static int add_rules(scmp_filter_ctx ctx)
 	return rc;
 }
 
+static void print_instructions(FILE *program)
+{
+	struct sock_filter f;
+
+	rewind(program);
+	(void)puts("const struct sock_filter seccomp_filter[] = {");
+	while (fread(&f, sizeof f, 1, program) == 1)
+		(void)printf("\t{ 0x%02x, %u, %u, 0x%08x },\n", f.code, f.jt, f.jf, f.k);
+	(void)puts("};\n\nconst size_t seccomp_filter_len = sizeof seccomp_filter / sizeof "
+	           "*seccomp_filter;\n");
+}
+
+/* Base64, in which three bytes are four digits of six bits.  No string: they have a largest length.
+ */
+static void print_text(FILE *program)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	unsigned char in[3] = { 0 };
+	size_t n;
+
+	rewind(program);
+	(void)puts("const char seccomp_filter_text[] = {");
+	while ((n = fread(in, 1, sizeof in, program)) > 0) {
+		unsigned bits = (unsigned)in[0] << 16 | (unsigned)in[1] << 8 | in[2];
+
+		(void)printf("\t'%c', '%c', '%c', '%c',\n", digits[bits >> 18],
+		             digits[bits >> 12 & 63], n > 1 ? digits[bits >> 6 & 63] : '=',
+		             n > 2 ? digits[bits & 63] : '=');
+		memset(in, 0, sizeof in);
+	}
+	(void)puts("\t'\\0'\n};");
+}
+
 static int print_program(scmp_filter_ctx ctx)
 {
 	FILE *program = tmpfile();
-	struct sock_filter f;
 	int rc = program ? seccomp_export_bpf(ctx, fileno(program)) : -errno;
 
 	if (rc < 0)
 		return rc;
-	rewind(program);
-	(void)puts("#include \"executor/seccomp_filter.h\"\n\n"
-	           "const struct sock_filter seccomp_filter[] = {");
-	while (fread(&f, sizeof f, 1, program) == 1)
-		(void)printf("\t{ 0x%02x, %u, %u, 0x%08x },\n", f.code, f.jt, f.jf, f.k);
-	(void)puts("};\n\nconst size_t seccomp_filter_len = sizeof seccomp_filter / sizeof "
-	           "*seccomp_filter;");
+	(void)puts("#include \"executor/seccomp_filter.h\"\n");
+	print_instructions(program);
+	print_text(program);
 	rc = ferror(program) ? -EIO : 0;
 	(void)fclose(program);
 	return rc;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 extern const struct sock_filter seccomp_filter[];
-extern const size_t seccomp_filter_len; /* instructions */
+extern const size_t seccomp_filter_len;  /* instructions */
+extern const char seccomp_filter_text[]; /* the same in base64 */
 
 #endif

@@ -16,6 +16,7 @@
 #include "executor/launch.h"
 #include "executor/oci_config.h"
 #include "executor/runtime_log.h"
+#include "executor/seccomp_filter.h"
 #include "executor/shim_ops.h"
 
 static char entrypoint0[] = "/entry", cmd0[] = "from-image", env0[] = "A=image", env1[] = "B=image";
@@ -225,6 +226,21 @@ static void test_hook(void **state)
 }
 
 /* What a user namespace refuses is not asked for. */
+/* The rules, compiled: the very same for all. */
+static void test_filter(void **state)
+{
+	const struct request r = { .id = "j-1", .dir = "/d" };
+	const struct image im = image();
+	cJSON *doc = config_of(&r, &im, &root);
+	const char *text = json_str(json_obj(doc, "annotations"), "run.oci.seccomp_bpf_data");
+
+	(void)state;
+	assert_non_null(text);
+	assert_int_equal(strlen(text), (seccomp_filter_len * sizeof *seccomp_filter + 2) / 3 * 4);
+	assert_int_equal(strncmp(text, "IAAAAAQAAAA", 11), 0); /* it begins with the architecture */
+	cJSON_Delete(doc);
+}
+
 static void test_ordinary_user(void **state)
 {
 	struct request r = { .id = "j-1", .dir = "/d", .limits = { .memory_bytes = 1 << 20 } };
@@ -575,6 +591,7 @@ int main(void)
 		cmocka_unit_test(test_ordinary_user),
 		cmocka_unit_test(test_machine_as_image),
 		cmocka_unit_test(test_bwrap),
+		cmocka_unit_test(test_filter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
