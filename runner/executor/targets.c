@@ -85,7 +85,7 @@ char *targets_make(const char *home, const struct image *image)
 		any |= wanted[i] = !has_file(image, files[i]);
 	if (!any || !find_etc(image, &etc))
 		return NULL;
-	strbuf_addf(&path, "%s/targets/%o-%u-%u", home, (unsigned)etc.st_mode & MODE_BITS,
+	strbuf_addf(&path, "%s/" IMAGE_TARGETS "/%o-%u-%u", home, (unsigned)etc.st_mode & MODE_BITS,
 	            etc.st_uid, etc.st_gid);
 	for (size_t i = 0; i < N_FILES; i++)
 		if (wanted[i])

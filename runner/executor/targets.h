@@ -10,8 +10,8 @@
 
 /*
  * The path of a layer that goes over all of the image's, which the caller frees; NULL if it needs
- * none or none can be made: then the runtime does as it always did.  It stays in HOME/targets for
- * ever, one for all images whose /etc looks the same from outside.
+ * none or none can be made: then the runtime does as it always did.  It lies in HOME/targets, one
+ * for all images whose /etc looks the same from outside, as long as one of the images is loaded.
  */
 char *targets_make(const char *home, const struct image *image);
 

@@ -193,6 +193,10 @@ struct image {
 	int lock;          /* while it is held, images_delete() leaves all layers alone */
 };
 
+/* Below the home: layers that go over those of loaded images, made by who starts containers.  They
+ * are removed when layers are, and made again. */
+#define IMAGE_TARGETS "targets"
+
 /* Reads the config; unpacks the layers that are not there yet (side by side).  A killed unpack
  * leaves nothing that a later one trusts.  `progress` (or NULL) is of the layers' blobs. */
 int images_load(struct images *im, const char *digest, struct progress *progress,

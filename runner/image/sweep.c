@@ -15,6 +15,7 @@
 #include "base/map.h"
 #include "base/usage.h"
 #include "base/xalloc.h"
+#include "image/image.h"
 #include "image/layout.h"
 
 /* Digests as hex; any value that is not NULL means "keep". */
@@ -171,15 +172,26 @@ static int remove_layer(struct keep *keep, const char *hex)
 	return rc;
 }
 
+static int remove_targets(const struct keep *keep)
+{
+	AUTO_FREE char *path = xasprintf("%s/" IMAGE_TARGETS, keep->im->home);
+
+	return keep->sweep->dry_run ? 0 : io_remove_tree(AT_FDCWD, path);
+}
+
 static int sweep_layers(struct keep *keep)
 {
 	AUTO_FD int lock = lock_take(keep->im->layers_fd, LAYOUT_LOCK, LOCK_EXCLUSIVE, false);
+	int rc;
 
 	if (lock == -EWOULDBLOCK) {
 		keep->sweep->in_use = true;
 		return 0; /* the next sweep gets them */
 	}
-	return lock < 0 ? lock : sweep_dir(keep, keep->im->layers_fd, &keep->layers, remove_layer);
+	if (lock < 0)
+		return lock;
+	rc = sweep_dir(keep, keep->im->layers_fd, &keep->layers, remove_layer);
+	return rc < 0 ? rc : remove_targets(keep);
 }
 
 int layout_sweep(struct images *im, struct layout_sweep *sweep, struct error *err)

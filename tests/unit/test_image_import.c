@@ -659,16 +659,20 @@ static void one_of_two_names_can_go(void **state)
 static void layers_in_use_outlive_their_name(void **state)
 {
 	struct box *b = *state;
+	AUTO_FREE char *targets = xasprintf("%s/home/targets/755-0-0-hosts", b->dir);
 	struct image *image;
 
 	put_two_images(b);
 	import(b, "oci", NULL);
 	image = load(b, "one:1");
+	assert_int_equal(io_mkdirs(targets, 0755), 0);
 	assert_int_equal(images_delete(b->images, "one:1", &b->err), 0);
 	assert_reads(image, "/etc/group", "new\n");
+	assert_int_equal(access(targets, F_OK), 0);
 	image_free(image);
 	assert_int_equal(images_delete(b->images, "two:1", &b->err), 0);
 	assert_int_equal(count(b, "home/layers"), 0);
+	assert_int_equal(access(targets, F_OK), -1);
 }
 
 static void with_a_name_only_one_image_can_be_meant(void **state)
