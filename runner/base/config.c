@@ -139,19 +139,29 @@ static const char *set_image_pull(struct config *c, const char *value)
 	return NULL;
 }
 
+static const char *set_rootfs(struct config *c, const char *value)
+{
+	if (strcmp(value, "overlay") != 0 && strcmp(value, "fuse-overlayfs") != 0 &&
+	    strcmp(value, "copy") != 0)
+		return "overlay, fuse-overlayfs or copy";
+	free(c->rootfs);
+	c->rootfs = xstrdup(value);
+	return NULL;
+}
+
 /* Each returns NULL, or what the key takes. */
 static const struct key {
 	const char *name;
 	const char *(*set)(struct config *c, const char *value);
 } keys[] = {
-	{ "cache.size", set_cache_size },     { "docker.ca", set_docker_ca },
-	{ "docker.cert", set_docker_cert },   { "docker.host", set_docker_host },
-	{ "docker.key", set_docker_key },     { "docker.transfer", set_docker_transfer },
-	{ "executor", set_executor },         { "gpus.kind", set_gpus_kind },
-	{ "gpus.specs", set_gpus_specs },     { "images.host", set_image_host },
-	{ "images.pull", set_image_pull },    { "inputs.verify", set_verify_inputs },
-	{ "network", set_network },           { "public.catalog", set_public_catalog },
-	{ "storage.path", set_storage_path },
+	{ "cache.size", set_cache_size },   { "docker.ca", set_docker_ca },
+	{ "docker.cert", set_docker_cert }, { "docker.host", set_docker_host },
+	{ "docker.key", set_docker_key },   { "docker.transfer", set_docker_transfer },
+	{ "executor", set_executor },       { "gpus.kind", set_gpus_kind },
+	{ "gpus.specs", set_gpus_specs },   { "images.host", set_image_host },
+	{ "images.pull", set_image_pull },  { "inputs.verify", set_verify_inputs },
+	{ "network", set_network },         { "public.catalog", set_public_catalog },
+	{ "rootfs", set_rootfs },           { "storage.path", set_storage_path },
 };
 
 #define INSTANCES "instances."
@@ -397,9 +407,10 @@ void config_release(struct config *config)
 	free(config->public_catalog);
 	free(config->storage_path);
 	free(config->image_pull);
+	free(config->rootfs);
 	config->docker_host = config->docker_ca = config->docker_cert = config->docker_key = NULL;
 	config->executor = config->network = config->public_catalog = config->storage_path = NULL;
 	config->image_pull = config->gpus_kind = config->gpus_specs = NULL;
-	config->docker_transfer = NULL;
+	config->docker_transfer = config->rootfs = NULL;
 	config_registries_release(&config->registries);
 }

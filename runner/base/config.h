@@ -25,6 +25,8 @@
  *	images:
  *	  host: true           a job's image may be `host`, this machine's own files
  *	  pull: missing        or always or never: when an image is asked for at its registry
+ *	rootfs: overlay        or fuse-overlayfs or copy: how containers' roots are made; else the
+ *	                       first of them that works
  *	registries:            see config_registries.h
  */
 #ifndef BASE_CONFIG_H
@@ -50,6 +52,7 @@ struct config {
 	char *network;                /* "private", "host", "none", or NULL */
 	char *public_catalog;         /* absolute, or NULL */
 	char *storage_path;           /* absolute, or NULL */
+	char *rootfs;                 /* "overlay", "fuse-overlayfs", "copy", or NULL */
 	char *image_pull;             /* "always", "never", "missing", or NULL */
 	struct config_registries registries;
 };

@@ -25,6 +25,7 @@
 #include "cli/executor.h"
 #include "cli/text.h"
 #include "executor/gpus.h"
+#include "executor/merge_find.h"
 #include "executor/network.h"
 
 enum level { LEVEL_OK, LEVEL_WARN, LEVEL_FAIL };
@@ -73,17 +74,34 @@ static void check_pidfd(struct cli *cli, struct finding *f)
 		find(f, LEVEL_OK, NULL, "works");
 }
 
-static void check_overlay(struct cli *cli, struct finding *f)
+static bool has_overlayfs(void)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(1 << 16);
 
-	(void)cli;
-	if (io_read_file(AT_FDCWD, "/proc/filesystems", &text) == 0 &&
-	    strstr(strbuf_str(&text), "\toverlay\n"))
-		find(f, LEVEL_OK, NULL, "the kernel has it");
-	else
+	return io_read_file(AT_FDCWD, "/proc/filesystems", &text) == 0 &&
+	       strstr(strbuf_str(&text), "\toverlay\n");
+}
+
+static void check_roots(struct cli *cli, struct finding *f)
+{
+	enum merge_way way = MERGE_OVERLAY;
+	const struct config *config = NULL;
+	struct error err;
+
+	if (cli_config(cli, &config, &err) < 0 || merge_find(config->rootfs, &way, &err) < 0)
+		find(f, LEVEL_FAIL, NULL, "%s", err.msg);
+	else if (way == MERGE_OVERLAY && !has_overlayfs())
 		find(f, LEVEL_FAIL, "modprobe overlay",
 		     "overlayfs is not loaded: images could not be mounted");
+	else if (way == MERGE_OVERLAY || config->rootfs)
+		find(f, LEVEL_OK, NULL, "by %s", merge_name(way));
+	else
+		find(f, LEVEL_WARN,
+		     way == MERGE_FUSE
+		             ? "use Linux 5.11 or newer"
+		             : "use Linux 5.11 or newer, or apt-get install " MERGE_PROGRAM,
+		     "by %s, which is slow: the kernel lets an ordinary user mount no overlay",
+		     merge_name(way));
 }
 
 /* Whether a child may make one tells more than the switches, of which there are several. */
@@ -332,12 +350,18 @@ static const struct check {
 	const char *name;
 	void (*run)(struct cli *cli, struct finding *f);
 } checks[] = {
-	{ "openat2", check_openat2 },   { "pidfd", check_pidfd },
-	{ "overlayfs", check_overlay }, { "user namespaces", check_userns },
-	{ "cgroups", check_cgroups },   { "network", check_network },
-	{ "id maps", check_id_maps },   { "git", check_git },
-	{ "home", check_home },         { "file system", check_filesystem },
-	{ "disk space", check_space },  { "GPUs", check_gpus },
+	{ "openat2", check_openat2 },
+	{ "pidfd", check_pidfd },
+	{ "container roots", check_roots },
+	{ "user namespaces", check_userns },
+	{ "cgroups", check_cgroups },
+	{ "network", check_network },
+	{ "id maps", check_id_maps },
+	{ "git", check_git },
+	{ "home", check_home },
+	{ "file system", check_filesystem },
+	{ "disk space", check_space },
+	{ "GPUs", check_gpus },
 };
 
 static const char *const level_names[] = { "ok", "warn", "FAIL" };

@@ -29,5 +29,6 @@ int cli_open_executor(struct cli *cli, uv_loop_t *loop, const char *name,
 		.transfer = transfer_of(config->docker_transfer),
 	};
 	all.docker = &docker;
+	all.rootfs = config->rootfs;
 	return executors_open(loop, images, name, &all, ret_executor, err);
 }

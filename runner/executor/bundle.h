@@ -2,7 +2,7 @@
  * The names inside an attempt's directory that runner and shim agree on.  The bundle is a tmpfs of
  * mode 0700 in the shim's own mount namespace; what it covers is the work directory of the
  * container's root.  The other two hold the writable layers, on the disk that the attempt's
- * directory is on.
+ * directory is on; where no overlay is mounted, the one of the root is views/root.
  */
 #ifndef EXECUTOR_BUNDLE_H
 #define EXECUTOR_BUNDLE_H

@@ -19,6 +19,7 @@
 /* What all of them are made with. */
 struct executor_options {
 	const char *runtime; /* name or path; NULL: $SLUICE_RUNTIME, else what works */
+	const char *rootfs;  /* how a container's root is made, see merge.h; NULL: as works best */
 	const char *home;    /* sluice's directory */
 	const char *dir;     /* kept: where images on this machine are looked for; NULL: here */
 	enum images_pull_when pull;

@@ -146,6 +146,8 @@ static void add_all(struct strbuf *sb, const struct launch *l, const struct user
 	add_number(sb, SHIM_GID, user->gid);
 	if (!userns_is_root())
 		shim_ops_add(sb, SHIM_USER, "ordinary");
+	if (l->merge != MERGE_OVERLAY)
+		shim_ops_add(sb, SHIM_MERGE, merge_name(l->merge));
 	add_root(sb, l);
 	if (r->script)
 		add_file(sb, BUNDLE_SCRIPT, r->script);

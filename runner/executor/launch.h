@@ -6,6 +6,7 @@
 #include "base/strbuf.h"
 #include "executor/executor.h"
 #include "executor/gpus.h"
+#include "executor/merge.h"
 #include "executor/network.h"
 #include "image/image.h"
 
@@ -16,6 +17,7 @@ struct launch {
 	const char *shim;    /* ... of the shim's program */
 	/* The root is this machine's files without this directory; NULL: it is the image's. */
 	const char *machine_without;
+	enum merge_way merge;
 	/* ROOT_IMAGE: the image, and its /etc/passwd and /etc/group ("" where it has none) */
 	const struct image *image;
 	const char *passwd, *group;

@@ -13,6 +13,7 @@
 #include "base/xalloc.h"
 #include "executor/attempt.h"
 #include "executor/machine.h"
+#include "executor/merge_find.h"
 #include "executor/network.h"
 #include "executor/runtime.h"
 #include "executor/targets.h"
@@ -31,6 +32,7 @@ struct oci {
 	const char *dir;
 	bool takes_machine; /* for the image of that name; else it is refused */
 	bool is_machine;    /* whatever image a job names */
+	enum merge_way merge;
 	char *what;
 	struct spawner spawner;
 	enum images_pull_when pull;
@@ -223,6 +225,7 @@ static int stage(struct executor *e, const struct request *request,
 		.shim = oci->shim,
 		.machine_without = shows_machine(request) ? oci->home : NULL,
 		.gpus = request->gpus ? oci->gpus : NULL,
+		.merge = oci->merge,
 	};
 
 	if (request->network == NETWORK_PRIVATE) {
@@ -341,21 +344,36 @@ static struct oci *new_oci(uv_loop_t *loop, struct images *images,
 	return oci;
 }
 
+/* What is not as usual is said. */
+static void set_merge(struct oci *oci, enum merge_way merge)
+{
+	oci->merge = merge;
+	if (merge != MERGE_OVERLAY)
+		oci->base.what = oci->what =
+			xasprintf("%s, with roots by %s", oci->runtime, merge_name(merge));
+}
+
 int executor_oci_new(uv_loop_t *loop, struct images *images, const struct executor_options *options,
                      struct executor **ret_executor, struct error *err)
 {
 	const char *wanted = options->runtime ? options->runtime : getenv("SLUICE_RUNTIME");
 	AUTO_FREE char *shim = need_shim(err);
+	enum merge_way merge;
 	char *runtime = NULL;
+	struct oci *oci;
 	int rc;
 
 	if (!shim)
 		return err->class;
-	rc = runtime_find(wanted && wanted[0] ? wanted : NULL, options->home, shim, NULL, &runtime,
-	                  err);
+	rc = merge_find(options->rootfs, &merge, err);
+	if (rc == 0)
+		rc = runtime_find(wanted && wanted[0] ? wanted : NULL, options->home, shim, NULL,
+		                  &runtime, err);
 	if (rc < 0)
 		return rc;
-	*ret_executor = &new_oci(loop, images, options, "oci", runtime, take_ptr(&shim))->base;
+	oci = new_oci(loop, images, options, "oci", runtime, take_ptr(&shim));
+	set_merge(oci, merge);
+	*ret_executor = &oci->base;
 	return 0;
 }
 
@@ -365,6 +383,7 @@ int executor_bwrap_new(uv_loop_t *loop, struct images *images,
 {
 	AUTO_FREE char *shim = need_shim(err);
 	AUTO_FREE char *init = NULL;
+	enum merge_way merge;
 	char *bwrap = NULL;
 	struct oci *oci;
 	int rc;
@@ -377,11 +396,14 @@ int executor_bwrap_new(uv_loop_t *loop, struct images *images,
 		                 "the program '" INIT_NAME "' is not beside '%s', where it is "
 		                 "installed",
 		                 shim);
-	rc = runtime_find(NULL, options->home, shim, init, &bwrap, err);
+	rc = merge_find(options->rootfs, &merge, err);
+	if (rc == 0)
+		rc = runtime_find(NULL, options->home, shim, init, &bwrap, err);
 	if (rc < 0)
 		return rc;
 	oci = new_oci(loop, images, options, "bwrap", bwrap, take_ptr(&shim));
 	oci->init = take_ptr(&init);
+	set_merge(oci, merge);
 	*ret_executor = &oci->base;
 	return 0;
 }
@@ -400,6 +422,7 @@ int executor_host_new(uv_loop_t *loop, struct images *images,
 		return rc;
 	oci = to_oci(e);
 	oci->takes_machine = oci->is_machine = true;
+	free(oci->what);
 	oci->what = xasprintf("this machine's own files, whatever image a job names, by %s",
 	                      oci->runtime);
 	e->name = "host";

@@ -52,6 +52,8 @@ static void take_order(struct orders *o, const char *key, const char *value)
 
 	if (strcmp(key, SHIM_UPPER) == 0)
 		o->upper_in_memory = strcmp(value, "memory") == 0;
+	if (strcmp(key, SHIM_MERGE) == 0)
+		(void)merge_parse(value, &o->merge);
 	if (strcmp(key, SHIM_NETWORK) == 0) {
 		o->network_is_private = strcmp(value, "private") == 0;
 		o->network_is_none = strcmp(value, "none") == 0;

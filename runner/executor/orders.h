@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/strbuf.h"
+#include "executor/merge.h"
 
 struct orders_list {
 	const char **item; /* borrowed from the orders' text */
@@ -19,6 +20,7 @@ struct orders {
 	const char *id, *runtime, *cgroup;
 	const char *init, *root; /* NULL: the runtime is an OCI one */
 	uint64_t stop_signal, grace_ms, uid, gid;
+	enum merge_way merge;
 	uint64_t cpu_quota_us, memory_bytes; /* 0: no limit */
 	bool upper_in_memory, network_is_private, network_is_none, is_users;
 	struct orders_list layers, views, owned, secrets;

@@ -17,6 +17,7 @@
 #include "base/io.h"
 #include "executor/bundle.h"
 #include "executor/idmap.h"
+#include "executor/merge.h"
 
 /*
  * crun refuses a machine that has cgroup2 mounted beside v1 ("hybrid"), and has no use for it.
@@ -29,16 +30,7 @@
 
 enum {
 	LAYERS_MAX = 128, /* Docker's limit is 127, and one of ours */
-	OPTIONS_MAX = 4096,
 	NAME_SIZE = 64,
-};
-
-/* An overlay to be made.  Paths are passed as /proc/self/fd/N: no limit, nothing to be escaped. */
-struct overlay {
-	const int *lower; /* descriptors, the topmost first */
-	size_t n_lower;
-	const char *target;
-	bool is_users;
 };
 
 int rootfs_enter(int *ret_work, struct error *err)
@@ -65,83 +57,43 @@ int rootfs_enter(int *ret_work, struct error *err)
 	return 0;
 }
 
-static int add_lowers(char *options, size_t size, const struct overlay *o)
-{
-	size_t used = 0;
-
-	for (size_t i = 0; i < o->n_lower; i++) {
-		int n = snprintf(options + used, size - used, "%s/proc/self/fd/%d",
-		                 i == 0 ? "lowerdir=" : ":", o->lower[i]);
-
-		if (n < 0 || (size_t)n >= size - used)
-			return -E2BIG;
-		used += (size_t)n;
-	}
-	return (int)used;
-}
-
-/* `volatile` (Linux 5.10) saves the sync of the disk at the end: this layer is thrown away. */
-static int mount_with(const struct overlay *o, int upper, int work, const char *more)
-{
-	char options[OPTIONS_MAX];
-	int used = add_lowers(options, sizeof options, o);
-	int n;
-
-	if (used < 0)
-		return used;
-	n = snprintf(options + used, sizeof options - (size_t)used,
-	             ",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d%s%s", upper, work,
-	             o->is_users ? ",userxattr" : "", more);
-	if (n < 0 || (size_t)n >= sizeof options - (size_t)used)
-		return -E2BIG;
-	return mount("overlay", o->target, "overlay", MS_NODEV, options) == 0 ? 0 : -errno;
-}
-
-static int overlay_mount(const struct overlay *o, const char *upper_dir, int work)
-{
-	AUTO_FD int upper = open(upper_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int rc;
-
-	if (upper < 0)
-		return -errno;
-	rc = mount_with(o, upper, work, ",volatile");
-	return rc == -EINVAL ? mount_with(o, upper, work, "") : rc;
-}
-
-/* The writable layer lies at BASE/upper, which is this user's, beside BASE/work. */
-static int overlay_at(const struct overlay *o, const char *base, uid_t uid, gid_t gid)
+/* The writable layer lies at BASE/upper, which is the container's user's, beside BASE/work. */
+static int merge_at(const struct merge *m, const char *base, struct error *err)
 {
 	char upper[NAME_SIZE], work_dir[NAME_SIZE];
 	AUTO_FD int work = -1;
 	int rc = io_mkdirs(base, 0755);
 
-	if (rc < 0)
-		return rc;
-	if (snprintf(upper, NAME_SIZE, "%s/upper", base) < 0 ||
-	    snprintf(work_dir, NAME_SIZE, "%s/work", base) < 0)
-		return -EINVAL;
-	if ((mkdir(upper, 0755) != 0 || mkdir(work_dir, 0755) != 0) && errno != EEXIST)
-		return -errno;
-	if (chown(upper, uid, gid) != 0)
-		return -errno;
-	work = open(work_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return work < 0 ? -errno : overlay_mount(o, upper, work);
+	if (rc == 0 && (snprintf(upper, NAME_SIZE, "%s/upper", base) < 0 ||
+	                snprintf(work_dir, NAME_SIZE, "%s/work", base) < 0))
+		rc = -EINVAL;
+	if (rc == 0 && (mkdir(upper, 0755) != 0 || mkdir(work_dir, 0755) != 0) && errno != EEXIST)
+		rc = -errno;
+	if (rc == 0 && chown(upper, m->uid, m->gid) != 0)
+		rc = -errno;
+	if (rc == 0) {
+		work = open(work_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		rc = work < 0 ? -errno : 0;
+	}
+	return rc < 0 ? error_sys(err, rc, "cannot make '%s'", base)
+	              : merge_mount(m, upper, work, err);
 }
 
-static int overlay_in_bundle(const struct overlay *o, const char *name, uid_t uid, gid_t gid)
+static int merge_in_bundle(const struct merge *m, const char *name, struct error *err)
 {
 	char base[NAME_SIZE];
 
 	if (snprintf(base, sizeof base, BUNDLE_DIR "/upper/%s", name) < 0)
-		return -EINVAL;
-	return overlay_at(o, base, uid, gid);
+		return error_sys(err, EINVAL, "cannot make '%s'", name);
+	return merge_at(m, base, err);
 }
 
 /* A home that lies on an overlay itself (inside another container), or in what is the lower layer,
  * may hold no writable layer: then it goes into the bundle's memory. */
-static bool is_no_place(int rc)
+static bool is_no_place(const struct merge *m, const struct error *err)
 {
-	return rc == -EINVAL || rc == -EREMOTE || rc == -ELOOP;
+	return m->way == MERGE_OVERLAY &&
+	       (err->sys == EINVAL || err->sys == EREMOTE || err->sys == ELOOP);
 }
 
 static void close_all(const int *fd, size_t n)
@@ -151,38 +103,61 @@ static void close_all(const int *fd, size_t n)
 }
 
 /* Every job pays for each inode here: no directory holds the two, and the one below the bundle is
- * not in anybody's way. */
-static int overlay_on_disk(const struct overlay *o, int work)
+ * not in anybody's way.  A program could not find it by its path. */
+static int merge_on_disk(const struct merge *m, int work, struct error *err)
 {
+	if (m->way != MERGE_OVERLAY)
+		return merge_at(m, VIEWS_DIR "/root", err);
 	if (mkdir(ROOTFS_DIR, 0755) != 0 && errno != EEXIST)
-		return -errno;
-	return overlay_mount(o, ROOTFS_DIR, work);
+		return error_sys(err, errno, "cannot make '%s'", ROOTFS_DIR);
+	return merge_mount(m, ROOTFS_DIR, work, err);
+}
+
+/* This machine's own files are never copied. */
+static bool is_machine(const struct rootfs *r)
+{
+	return r->n_layers == 1 && strcmp(r->layers[0], "/") == 0;
+}
+
+static int merge_root(const struct rootfs *r, const struct merge *m, struct error *err)
+{
+	int rc = -1;
+
+	if (mkdir(m->target, 0755) != 0)
+		return error_sys(err, errno, "cannot make the container's root");
+	if (!r->upper_in_memory)
+		rc = merge_on_disk(m, r->work, err);
+	if (r->upper_in_memory || (rc < 0 && is_no_place(m, err)))
+		rc = merge_in_bundle(m, ROOTFS_DIR, err);
+	return rc < 0 ? error_wrap(err, "cannot mount the container's root") : 0;
 }
 
 static int mount_root(const struct rootfs *r, struct error *err)
 {
 	int lower[LAYERS_MAX];
-	struct overlay o = { .lower = lower, .target = TARGET_ROOTFS, .is_users = r->is_users };
-	int rc;
+	struct merge m = {
+		.way = is_machine(r) ? MERGE_OVERLAY : r->way,
+		.lower = lower,
+		.target = TARGET_ROOTFS,
+		.is_users = r->is_users,
+	};
+	int rc = 0;
 
 	if (r->n_layers > LAYERS_MAX)
 		return error_set(err, SLUICE_LIMIT, "the image has %zu layers; %d are possible",
 		                 r->n_layers, LAYERS_MAX);
-	for (; o.n_lower < r->n_layers; o.n_lower++) {
-		lower[o.n_lower] = open(r->layers[o.n_lower], O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (lower[o.n_lower] >= 0)
-			continue;
-		rc = error_sys(err, errno, "cannot open the layer '%s'", r->layers[o.n_lower]);
-		close_all(lower, o.n_lower);
-		return rc;
+	while (rc == 0 && m.n_lower < r->n_layers) {
+		lower[m.n_lower] = open(r->layers[m.n_lower], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (lower[m.n_lower] < 0)
+			rc = error_sys(err, errno, "cannot open the layer '%s'",
+			               r->layers[m.n_lower]);
+		else
+			m.n_lower++;
 	}
-	rc = mkdir(o.target, 0755) == 0 ? 0 : -errno;
 	if (rc == 0)
-		rc = r->upper_in_memory ? -EINVAL : overlay_on_disk(&o, r->work);
-	if (is_no_place(rc))
-		rc = overlay_in_bundle(&o, ROOTFS_DIR, 0, 0);
-	close_all(lower, o.n_lower);
-	return rc < 0 ? error_sys(err, rc, "cannot mount the container's root") : 0;
+		rc = merge_root(r, &m, err);
+	close_all(lower, m.n_lower);
+	return rc;
 }
 
 /* What a container has of its own, or must not see of the machine (sockets lie below /run). */
@@ -249,7 +224,12 @@ static int mount_view(const struct rootfs *r, size_t i, struct error *err)
 {
 	char target[NAME_SIZE], name[NAME_SIZE], mapped[NAME_SIZE];
 	const char *source = r->views[i];
-	struct overlay o = { .n_lower = 1, .target = target, .is_users = r->is_users };
+	struct merge m = { .way = r->way,
+		           .n_lower = 1,
+		           .target = target,
+		           .is_users = r->is_users,
+		           .uid = r->uid,
+		           .gid = r->gid };
 	AUTO_FD int lower = -1;
 	struct stat st;
 	int rc;
@@ -269,13 +249,13 @@ static int mount_view(const struct rootfs *r, size_t i, struct error *err)
 	lower = open(source, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (lower < 0)
 		return error_sys(err, errno, "cannot open '%s'", r->views[i]);
-	o.lower = &lower;
-	rc = mkdir(target, 0755) == 0 ? 0 : -errno;
-	if (rc == 0)
-		rc = overlay_at(&o, name, r->uid, r->gid);
-	if (is_no_place(rc))
-		rc = overlay_in_bundle(&o, name, r->uid, r->gid);
-	return rc < 0 ? error_sys(err, rc, "cannot mount a view of '%s'", r->views[i]) : 0;
+	m.lower = &lower;
+	if (mkdir(target, 0755) != 0)
+		return error_sys(err, errno, "cannot make '%s'", target);
+	rc = merge_at(&m, name, err);
+	if (rc < 0 && is_no_place(&m, err))
+		rc = merge_in_bundle(&m, name, err);
+	return rc < 0 ? error_wrap(err, "cannot mount a view of '%s'", r->views[i]) : 0;
 }
 
 int rootfs_mount(const struct rootfs *r, struct error *err)

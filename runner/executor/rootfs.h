@@ -10,8 +10,10 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "executor/merge.h"
 
 struct rootfs {
+	enum merge_way way;        /* of its root and its views */
 	const char *const *layers; /* the topmost first */
 	size_t n_layers;
 	bool upper_in_memory;
@@ -27,7 +29,7 @@ struct rootfs {
  * directory of the disk that this covers, which the caller closes. */
 int rootfs_enter(int *ret_work, struct error *err) MUST_USE;
 
-/* The overlays, in the bundle. */
+/* The root and the views, in the bundle. */
 int rootfs_mount(const struct rootfs *r, struct error *err) MUST_USE;
 
 /* Removes what a container that runs needs no more: its configuration, with every secret in it, and

@@ -163,6 +163,7 @@ static int prepare(struct shim *s, struct error *err)
 	const struct orders *o = &s->orders;
 	AUTO_FD int work = -1;
 	struct rootfs root = {
+		.way = o->merge,
 		.layers = o->layers.item,
 		.n_layers = o->layers.len,
 		.upper_in_memory = o->upper_in_memory,

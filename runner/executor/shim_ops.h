@@ -40,6 +40,7 @@ enum {
 #define SHIM_GID         "gid"
 #define SHIM_UPPER       "upper" /* "disk" or "memory": where the root's writable layer lies */
 #define SHIM_USER        "user"  /* "ordinary": the root's layers have the marks of one */
+#define SHIM_MERGE       "merge" /* a name of merge.h; the first if there is none */
 #define SHIM_LAYER       "layer" /* path; the topmost first */
 #define SHIM_VIEW        "view"  /* path of the directory; in the order of the request */
 #define SHIM_OWN         "own"   /* directory for the container's user, sealed at the end */

@@ -110,6 +110,19 @@ test_bwrap() {
 	nothing_left
 }
 
+# Root has the kernel's overlays, and can do as those who have none.
+test_other_ways_to_make_roots() {
+	local way
+	. "$REPO/tests/integration/roots.sh"
+	for way in fuse-overlayfs copy; do
+		printf 'rootfs: %s\n' $way >config.yaml
+		export SLUICE_CONFIG=$PWD/config.yaml
+		layers_are_seen
+		says err "with roots by $way"
+		rm -r one lower upper
+	done
+}
+
 # with_engine docker|podman FUNCTION: with a daemon of its own, which has the image bash:5.
 with_engine() {
 	export -f jobs_by_a_daemon gpu_by_a_daemon jobs_by_tls jobs_by_copies one script_job ok expect sluice says same fail matches silent has_dataset contents made versions

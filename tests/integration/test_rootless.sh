@@ -1,6 +1,8 @@
 # shellcheck disable=SC2016 # variables of jobs
 # What an ordinary user can do: one is made for the test, with a home of his own.
 
+. "$REPO/tests/integration/roots.sh"
+
 # ordinary [ID...]: from here on `sluice` is run by an ordinary user, who has subordinate ids from
 # that one on, and the test stands in a directory of his.
 ordinary() {
@@ -99,6 +101,65 @@ test_workflow_without_subordinate_ids() {
 	ok doctor
 	says out 'this user has no subordinate ids'
 	says out 'usermod --add-subuids'
+}
+
+# roots_by WAY: from here on the configuration wants that.
+roots_by() {
+	mkdir -p ../.config/sluice
+	echo "rootfs: $1" >../.config/sluice/config.yaml
+}
+
+# A device that everybody may open, as udev makes it: $SLUICE sees it.
+with_fuse() {
+	[ -e /dev/fuse ] || { echo 'there is no /dev/fuse'; exit 77; }
+	command -v fuse-overlayfs >/dev/null || { echo 'there is no fuse-overlayfs'; exit 77; }
+	printf '#!/bin/sh\nexec unshare --mount sh -c '"'"'mount -t tmpfs fuse /mnt && mknod -m 666 /mnt/fuse c 10 229 &&
+mount --bind /mnt/fuse /dev/fuse && exec %s "$@"'"'"' sh "$@"\n' "$SLUICE" >../with-fuse
+	chmod +x ../with-fuse
+	SLUICE=$PWD/../with-fuse
+}
+
+test_roots_by_overlay() {
+	ordinary 1000000
+	ok doctor
+	matches out '^ok +container roots +by overlay$'
+	layers_are_seen
+}
+
+test_roots_by_fuse_overlayfs() {
+	ordinary 1000000
+	roots_by fuse-overlayfs
+	with_fuse
+	layers_are_seen
+	matches err 'jobs run by oci: /.*, with roots by fuse-overlayfs'
+	runs_it
+	ok doctor
+	matches out '^ok +container roots +by fuse-overlayfs$'
+}
+
+test_roots_by_copy() {
+	ordinary
+	roots_by copy
+	layers_are_seen
+	matches err 'jobs run by oci: /.*, with roots by copy'
+	runs_it
+}
+
+# One that does not work here is said before any job starts.
+test_roots_that_cannot_be() {
+	ordinary
+	workflow
+	roots_by fuse-overlayfs
+	printf '#!/bin/sh\nexec unshare --mount sh -c '"'"'mount --bind /dev/null "$(command -v fuse-overlayfs || echo /mnt)"; exec %s "$@"'"'"' sh "$@"\n' \
+		"$SLUICE" >../without
+	chmod +x ../without
+	SLUICE=$PWD/../without
+	expect 3 sluice run w.yaml
+	says err "the configuration wants roots by fuse-overlayfs: "
+	expect 3 sluice doctor
+	roots_by links
+	expect 2 sluice run w.yaml
+	says err "'rootfs' must be overlay, fuse-overlayfs or copy"
 }
 
 # What of a failed job belongs to subordinate ids goes with its run.

@@ -72,7 +72,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 		  "f:1: there is no key 'unheard.of'; the keys are "
 		  "cache.size, docker.ca, docker.cert, docker.host, "
 		  "docker.key, docker.transfer, executor, gpus.kind, gpus.specs, images.host, "
-		  "images.pull, inputs.verify, network, public.catalog, storage.path" },
+		  "images.pull, inputs.verify, network, public.catalog, rootfs, storage.path" },
 		{ "gpus: {kind: gpu}\n",
 		  "f:1: 'gpus.kind' must be VENDOR/CLASS such as nvidia.com/gpu" },
 		{ "gpus: {specs: cdi}\n", "f:1: 'gpus.specs' must be an absolute path" },
@@ -97,7 +97,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 		{ "text\n", "f:1: keys are expected here" },
 		{ "verify: true\n",
 		  "f:1: there is no key 'verify'; the keys are cache.size, docker.ca, "
-		  "docker.cert, docker.host, docker.key, docker.transfer, executor, gpus.kind, gpus.specs, images.host, images.pull, inputs.verify, network, public.catalog, storage.path" },
+		  "docker.cert, docker.host, docker.key, docker.transfer, executor, gpus.kind, gpus.specs, images.host, images.pull, inputs.verify, network, public.catalog, rootfs, storage.path" },
 	};
 
 	(void)state;
