@@ -7,6 +7,7 @@
 #define EXECUTOR_CGROUP_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 
@@ -21,9 +22,9 @@ struct cgroup_limits {
  * is limited a job can do without a cgroup. */
 int cgroup_make(const char *path, const struct cgroup_limits *limits);
 
-/* The calling process, and what it starts, is in it from now on.  May take some milliseconds: the
- * kernel waits until nobody forks. */
-int cgroup_enter(const char *path);
+/* The process (0: the calling one), and what it starts, is in it from now on.  The first of several
+ * calls takes some milliseconds, in which the kernel waits and computes nothing. */
+int cgroup_enter(const char *path, pid_t pid);
 
 /* Directories of CGROUP_ROOT that cgroup_make() uses, ended by NULL; "" alone is version 2. */
 const char *const *cgroup_hierarchies(void);

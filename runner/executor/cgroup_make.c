@@ -117,10 +117,10 @@ int cgroup_make(const char *path, const struct cgroup_limits *limits)
 	return all == v2 ? limit_v2(path, limits) : limit_v1(path, limits);
 }
 
-int cgroup_enter(const char *path)
+int cgroup_enter(const char *path, pid_t pid)
 {
 	for (const char *const *h = cgroup_hierarchies(); *h; h++) {
-		int rc = put(*h, path, "cgroup.procs", "0");
+		int rc = put_number(*h, path, "cgroup.procs", (uint64_t)pid);
 
 		if (rc < 0 && rc != -ENOENT)
 			return rc;

@@ -227,20 +227,27 @@ static void protect(const struct orders *o, pid_t child)
 	}
 }
 
+static void enter_cgroup(const struct orders *o, pid_t pid)
+{
+	if (!o->is_users)
+		(void)need(cgroup_enter(o->cgroup, pid), "cannot enter the cgroup");
+}
+
 static void start(const struct orders *o, const char *pid_file, int ours, int peer)
 {
 	int status[2];
 	char ready;
 	pid_t bwrap, child;
 
-	if (!o->is_users)
-		(void)need(cgroup_enter(o->cgroup), "cannot enter the cgroup");
 	set_groups(o);
 	if (pipe2(status, O_CLOEXEC) != 0)
 		fail("cannot make a pipe", errno);
 	peer = need(to_high(peer), "cannot keep a socket");
 	bwrap = spawn_bwrap(o, peer, need(to_high(status[1]), "cannot keep a pipe"));
 	(void)close(peer);
+	/* While bwrap works the kernel waits for the first one to enter; the second is in at once.
+	 */
+	enter_cgroup(o, 0);
 	child = recv(ours, &ready, 1, 0) == 1 ? read_child(status[0]) : -1;
 	if (child > 0)
 		(void)kill(bwrap, SIGKILL);
@@ -248,6 +255,7 @@ static void start(const struct orders *o, const char *pid_file, int ours, int pe
 		;
 	if (child < 0)
 		_exit(1); /* bwrap has said why */
+	enter_cgroup(o, child);
 	put_pid(pid_file, child);
 	if (o->owned.len > 0)
 		send_owned(o, child);
