@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A chain of jobs that do nothing, by each executor of this machine's programs: against the bare
+# Jobs that do nothing, one at a time, by each executor of this machine's programs: against the bare
 # program, as often, on the same root and with the configuration that sluice gives it.  First as
 # root, then as an ordinary user, who is made for it.  Prints the medians.
 #
@@ -54,7 +54,7 @@ capture() {
 run_by() { # EXECUTOR PROGRAM WORKFLOW
 	local by=(--executor "$1")
 	[ "$1" = bwrap ] || by+=(--runtime "$2")
-	"$sluice" run --quiet --network host "${by[@]}" "$3"
+	"$sluice" run --quiet --network host --jobs 1 "${by[@]}" "$3"
 }
 
 # The bundle where it is now, and the cgroup that is the container's own by default.
@@ -92,7 +92,7 @@ prepare_bwrap() {
 
 # --- measuring ------------------------------------------------------------------------------------
 
-ours() { run_by "$executor" "$program" "$work/chain.yaml"; }
+ours() { run_by "$executor" "$program" "$work/jobs.yaml"; }
 
 # shellcheck disable=SC2016
 theirs() {
@@ -112,7 +112,7 @@ measure() { # TEXT EXECUTOR PROGRAM
 	rm -f "$work"/cost-*
 	capture "$2" "$3"
 	"prepare_$2"
-	"$here/workflow" chain $jobs >"$work/chain.yaml"
+	"$here/workflow" wide $jobs >"$work/jobs.yaml"
 	ours
 	for ((run = 1; run <= runs; run++)); do
 		timed ours
