@@ -19,6 +19,7 @@
 #include "executor/exit_record.h"
 #include "executor/rootfs.h"
 #include "executor/shim_life.h"
+#include "executor/shim_ops.h"
 #include "executor/spawn.h"
 
 enum { SHIM_DEATH_MS = 5000 };
@@ -150,15 +151,23 @@ static void shim_lost(struct attempt *a, const char *how)
 	r->end = ATTEMPT_ERROR;
 	(void)error_set(&r->error, SLUICE_SYSTEM, "the shim of '%s' %s", a->id, how);
 	if (attempt_sweep(a->dir, &sweep) < 0)
-		(void)error_wrap(&r->error, "%.400s", sweep.msg);
+		(void)error_set(&r->error, SLUICE_SYSTEM, "the shim of '%s' %s; then: %.400s",
+		                a->id, how, sweep.msg);
 	(void)cgroup_remove(cgroup); /* of one that had not claimed the attempt yet */
+}
+
+static char *shim_end(const siginfo_t *info)
+{
+	if (info->si_code == CLD_EXITED && info->si_status == SHIM_DISK_FULL)
+		return xstrdup("could not write down how it ended: the disk is full");
+	return xasprintf("%s %d",
+	                 info->si_code != CLD_EXITED ? "was killed by signal" : "ended with status",
+	                 info->si_status);
 }
 
 static void child_lost(struct attempt *a, const siginfo_t *info)
 {
-	AUTO_FREE char *how = xasprintf(
-		"%s %d", info->si_code != CLD_EXITED ? "was killed by signal" : "ended with status",
-		info->si_status);
+	AUTO_FREE char *how = shim_end(info);
 
 	shim_lost(a, how);
 	if (a->was_withdrawn) {

@@ -94,6 +94,7 @@ struct shim {
 	int64_t deadline_ms; /* monotonic; STOPPING and DRAINING */
 	int dirfd, signal_fd;
 	int seal_fd;         /* -1: there is nothing to be sealed */
+	int room_fd;         /* for exit.json, or -1 */
 	int init_socket;     /* to a container of bwrap's, which waits; else -1 */
 	pid_t runtime, init; /* our children, NO_PID when reaped */
 	struct crilog log;
@@ -562,6 +563,7 @@ static int run(struct shim *s, struct error *err)
 	rc = shim_claim(s->dirfd, &s->self, err);
 	if (rc < 0)
 		return rc;
+	s->room_fd = shim_make_room(s->dirfd);
 	count_stops(s);
 	if (s->stops > 0) {
 		set_end(s, "signaled");
@@ -604,9 +606,8 @@ static void measure_disks(const struct shim *s, struct cgroup_stats *stats)
 	stats->written_bytes = (uint64_t)s->used.ru_oublock * RUSAGE_BLOCK;
 }
 
-static void write_exit_record(struct shim *s)
+static int write_exit_record(struct shim *s)
 {
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT(RECORD_TEXT_MAX);
 	struct cgroup_stats stats = { 0 };
 	int rc = crilog_flush(&s->log);
 
@@ -624,33 +625,36 @@ static void write_exit_record(struct shim *s)
 		set_end(s, "error");
 		memcpy(s->record.error, s->error.msg, sizeof s->record.error);
 	}
-	exit_record_format(&s->record, &text);
-	/* Without it the runner says that the shim failed, which is what has happened then. */
-	(void)!io_put_file_fast(s->dirfd, EXIT_RECORD_NAME, text.buf, text.len, 0644);
+	return shim_put_end(s->dirfd, s->room_fd, &s->record);
 }
 
-static void tell_end(struct shim *s)
+/* Returns the status to exit with: without exit.json it is all that the runner learns. */
+static int tell_end(struct shim *s)
 {
 	const struct orders *o = &s->orders;
+	int rc;
 
 	s->record.sealed = s->seal_fd >= 0 && seal(s->seal_fd, o->owned.item, o->owned.len);
-	write_exit_record(s);
+	rc = write_exit_record(s);
 	(void)close(SHIM_TOLD_FD); /* the runner goes on while we clean up */
+	return rc == -ENOSPC || rc == -EDQUOT ? SHIM_DISK_FULL : 0;
 }
 
 /* In this order: nothing runs, what it wrote stays so, it is measured and told, its traces go. */
-static void finish(struct shim *s)
+static int finish(struct shim *s)
 {
 	struct error ignored; /* what cannot be removed now, executor_sweep() finds */
+	int status = 0;
 
 	(void)kill(-1, SIGKILL); /* all that is in our namespace, but us */
 	while (waitpid(-1, NULL, 0) > 0)
 		;
 	if (!s->is_withdrawn)
-		tell_end(s);
+		status = tell_end(s);
 	if (s->orders.cgroup)
 		(void)cgroup_remove(s->orders.cgroup);
 	(void)!rootfs_leave(s->dirfd, &ignored);
+	return status;
 }
 
 static int open_all(struct shim *s, struct error *err)
@@ -678,6 +682,7 @@ static void init(struct shim *s, int signal_fd)
 {
 	*s = (struct shim){ .signal_fd = signal_fd,
 		            .seal_fd = -1,
+		            .room_fd = -1,
 		            .init_socket = -1,
 		            .runtime = NO_PID,
 		            .init = NO_PID };
@@ -740,6 +745,5 @@ int main(int argc, char **argv)
 	}
 	if (rc < 0)
 		shim.error = err;
-	finish(&shim);
-	_exit(0); /* the kernel frees it all */
+	_exit(finish(&shim)); /* the kernel frees it all */
 }

@@ -16,6 +16,10 @@
 #include "base/strbuf.h"
 #include "executor/bundle.h"
 
+#define ROOM_NAME ".tmp-exit"
+
+enum { ROOM = 8 * 1024 }; /* as much as an error's text takes with each character escaped */
+
 static uint64_t start_time(const char *pid)
 {
 	enum { START_TIME_FIELD = 22 };
@@ -60,16 +64,48 @@ int shim_claim(int dirfd, const struct shim_record *self, struct error *err)
 	return rc < 0 ? error_sys(err, rc, "cannot write '%s'", SHIM_RECORD_NAME) : 0;
 }
 
+int shim_make_room(int dirfd)
+{
+	int fd = openat(dirfd, ROOM_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+	                0644);
+
+	if (fd < 0 || fallocate(fd, 0, 0, ROOM) == 0)
+		return fd;
+	(void)close(fd);
+	(void)unlinkat(dirfd, ROOM_NAME, 0);
+	return -1;
+}
+
+int shim_put_end(int dirfd, int room, const struct exit_record *record)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(RECORD_TEXT_MAX);
+	int rc;
+
+	exit_record_format(record, &text);
+	if (room < 0)
+		return io_put_file_fast(dirfd, EXIT_RECORD_NAME, text.buf, text.len, 0644);
+	rc = io_write_all(room, text.buf, text.len);
+	if (rc == 0 && (ftruncate(room, (off_t)text.len) != 0 ||
+	                renameat(dirfd, ROOM_NAME, dirfd, EXIT_RECORD_NAME) != 0))
+		rc = -errno;
+	return rc;
+}
+
 /* The record that is there, or one that bars the attempt. */
 static int read_or_bar(int dirfd, struct shim_record *ret_record, struct error *err)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(RECORD_TEXT_MAX);
 	const struct shim_record bar = { .pid = 0 };
-	int rc = put_new(dirfd, &bar);
+	int rc = io_read_file(dirfd, SHIM_RECORD_NAME, &text);
 
 	*ret_record = bar;
-	if (rc == -EEXIST)
-		rc = io_read_file(dirfd, SHIM_RECORD_NAME, &text);
+	if (rc == -ENOENT) {
+		rc = put_new(dirfd, &bar);
+		if (rc < 0 && rc != -EEXIST)
+			return error_sys(err, rc, "cannot write '%s'", SHIM_RECORD_NAME);
+		if (rc == -EEXIST) /* a shim was faster */
+			rc = io_read_file(dirfd, SHIM_RECORD_NAME, &text);
+	}
 	if (rc < 0)
 		return error_sys(err, rc, "cannot read '%s'", SHIM_RECORD_NAME);
 	/* It appears whole: what is none was torn by a power cut, and its shim is of another boot.

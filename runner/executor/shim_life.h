@@ -21,6 +21,12 @@ void shim_know_thyself(struct shim_record *ret_record);
 /* SELF is the attempt's shim. */
 int shim_claim(int dirfd, const struct shim_record *self, struct error *err) MUST_USE;
 
+/* Sets aside the room that exit.json will take: a job may fill the disk.  Returns a descriptor for
+ * shim_put_end(), or -1: it was full already, or its file system knows no such thing. */
+int shim_make_room(int dirfd);
+/* Puts exit.json in place at once: 0 or -errno. */
+int shim_put_end(int dirfd, int room, const struct exit_record *record) MUST_USE;
+
 enum shim_life {
 	SHIM_NONE, /* there is no shim nor will there be, or it was another boot's */
 	SHIM_ENDED,

@@ -24,6 +24,7 @@ enum {
 	SHIM_GIVEN_MAX = 6, /* descriptors that it is given for one */
 	SHIM_TITLE_MAX = 64,
 	SHIM_ORDERS_MAX = 64 << 20,
+	SHIM_DISK_FULL = 28, /* its exit status when it could write no exit.json for lack of room */
 };
 
 /* SHIM_TITLE_MAX bytes with the one that ends it. */
