@@ -1,7 +1,7 @@
 /*
  * What a run did, as rows of the catalog.  The rows of one turn of the loop share a transaction,
  * which history_flush() ends.  The store's records are the truth, so a row that cannot be written
- * (a full disk) is said once and does not stop the run.
+ * (a full disk) does not stop the run: all are written once more at its end.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 static void lost(struct run *run, const struct error *err)
 {
 	if (!run->history_lost)
-		run_notice(run, "the history of this run is incomplete: %s", err->msg);
+		run->history_error = *err;
 	run->history_lost = true;
 }
 
@@ -67,19 +67,26 @@ struct catalog_job run_job_row(const struct run_job *job)
 	return row;
 }
 
-void history_job(const struct run_job *job)
+static void put_job(struct run *run, const struct catalog_job *row)
 {
-	struct run *run = job->run;
 	struct catalog *c = open_turn(run);
-	struct catalog_job row = run_job_row(job);
 	struct error err;
 
 	if (!c)
 		return;
-	if (catalog_put_job(c, &row, &err) < 0 ||
-	    catalog_add_event(c, run->uuid, job->spec->id, job->attempt, row.state, job->message,
+	if (catalog_put_job(c, row, &err) < 0 ||
+	    catalog_add_event(c, run->uuid, row->name, row->attempt, row->state, row->message,
 	                      clock_wall_ms(), &err) < 0)
 		lost(run, &err);
+}
+
+void history_job(const struct run_job *job)
+{
+	struct run *run = job->run;
+	struct catalog_job *row = &run->rows[job->spec->index];
+
+	*row = run_job_row(job);
+	put_job(run, row);
 }
 
 void history_link(const struct run_job *job, bool is_output, const char *name,
@@ -143,4 +150,43 @@ void history_run(struct run *run)
 	if (catalog_update_run(c, &row, &err) < 0 ||
 	    catalog_add_event(c, run->uuid, NULL, 0, row.phase, NULL, clock_wall_ms(), &err) < 0)
 		lost(run, &err);
+}
+
+static void link_again(const struct run_job *job)
+{
+	for (size_t i = 0; i < job->spec->n_inputs; i++) {
+		const struct spec_input *input = &job->spec->inputs[i];
+		const struct pin *pin =
+			job->attempt > 0 ? job_input_pin(job, input) : run_pin(job->run, input);
+
+		if (pin)
+			history_link(job, false, input->name, &pin->version);
+	}
+	for (size_t i = 0; i < job->n_outputs; i++)
+		if (job->outputs[i].version.committed)
+			history_link(job, true, job->outputs[i].spec->name,
+			             &job->outputs[i].version);
+}
+
+static void write_again(struct run *run)
+{
+	run->history_lost = false;
+	for (size_t i = 0; i < run_n_jobs(run); i++) {
+		if (run->rows[i].name) /* else it had ended for an earlier runner */
+			put_job(run, &run->rows[i]);
+		link_again(&run->jobs[i]);
+	}
+}
+
+/* There is room again: the reserve was given up, and what the jobs left is removed. */
+void history_end(struct run *run)
+{
+	history_flush(run);
+	if (run->history_lost)
+		write_again(run);
+	history_run(run);
+	history_flush(run);
+	if (run->history_lost)
+		run_notice(run, "the history of this run is incomplete: %s",
+		           run->history_error.msg);
 }

@@ -67,7 +67,9 @@ struct run {
 	int cancel_signal;                /* 0: none */
 	bool stopping;                    /* canceled, or --fail-fast after a failure */
 	bool history_open, history_lost;
-	uv_prepare_t turn; /* ends the transaction of each turn of the loop */
+	struct error history_error; /* why it was lost first */
+	struct catalog_job *rows;   /* the last one of each of spec->jobs, for the end */
+	uv_prepare_t turn;          /* ends the transaction of each turn of the loop */
 	struct work cleanup;
 	uv_timer_t slow;           /* says that the cleanup takes long */
 	struct run_images *wanted; /* images that are being had, likewise: see images.c */
@@ -240,12 +242,14 @@ int left_drop_versions(struct datasets *datasets, const char *run,
                        bool (*is_lost)(void *arg, const struct dataset_version *v), void *arg,
                        struct error *err) MUST_USE;
 
-/* --- history.c: rows of the catalog; failures are noticed once and then forgotten ------------ */
+/* --- history.c: rows of the catalog; what could not be written is tried again at the end ------ */
 
 void history_job(const struct run_job *job);
 void history_link(const struct run_job *job, bool is_output, const char *name,
                   const struct dataset_version *version);
 void history_run(struct run *run);
+/* When it has ended. */
+void history_end(struct run *run);
 /* That it is being canceled, which whoever goes on with it must know. */
 void history_canceling(struct run *run);
 #define HISTORY_CANCELING "CANCELING"

@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/reserve.h"
 #include "base/xalloc.h"
 #include "engine/internal.h"
 
@@ -386,6 +387,8 @@ static void start_commit(struct run_job *job)
 {
 	struct job_work *live = job->live;
 
+	/* Others may have filled the disk since it started: what it made is not lost for that. */
+	reserve_tend(job->run->options->home, true);
 	live->progress = (struct progress){ 0 };
 	live->since_ms = clock_mono_ms();
 	memset(live->pieces, 0, live->n_pieces * sizeof *live->pieces);

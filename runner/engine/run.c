@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/lock.h"
+#include "base/reserve.h"
 #include "base/xalloc.h"
 #include "engine/internal.h"
 #include "engine/left_internal.h"
@@ -143,6 +144,7 @@ struct run *run_alloc(uv_loop_t *loop, struct datasets *datasets, struct executo
 	run->created_ms = clock_wall_ms();
 	run->scratch = STRBUF_INIT(STRBUF_BIG);
 	run->jobs = xcalloc(options->spec->n_jobs, sizeof *run->jobs);
+	run->rows = xcalloc(options->spec->n_jobs, sizeof *run->rows);
 	run->gpu_users = xcalloc(options->machine.n_gpus, sizeof *run->gpu_users);
 	for (size_t i = 0; i < options->spec->n_jobs; i++) {
 		run->jobs[i].spec = options->spec->jobs[i];
@@ -199,6 +201,7 @@ void run_free(struct run *run)
 	free(run->shares);
 	free(run->demands);
 	free(run->gpu_users);
+	free(run->rows);
 	free(run->bindings);
 	free(run->jobs);
 	free(run->dir);
@@ -316,8 +319,10 @@ static int start(struct run *run, struct error *err)
 	return rc < 0 ? rc : hold_inputs(run, err);
 }
 
+/* This and all rows of the end are what the reserve is for. */
 static void drop_open_versions(struct run *run)
 {
+	reserve_tend(run->options->home, true);
 	for (size_t i = 0; i < run_n_jobs(run); i++)
 		for (size_t k = 0; k < run->jobs[i].n_outputs; k++) {
 			const struct dataset_version *v = &run->jobs[i].outputs[k].version;
@@ -370,8 +375,7 @@ static void leftovers_removed(struct work *work)
 
 	run->ended = true;
 	run->finished_ms = clock_wall_ms();
-	history_run(run);
-	history_flush(run);
+	history_end(run);
 	uv_close((uv_handle_t *)&run->slow, on_slow_closed);
 }
 
@@ -491,8 +495,7 @@ static void end_unstarted(struct run *run, const struct error *err)
 		return;
 	for (size_t i = 0; i < run_n_jobs(run); i++)
 		job_end_unstarted(&run->jobs[i], JOB_SKIPPED, "the run could not start");
-	history_run(run);
-	history_flush(run);
+	history_end(run);
 }
 
 void run_sched_restore(struct run *run, const enum sched_was *was)

@@ -91,3 +91,74 @@ full_at_each_step() { # FILL
 
 test_no_block_left_at_each_step() { full_at_each_step fill_blocks; }
 test_no_inode_left_at_each_step() { full_at_each_step fill_inodes; }
+
+# small_memory: the home, with its image, moves to a tmpfs that has about 24 MB left.
+small_memory() {
+	mkdir mnt
+	mount -t tmpfs -o "size=$(($(du -sm "$SLUICE_HOME" | cut -f1) + 24))M" none mnt || exit 77
+	trap 'umount -l "$PWD/mnt"; end' EXIT
+	cp -a "$SLUICE_HOME" mnt/home
+	export SLUICE_HOME=$PWD/mnt/home
+	ok datasets list # sets the reserve aside
+	[ -d "$SLUICE_HOME/reserve" ] || fail 'there is no reserve'
+}
+
+# is_told STATUS: the run is in the history as it ended, and can be deleted.
+is_told() {
+	ok runs show w/1
+	says out "$1"
+	silent out 'its runner died'
+	silent out '| running '
+	silent out '| waiting '
+	ok runs delete w/1
+	ok store gc
+}
+
+test_a_job_that_fills_the_disk() {
+	small_memory
+	{
+		echo 'jobs:'
+		script_job fill 'outputs: {o: {type: dataset, with: {ref: filled}}}' \
+			<<<'head -c 400M /dev/zero >/outputs/o/x 2>/dev/null'
+		script_job next 'needs: [fill]' <<<'echo two'
+	} >w.yaml
+	expect 1 sluice run w.yaml
+	says out 'fill : failed'
+	says out 'exit code 1'
+	silent err 'incomplete'
+	silent err 'cannot drop'
+	is_told FAILED
+}
+
+test_a_log_that_fills_the_disk() {
+	small_memory
+	{
+		echo 'jobs:'
+		script_job fill <<<'yes "$(printf "%0200d" 0)" | head -c 60M'
+	} >w.yaml
+	expect 4 sluice run w.yaml --quiet
+	says err 'cannot write the log: No space left on device'
+	is_told ERROR
+}
+
+test_a_job_that_ends_well_on_a_full_disk() {
+	small_memory
+	mkdir -p -m 1777 "$SLUICE_HOME/storage"
+	touch "$SLUICE_HOME/storage/wait"
+	{
+		echo 'jobs:'
+		script_job make 'outputs: {o: {type: dataset, with: {ref: made}}}' \
+			<<<'echo well >/outputs/o/x; echo started; while [ -e /storage/wait ]; do sleep 0.05; done'
+	} >w.yaml
+	"$SLUICE" run w.yaml >out 2>err &
+	runner=$!
+	wait_for 30 grep -rq started "$SLUICE_HOME/runs" --include=log
+	fill_blocks
+	rm "$SLUICE_HOME/storage/wait"
+	wait "$runner" || fail "the run ended with $?: $(cat out err)"
+	runner=
+	same "$(contents made x)" well
+	rm mnt/fill
+	ok store verify --all
+	is_told SUCCEEDED
+}
