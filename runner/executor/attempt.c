@@ -18,8 +18,8 @@
 #include "executor/cgroup.h"
 #include "executor/exit_record.h"
 #include "executor/rootfs.h"
-#include "executor/shim_life.h"
-#include "executor/shim_ops.h"
+#include "executor/shim/life.h"
+#include "executor/shim/ops.h"
 #include "executor/spawn.h"
 
 enum { SHIM_DEATH_MS = 5000 };
@@ -46,7 +46,7 @@ struct attempt {
 	bool was_withdrawn; /* stopped before it could go */
 };
 
-/* ---- sweeping ---- */
+/* --- sweeping --------------------------------------------------------------------------------- */
 
 static int kill_shim(int pidfd)
 {
@@ -89,7 +89,7 @@ int attempt_sweep(const char *dir, struct error *err)
 	return rc < 0 ? error_wrap(err, "cannot clean up after the attempt in '%s'", dir) : 0;
 }
 
-/* ---- the end ---- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static int to_result(const struct exit_record *record, struct attempt_result *ret)
 {
@@ -284,7 +284,7 @@ static void on_at_once(uv_timer_t *timer)
 	shim_ended(a);
 }
 
-/* ---- the start ---- */
+/* --- the start -------------------------------------------------------------------------------- */
 
 /* Spawns, and opens what tells of the end; frees nothing. */
 static int start(struct attempt *a, uv_loop_t *loop, struct spawn *how)

@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/xalloc.h"
-#include "executor/shim_ops.h"
+#include "executor/shim/ops.h"
 
 static void add_options(struct strbuf *orders, const char *const *options)
 {
@@ -31,7 +31,7 @@ static void add_number(struct strbuf *orders, const char *key, int64_t value)
 	shim_ops_add(orders, key, text);
 }
 
-/* ---- mounts ---- */
+/* --- mounts ----------------------------------------------------------------------------------- */
 
 static bool has_option(const cJSON *mount, const char *name)
 {
@@ -106,7 +106,7 @@ static void add_mounts(struct strbuf *orders, const cJSON *config)
 	add_each(orders, SHIM_MASK, json_arr(linux_obj, "maskedPaths"));
 }
 
-/* ---- the rest ---- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 static void add_process(struct strbuf *orders, const cJSON *process)
 {

@@ -1,5 +1,5 @@
 /*
- * What config.json would tell an OCI runtime, as a shim's orders for bwrap: see shim_ops.h.  So a
+ * What config.json would tell an OCI runtime, as a shim's orders for bwrap: see shim/ops.h.  So a
  * container is the same by both, but for two things that bwrap does: in its containers a program
  * gains no rights by being set-user-id, and no node that a job makes is a device.  Pure.
  */

@@ -14,7 +14,7 @@
 
 enum { SHOWN = 64 };
 
-/* ---- texts ---- */
+/* --- texts ------------------------------------------------------------------------------------ */
 
 static bool is_inner(char c)
 {
@@ -90,7 +90,7 @@ static bool is_hook(const char *text)
 	return false;
 }
 
-/* ---- what a document is made of ---- */
+/* --- what a document is made of --------------------------------------------------------------- */
 
 enum type { TEXT, TEXTS, NUMBER, NUMBERS, OBJECT, OBJECTS, ANYTHING, BEYOND_US };
 
@@ -168,7 +168,7 @@ static const struct member spec_members[] = {
 	{ .name = NULL },
 };
 
-/* ---- looking at one ---- */
+/* --- looking at one --------------------------------------------------------------------------- */
 
 struct check {
 	const char *path;

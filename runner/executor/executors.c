@@ -5,7 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/strbuf.h"
-#include "executor/docker.h"
+#include "executor/docker/docker.h"
 #include "executor/oci.h"
 
 const struct executor_kind executor_kinds[] = {

@@ -11,7 +11,7 @@
 #include <uv.h>
 
 #include "base/error.h"
-#include "executor/docker_host.h"
+#include "executor/docker/host.h"
 #include "executor/executor.h"
 #include "executor/gpus.h"
 #include "image/image.h"

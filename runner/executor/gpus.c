@@ -31,7 +31,7 @@ struct gpu {
 	size_t spec;
 };
 
-/* ---- which there are ---- */
+/* --- which there are -------------------------------------------------------------------------- */
 
 static void lack(struct gpus *g, const char *text)
 {
@@ -132,7 +132,7 @@ static void add_spec(struct gpus *g, const char *path, size_t dir, cJSON *doc /*
 	cJSON_ArrayForEach(device, json_arr(doc, "devices")) add_device(g, i, device);
 }
 
-/* ---- specifications ---- */
+/* --- specifications --------------------------------------------------------------------------- */
 
 static bool is_wanted(const cJSON *doc, const char *kind)
 {
@@ -208,7 +208,7 @@ static void read_dirs(struct gpus *g, const char *dirs, const char *kind)
 	}
 }
 
-/* ---- nodes of NVIDIA's driver ---- */
+/* --- nodes of NVIDIA's driver ----------------------------------------------------------------- */
 
 static bool is_node(const char *path)
 {
@@ -283,7 +283,7 @@ static void find_nodes(struct gpus *g, const char *dev)
 	add_spec(g, dev, 0, doc);
 }
 
-/* ---- all of them ---- */
+/* --- all of them ------------------------------------------------------------------------------ */
 
 struct gpus *gpus_find(const struct gpus_settings *s)
 {
@@ -313,7 +313,7 @@ void gpus_free(struct gpus *g)
 	free(g);
 }
 
-/* ---- handing them in ---- */
+/* --- handing them in -------------------------------------------------------------------------- */
 
 static int fill_numbers(cJSON *node, const char *path, struct error *err)
 {

@@ -20,7 +20,7 @@
 #include "executor/bwrap_config.h"
 #include "executor/host_mounts.h"
 #include "executor/oci_config.h"
-#include "executor/shim_ops.h"
+#include "executor/shim/ops.h"
 #include "executor/user.h"
 
 enum { HOST_FILE_MAX = 1 << 20 };

@@ -26,7 +26,7 @@ struct launch {
 	const struct gpus *gpus;       /* if it has some */
 };
 
-/* Writes the orders (see shim_ops.h) into a memfd that stands at its beginning. */
+/* Writes the orders (see shim/ops.h) into a memfd that stands at its beginning. */
 int launch_orders(const struct launch *l, int *ret_fd, struct error *err) MUST_USE;
 
 /* The resolv.conf of a container that asks RESOLVER; of the machine's HOST_CONF stays what is not

@@ -31,7 +31,7 @@ static cJSON *string_array(strings list)
 	return arr;
 }
 
-/* ---- the process ---- */
+/* --- the process ------------------------------------------------------------------------------ */
 
 static bool is_empty(strings list)
 {
@@ -183,7 +183,7 @@ static int add_process(cJSON *config, const struct oci_config *c, struct error *
 	return 0;
 }
 
-/* ---- mounts ---- */
+/* --- mounts ----------------------------------------------------------------------------------- */
 
 struct mount_line {
 	const char *target, *type, *source;
@@ -341,7 +341,7 @@ static int add_mounts(cJSON *config, const struct oci_config *c, struct error *e
 	return add_request_mounts(mounts, c, err);
 }
 
-/* ---- linux ---- */
+/* --- linux ------------------------------------------------------------------------------------ */
 
 static void add_namespaces(cJSON *linux_obj, const struct request *r)
 {

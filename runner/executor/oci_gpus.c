@@ -30,7 +30,7 @@ static void copy_member(cJSON *to, const char *as, const cJSON *from, const char
 		json_add(to, as, cJSON_Duplicate(value, true));
 }
 
-/* ---- nodes ---- */
+/* --- nodes ------------------------------------------------------------------------------------ */
 
 /* Who runs the job shall have it. */
 static void add_owner(cJSON *device, const cJSON *node, const char *name, uint32_t otherwise)
@@ -87,7 +87,7 @@ static void show_node(cJSON *mounts, const cJSON *node)
 	json_push(mounts, mount);
 }
 
-/* ---- all else ---- */
+/* --- all else --------------------------------------------------------------------------------- */
 
 static void add_mount(cJSON *mounts, const cJSON *edit)
 {

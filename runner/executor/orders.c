@@ -7,7 +7,7 @@
 #include "base/io.h"
 #include "base/parse.h"
 #include "base/xalloc.h"
-#include "executor/shim_ops.h"
+#include "executor/shim/ops.h"
 
 static void list_add(struct orders_list *list, const char *item)
 {

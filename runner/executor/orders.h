@@ -1,4 +1,4 @@
-/* A shim's orders, read back: see shim_ops.h for how they come. */
+/* A shim's orders, read back: see shim/ops.h for how they come. */
 #ifndef EXECUTOR_ORDERS_H
 #define EXECUTOR_ORDERS_H
 

@@ -13,7 +13,7 @@
 #include "executor/argv.h"
 #include "executor/network.h"
 #include "executor/runtime.h"
-#include "executor/shim_ops.h"
+#include "executor/shim/ops.h"
 
 static int spawn(const char *program, int socket, int runtime, pid_t *ret_pid)
 {

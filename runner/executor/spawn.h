@@ -1,7 +1,7 @@
 /*
  * Starts shims.  A program's start costs more than all else that a shim does before its container
  * runs (each asks the processor what it is, which is dear on a virtual machine).  So one process of
- * sluice-shim is started and waits, and forks for each attempt: see shim_fork.h for its side.  It
+ * sluice-shim is started and waits, and forks for each attempt: see shim/fork.h for its side.  It
  * ends with the runner; the shims live on.
  */
 #ifndef EXECUTOR_SPAWN_H
@@ -27,7 +27,7 @@ struct spawn {
 	struct spawner *spawner;
 	const char *name;              /* for who reads `ps` */
 	const char *dir;               /* where it starts */
-	int told, orders, go;          /* descriptors, see shim_ops.h; told -1: nobody is told */
+	int told, orders, go;          /* descriptors, see shim/ops.h; told -1: nobody is told */
 	const struct network *network; /* that it is to go into, or NULL */
 };
 

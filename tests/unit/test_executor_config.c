@@ -17,7 +17,7 @@
 #include "executor/oci_config.h"
 #include "executor/runtime_log.h"
 #include "executor/seccomp_filter.h"
-#include "executor/shim_ops.h"
+#include "executor/shim/ops.h"
 
 static char entrypoint0[] = "/entry", cmd0[] = "from-image", env0[] = "A=image", env1[] = "B=image";
 static char *entrypoint[] = { entrypoint0, NULL };

@@ -16,11 +16,11 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/xalloc.h"
-#include "executor/docker_config.h"
-#include "executor/docker_host.h"
-#include "executor/docker_output.h"
+#include "executor/docker/config.h"
+#include "executor/docker/host.h"
+#include "executor/docker/output.h"
 
-/* ---- places ---- */
+/* --- places ----------------------------------------------------------------------------------- */
 
 static void test_places(void **state)
 {
@@ -118,7 +118,7 @@ static void test_who_counts(void **state)
 	assert_int_equal(io_remove_tree(AT_FDCWD, dir), 0);
 }
 
-/* ---- containers ---- */
+/* --- containers ------------------------------------------------------------------------------- */
 
 static char *format(const struct request *request, const char *image, struct error *err)
 {
@@ -186,7 +186,7 @@ static void test_container(void **state)
 	assert_non_null(strstr(err.msg, "no command"));
 }
 
-/* ---- output ---- */
+/* --- output ----------------------------------------------------------------------------------- */
 
 static const char frames[] = "\1\0\0\0\0\0\0\5one\nt"
 			     "\2\0\0\0\0\0\0\4bad\n"

@@ -19,11 +19,11 @@
 #include "base/json.h"
 #include "base/xalloc.h"
 #include "executor/cdi.h"
-#include "executor/docker_gpus.h"
+#include "executor/docker/gpus.h"
 #include "executor/gpus.h"
 #include "executor/oci_gpus.h"
 
-/* ---- one specification ---- */
+/* --- one specification ------------------------------------------------------------------------ */
 
 #define HEAD      "{\"cdiVersion\":\"0.6.0\",\"kind\":\"v.com/gpu\""
 #define DEVICE(e) HEAD ",\"devices\":[{\"name\":\"0\",\"containerEdits\":" e "}]}"
@@ -127,7 +127,7 @@ static void test_bad(void **state)
 	}
 }
 
-/* ---- which there are ---- */
+/* --- which there are -------------------------------------------------------------------------- */
 
 static char dir[] = "/tmp/sluice-gpus-XXXXXX";
 
@@ -240,7 +240,7 @@ static void test_nodes(void **state)
 	expect(NULL, "", "low/broken.json is not JSON");
 }
 
-/* ---- what a container gets ---- */
+/* --- what a container gets -------------------------------------------------------------------- */
 
 #define SPEC                                                                                         \
 	"cdiVersion: 0.7.0\n"                                                                        \
@@ -356,7 +356,7 @@ static void test_gone(void **state)
 	gpus_free(g);
 }
 
-/* ---- Docker ---- */
+/* --- Docker ----------------------------------------------------------------------------------- */
 
 static int body_with(const char *spec, bool knows_cdi, char **ret_text, struct error *err)
 {

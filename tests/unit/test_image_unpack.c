@@ -686,7 +686,7 @@ static void what_is_no_tar_is_refused(void **state)
 
 #define IN_BOX(f) cmocka_unit_test_setup_teardown(f, box_setup, box_teardown)
 
-/* ---- tars that are no layers ---- */
+/* --- tars that are no layers ------------------------------------------------------------------ */
 
 struct slow {
 	struct bytes tar;

@@ -137,7 +137,7 @@ void job_wait_for_file(const struct job *job, const char *name);
 size_t count_left(const struct place *place);
 size_t count_mounts(const char *dir);
 
-/* ---- behaviours ---- */
+/* --- behaviours ------------------------------------------------------------------------------- */
 
 struct behaviour {
 	const char *name;
