@@ -143,7 +143,8 @@ test_a_log_that_fills_the_disk() {
 
 test_a_job_that_ends_well_on_a_full_disk() {
 	small_memory
-	mkdir -p -m 1777 "$SLUICE_HOME/storage"
+	mkdir -p "$SLUICE_HOME/storage"
+	chmod 1777 "$SLUICE_HOME/storage"
 	touch "$SLUICE_HOME/storage/wait"
 	{
 		echo 'jobs:'
