@@ -107,7 +107,13 @@ struct layout_arrivals {
 	struct progress *layers; /* gets those that are unpacked as its parts; or NULL */
 };
 
-/* images_load(); its manifest and config are in the layout. */
+enum { LAYOUT_BUSY = 1 };
+
+/*
+ * images_load(); its manifest and config are in the layout.  With arrivals it is LAYOUT_BUSY, and
+ * nothing is loaded, if somebody else unpacks one of the layers: he may wait for a blob that has
+ * arrived here, and to wait for him would be to wait for ever.
+ */
 int layout_load(struct images *im, const char *digest, const struct layout_arrivals *arrivals,
                 struct image **ret_image, struct error *err) MUST_USE;
 

@@ -76,7 +76,8 @@ static int by_diff_id(const void *a, const void *b)
 	return strcmp((*x)->diff_id, (*y)->diff_id);
 }
 
-/* Locks what is missing; what another process has unpacked meanwhile is missing no more. */
+/* Locks what is missing; what another process has unpacked meanwhile is missing no more.
+ * LAYOUT_BUSY if it is still about it, and we may not wait. */
 static int lock_missing(struct load *load, struct error *err)
 {
 	struct layer *order[OCI_LAYERS_MAX];
@@ -92,7 +93,10 @@ static int lock_missing(struct load *load, struct error *err)
 		char random[DATASET_ID_LEN + 1];
 
 		(void)snprintf(name, sizeof name, ".%s", order[i]->diff_id + 7);
-		order[i]->lock = lock_take(load->im->layers_fd, name, LOCK_EXCLUSIVE, true);
+		order[i]->lock =
+			lock_take(load->im->layers_fd, name, LOCK_EXCLUSIVE, !load->arrivals);
+		if (order[i]->lock == -EWOULDBLOCK)
+			return LAYOUT_BUSY;
 		if (order[i]->lock < 0)
 			return error_sys(err, order[i]->lock, "cannot lock layer %s",
 			                 order[i]->diff_id);
@@ -325,7 +329,7 @@ static int load_by(struct load *load, const char *digest, struct image **ret_ima
 	free(load);
 	if (rc != 0) {
 		image_free(image);
-		return error_wrap(err, "cannot load image %s", digest);
+		return rc < 0 ? error_wrap(err, "cannot load image %s", digest) : rc;
 	}
 	*ret_image = image;
 	return 0;

@@ -430,12 +430,13 @@ static void *loader(void *arg)
 	return NULL;
 }
 
-/* It ends before the last blob has come only if it cannot go on, or has nothing to unpack. */
+/* It ends before the last blob has come only if it cannot go on, or has nothing to unpack, or if
+ * another process is about a layer: then who uses the image first sees to the others. */
 static void on_loaded(uv_async_t *async)
 {
 	struct pull *p = container_of(async, struct pull, loaded);
 
-	if (p->load_rc != 0)
+	if (p->load_rc < 0)
 		fail(p, &p->load_err);
 }
 
@@ -467,7 +468,7 @@ static int get_layers(struct pull *p, struct error *err)
 	(void)uv_timer_start(&p->next, on_next, 0, 0);
 	(void)uv_run(&p->loop, UV_RUN_DEFAULT);
 	(void)pthread_join(thread, NULL);
-	if (p->err.class == 0 && p->load_rc != 0)
+	if (p->err.class == 0 && p->load_rc < 0)
 		p->err = p->load_err;
 	if (p->err.class != 0) {
 		*err = p->err;

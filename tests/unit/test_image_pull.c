@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/lock.h"
 #include "tests/support/pull_box.h"
 
 static void answers_that_are_no_image_are_refused_with_words(void **state)
@@ -190,6 +191,24 @@ static void one_who_sends_all_again_is_believed(void **state)
 	assert_non_null(strstr(b->err.msg, "it is no tar"));
 }
 
+/* He may wait for the very blob that comes here: what came is kept for him, and he is not waited
+ * for. */
+static void a_layer_that_another_unpacks_is_left_to_him(void **state)
+{
+	static const char *const answers[] = { BLOB("34", LAYER), NULL };
+	const struct digest digest = digest_of(LAYER, strlen(LAYER));
+	char hex[DIGEST_HEX_LEN + 1];
+	struct box *b = *state;
+	AUTO_FREE char *lock = xasprintf("%s/layers/.%s", b->home, digest_hex(&digest, hex));
+	AUTO_FREE char *blob = xasprintf("%s/images/blobs/sha256/%s", b->home, hex);
+	AUTO_FD int other = lock_take(AT_FDCWD, lock, LOCK_EXCLUSIVE, false);
+
+	assert_true(other >= 0);
+	script_image(b, LAYER, answers);
+	assert_int_equal(pull(b), 0);
+	assert_int_equal(access(blob, F_OK), 0);
+}
+
 /* --- who we are ------------------------------------------------------------------------------- */
 
 #define UNAUTHORIZED(challenge) \
@@ -240,6 +259,7 @@ int main(void)
 		cmocka_unit_test(layers_that_are_not_what_they_should_be_are_not_kept),
 		TEST(a_broken_layer_goes_on_where_it_ended),
 		TEST(one_who_sends_all_again_is_believed),
+		TEST(a_layer_that_another_unpacks_is_left_to_him),
 		TEST(a_registry_that_is_never_content_is_left),
 		TEST(a_pull_can_be_stopped),
 	};
