@@ -63,8 +63,8 @@ for ((run = 1; run <= runs; run++)); do
 	measure podman_zstd podman_pull zstd
 done
 
-row "pull 500 MB in 6 layers : skopeo copy + umoci unpack" ours skopeo_and_umoci
-row "... : podman pull" ours podman_pull
-[ ${#others[@]} -lt 3 ] || row "... : docker pull" ours docker_pull
-row "... of zstd layers : podman pull" ours_zstd podman_zstd
+row "pull 500 MB in 6 layers : skopeo copy + umoci unpack" ours skopeo_and_umoci 0.7
+row "... : podman pull" ours podman_pull 1
+[ ${#others[@]} -lt 3 ] || row "... : docker pull" ours docker_pull 1
+row "... of zstd layers : podman pull" ours_zstd podman_zstd 1
 peak ours ours_zstd
