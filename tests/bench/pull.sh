@@ -67,4 +67,4 @@ row "pull 500 MB in 6 layers : skopeo copy + umoci unpack" ours skopeo_and_umoci
 row "... : podman pull" ours podman_pull 1
 [ ${#others[@]} -lt 3 ] || row "... : docker pull" ours docker_pull 1
 row "... of zstd layers : podman pull" ours_zstd podman_zstd 1
-peak ours ours_zstd
+peak "a pull of 500 MB" 60 ours ours_zstd
