@@ -1,15 +1,13 @@
 #include "executor/cgroup.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
+#include "base/io.h"
 #include "executor/bundle.h"
 
 /* The hierarchies of v1 that limit or measure something of ours; "" is the only one of v2. */
@@ -25,12 +23,10 @@ const char *const *cgroup_hierarchies(void)
 static int put(const char *hierarchy, const char *path, const char *file, const char *value)
 {
 	char name[PATH_MAX];
-	AUTO_FD int fd = -1;
 
 	if (snprintf(name, sizeof name, CGROUP_ROOT "/%s%s/%s", hierarchy, path, file) < 0)
 		return -EINVAL;
-	fd = open(name, O_WRONLY | O_CLOEXEC);
-	return fd >= 0 && write(fd, value, strlen(value)) >= 0 ? 0 : -errno;
+	return io_set(name, value);
 }
 
 static int put_number(const char *hierarchy, const char *path, const char *file, uint64_t value)
