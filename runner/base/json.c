@@ -150,6 +150,29 @@ static char *printed(char *text)
 	return copy;
 }
 
+cJSON *json_list_of(cJSON *obj, const char *name)
+{
+	cJSON *list = cJSON_GetObjectItemCaseSensitive(obj, name);
+
+	if (list)
+		return list;
+	list = json_new_arr();
+	json_add(obj, name, list);
+	return list;
+}
+
+bool json_has_str(const cJSON *arr, const char *text)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, arr)
+	{
+		if (strcmp(item->valuestring, text) == 0)
+			return true;
+	}
+	return false;
+}
+
 char *json_print(const cJSON *doc)
 {
 	return printed(cJSON_PrintUnformatted(doc));

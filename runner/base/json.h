@@ -40,6 +40,11 @@ void json_add_bool(cJSON *obj, const char *name, bool value);
 void json_push(cJSON *arr, cJSON *value /* takes */);
 void json_push_str(cJSON *arr, const char *value);
 
+/* The list of that name, which is made where it is missing. */
+cJSON *json_list_of(cJSON *obj, const char *name);
+/* Is TEXT one of the list's, all of which are texts?  NULL is an empty list. */
+bool json_has_str(const cJSON *arr, const char *text);
+
 /* One line of text, the caller frees it. */
 char *json_print(const cJSON *doc);
 char *json_print_pretty(const cJSON *doc);

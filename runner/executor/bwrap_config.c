@@ -33,18 +33,6 @@ static void add_number(struct strbuf *orders, const char *key, int64_t value)
 
 /* --- mounts ----------------------------------------------------------------------------------- */
 
-static bool has_option(const cJSON *mount, const char *name)
-{
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, json_arr(mount, "options"))
-	{
-		if (strcmp(item->valuestring, name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* These show the container's own namespaces, so bwrap makes them.  All else is mounted in the root
  * before, which costs less. */
 static bool add_own_mount(struct strbuf *orders, const cJSON *mount)
@@ -68,7 +56,7 @@ static bool add_in_proc(struct strbuf *orders, const cJSON *mount)
 	if (strncmp(target, proc, sizeof proc - 1) != 0 || strstr(target, "/..") ||
 	    strcmp(json_str(mount, "type"), "bind") != 0)
 		return false;
-	ADD_OPTIONS(orders, has_option(mount, "ro") ? "--ro-bind" : "--bind",
+	ADD_OPTIONS(orders, json_has_str(json_arr(mount, "options"), "ro") ? "--ro-bind" : "--bind",
 	            json_str(mount, "source"), target);
 	return true;
 }

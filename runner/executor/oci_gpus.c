@@ -10,18 +10,6 @@ static cJSON *member(const cJSON *obj, const char *name)
 	return cJSON_GetObjectItemCaseSensitive(obj, name);
 }
 
-/* The list of that name, which is made where it is missing. */
-static cJSON *list_of(cJSON *obj, const char *name)
-{
-	cJSON *list = member(obj, name);
-
-	if (list)
-		return list;
-	list = json_new_arr();
-	json_add(obj, name, list);
-	return list;
-}
-
 static void copy_member(cJSON *to, const char *as, const cJSON *from, const char *name)
 {
 	const cJSON *value = member(from, name);
@@ -52,7 +40,7 @@ static void add_device(cJSON *linux_obj, const cJSON *node, const struct user *u
 	copy_member(device, "fileMode", node, "fileMode");
 	add_owner(device, node, "uid", user->uid);
 	add_owner(device, node, "gid", user->gid);
-	json_push(list_of(linux_obj, "devices"), device);
+	json_push(json_list_of(linux_obj, "devices"), device);
 }
 
 /* The cgroup, too, must let it through. */
@@ -69,7 +57,7 @@ static void allow(cJSON *linux_obj, const cJSON *node)
 	copy_member(rule, "major", node, "major");
 	copy_member(rule, "minor", node, "minor");
 	json_add_str(rule, "access", access && access[0] ? access : "rwm");
-	json_push(list_of(member(linux_obj, "resources"), "devices"), rule);
+	json_push(json_list_of(member(linux_obj, "resources"), "devices"), rule);
 }
 
 /* The machine's own, with its own rights. */
@@ -100,7 +88,7 @@ static void add_mount(cJSON *mounts, const cJSON *edit)
 	copy_member(mount, "source", edit, "hostPath");
 	copy_member(mount, "options", edit, "options");
 	if (is_bind) /* twice it does no harm */
-		json_push_str(list_of(mount, "options"), "rbind");
+		json_push_str(json_list_of(mount, "options"), "rbind");
 	json_push(mounts, mount);
 }
 
@@ -116,7 +104,7 @@ static void add_hook(cJSON *config, const cJSON *edit)
 	}
 	for (size_t i = 0; i < sizeof members / sizeof *members; i++)
 		copy_member(hook, members[i], edit, members[i]);
-	json_push(list_of(hooks, json_str(edit, "hookName")), hook);
+	json_push(json_list_of(hooks, json_str(edit, "hookName")), hook);
 }
 
 void oci_gpus_add(cJSON *config, const cJSON *edits, const struct user *user, enum userns_kind ids,
@@ -143,7 +131,7 @@ void oci_gpus_add(cJSON *config, const cJSON *edits, const struct user *user, en
 	cJSON_ArrayForEach(edit, json_arr(edits, "additionalGids"))
 	{
 		if (edit->valuedouble > 0 && ids == USERNS_ROOT)
-			json_push(list_of(member(process, "user"), "additionalGids"),
+			json_push(json_list_of(member(process, "user"), "additionalGids"),
 			          cJSON_Duplicate(edit, true));
 	}
 }

@@ -7,17 +7,6 @@
 #include "base/json.h"
 #include "base/xalloc.h"
 
-static cJSON *list_of(cJSON *obj, const char *name)
-{
-	cJSON *list = cJSON_GetObjectItemCaseSensitive(obj, name);
-
-	if (list)
-		return list;
-	list = json_new_arr();
-	json_add(obj, name, list);
-	return list;
-}
-
 /* --- what the daemon does itself -------------------------------------------------------------- */
 
 static void ask_for(cJSON *host, const char *driver, const char *const *names)
@@ -33,9 +22,9 @@ static void ask_for(cJSON *host, const char *driver, const char *const *names)
 		cJSON *wants = json_new_arr();
 
 		json_push_str(wants, "gpu");
-		json_push(list_of(request, "Capabilities"), wants);
+		json_push(json_list_of(request, "Capabilities"), wants);
 	}
-	json_push(list_of(host, "DeviceRequests"), request);
+	json_push(json_list_of(host, "DeviceRequests"), request);
 }
 
 /* --- what it is told -------------------------------------------------------------------------- */
@@ -48,17 +37,7 @@ static void add_device(cJSON *host, const cJSON *node)
 	json_add_str(device, "PathOnHost", json_str(node, "hostPath"));
 	json_add_str(device, "PathInContainer", json_str(node, "path"));
 	json_add_str(device, "CgroupPermissions", access && access[0] ? access : "rwm");
-	json_push(list_of(host, "Devices"), device);
-}
-
-static bool is_readonly(const cJSON *edit)
-{
-	const cJSON *option;
-	bool readonly = false;
-
-	cJSON_ArrayForEach(option, json_arr(edit, "options")) readonly =
-		readonly || strcmp(option->valuestring, "ro") == 0;
-	return readonly;
+	json_push(json_list_of(host, "Devices"), device);
 }
 
 static int add_mount(cJSON *host, const cJSON *edit, struct error *err)
@@ -73,8 +52,8 @@ static int add_mount(cJSON *host, const cJSON *edit, struct error *err)
 	json_add_str(mount, "Type", "bind");
 	json_add_str(mount, "Source", json_str(edit, "hostPath"));
 	json_add_str(mount, "Target", json_str(edit, "containerPath"));
-	json_add_bool(mount, "ReadOnly", is_readonly(edit));
-	json_push(list_of(host, "Mounts"), mount);
+	json_add_bool(mount, "ReadOnly", json_has_str(json_arr(edit, "options"), "ro"));
+	json_push(json_list_of(host, "Mounts"), mount);
 	return 0;
 }
 
@@ -93,13 +72,13 @@ static int add_edits(cJSON *body, cJSON *host, const cJSON *edits, struct error 
 			return rc;
 	}
 	cJSON_ArrayForEach(edit, json_arr(edits, "env"))
-		json_push_str(list_of(body, "Env"), edit->valuestring);
+		json_push_str(json_list_of(body, "Env"), edit->valuestring);
 	cJSON_ArrayForEach(edit, json_arr(edits, "deviceNodes")) add_device(host, edit);
 	cJSON_ArrayForEach(edit, json_arr(edits, "additionalGids"))
 	{
 		AUTO_FREE char *gid = xasprintf("%" PRIu32, (uint32_t)edit->valuedouble);
 
-		json_push_str(list_of(host, "GroupAdd"), gid);
+		json_push_str(json_list_of(host, "GroupAdd"), gid);
 	}
 	return 0;
 }
