@@ -161,10 +161,6 @@ int public_is_wanted(struct datasets *d, const char *name, struct error *err) MU
  */
 int public_tidy(struct datasets *d, bool dry_run, uint64_t *count, struct error *err) MUST_USE;
 
-/* SLUICE_LIMIT: so many bytes have no room in the home. */
-struct public_fetching;
-int public_check_room(const struct public_fetching *f, uint64_t need) MUST_USE;
-
 /* Fetches what is wanted; PUBLIC_NONE if the namespace is not that of public datasets. */
 int public_fetch(struct datasets *d, const char *name, struct error *err) MUST_USE;
 
@@ -181,6 +177,9 @@ struct public_fetching {
 };
 
 enum { PUBLIC_DIR_MODE = 0755 };
+
+/* SLUICE_LIMIT: so many bytes have no room in the home.  In public.c. */
+int public_check_room(const struct public_fetching *f, uint64_t need) MUST_USE;
 
 void public_note(const struct public_fetching *f, const char *text);
 
