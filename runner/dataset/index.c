@@ -388,13 +388,11 @@ struct losses {
 static int see_row(void *arg, const struct catalog_version *row)
 {
 	const struct losses *l = arg;
-	struct dataset_version v;
-	struct error ignored;
+	char path[RECORD_PATH_SIZE];
 
-	return record_get_version(l->d->store, row->dataset, row->id, &v, &ignored) ==
-	                       SLUICE_NOT_FOUND
-	               ? l->fn(l->arg, row)
-	               : 0;
+	return store_has_record(l->d->store, record_version_path(row->dataset, row->id, path))
+	               ? 0
+	               : l->fn(l->arg, row);
 }
 
 static int see_rows_of(void *arg, const struct catalog_dataset *row)

@@ -81,6 +81,13 @@ int store_get_record(struct store *store, const char *path, struct strbuf *ret_t
 	return 0;
 }
 
+bool store_has_record(struct store *store, const char *path)
+{
+	AUTO_FD int fd = io_open_beneath(store->datasets, path, O_PATH, 0);
+
+	return fd != -ENOENT && fd != -ENOTDIR;
+}
+
 int store_delete_record(struct store *store, const char *path, struct error *err)
 {
 	const char *name;

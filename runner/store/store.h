@@ -150,6 +150,8 @@ int store_put_record(struct store *store, const char *path, const char *text, bo
 /* SLUICE_NOT_FOUND if it is not there. */
 int store_get_record(struct store *store, const char *path, struct strbuf *ret_text,
                      struct error *err) MUST_USE;
+/* Without reading it; what cannot be looked at counts as there. */
+bool store_has_record(struct store *store, const char *path);
 int store_delete_record(struct store *store, const char *path, struct error *err) MUST_USE;
 
 /* Gives a record that cannot be read another name beside it, ".damaged-NAME". */
