@@ -5,11 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <yaml.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "base/xalloc.h"
+#include "base/yaml_load.h"
 
 enum { FILE_MAX = 1 << 20 };
 
@@ -104,23 +103,14 @@ int options_file_read(const char *path, struct cli_args *args, struct error *err
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(FILE_MAX);
 	struct reading r = { .path = path, .args = args, .err = err };
-	yaml_parser_t parser;
 	int rc = cli_read_input(path, &text, err);
 
+	if (rc == 0)
+		rc = yaml_load(strbuf_str(&text), text.len, path, &r.doc, err);
 	if (rc < 0)
 		return rc;
-	if (!yaml_parser_initialize(&parser))
-		return error_sys(err, ENOMEM, "cannot read '%s'", path);
-	yaml_parser_set_input_string(&parser, (const unsigned char *)strbuf_str(&text), text.len);
-	if (yaml_parser_load(&parser, &r.doc)) {
-		rc = take_all(&r);
-		yaml_document_delete(&r.doc);
-	} else {
-		rc = error_set(err, SLUICE_INVALID, "%s:%zu: %s", path,
-		               parser.problem_mark.line + 1,
-		               parser.problem ? parser.problem : "this is no YAML");
-	}
-	yaml_parser_delete(&parser);
+	rc = take_all(&r);
+	yaml_document_delete(&r.doc);
 	return rc;
 }
 

@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "base/cleanup.h"
 #include "base/map.h"
 #include "base/parse.h"
 #include "base/xalloc.h"
+#include "base/yaml_load.h"
 #include "dataset/internal.h"
 #include "store/manifest.h"
 
@@ -347,22 +347,13 @@ int public_catalog_parse(const char *text, size_t len, const char *path,
                          struct public_catalog *ret_catalog, struct error *err)
 {
 	struct reading r = { .path = path, .catalog = ret_catalog, .err = err };
-	yaml_parser_t parser;
-	int rc;
+	int rc = yaml_load(text, len, path, &r.doc, err);
 
 	*ret_catalog = (struct public_catalog){ .namespace = NULL };
-	if (!yaml_parser_initialize(&parser))
-		return error_sys(err, ENOMEM, "cannot read '%s'", path);
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
-	if (yaml_parser_load(&parser, &r.doc)) {
-		rc = read_root(&r);
-		yaml_document_delete(&r.doc);
-	} else {
-		rc = error_set(err, SLUICE_INVALID, "%s:%zu: %s", path,
-		               parser.problem_mark.line + 1,
-		               parser.problem ? parser.problem : "this is no YAML");
-	}
-	yaml_parser_delete(&parser);
+	if (rc < 0)
+		return rc;
+	rc = read_root(&r);
+	yaml_document_delete(&r.doc);
 	return rc;
 }
 
