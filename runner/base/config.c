@@ -37,22 +37,34 @@ static const char *set_verify_inputs(struct config *c, const char *value)
 	return set_bool(&c->verify_inputs, value);
 }
 
+static const char *set_text(char **text, const char *value)
+{
+	free(*text);
+	*text = xstrdup(value);
+	return NULL;
+}
+
+/* One of three words; `what` names them. */
+static const char *set_choice(char **text, const char *value, const char *const choices[3],
+                              const char *what)
+{
+	for (size_t i = 0; i < 3; i++)
+		if (strcmp(value, choices[i]) == 0)
+			return set_text(text, value);
+	return what;
+}
+
 static const char *set_network(struct config *c, const char *value)
 {
-	if (strcmp(value, "private") != 0 && strcmp(value, "host") != 0 &&
-	    strcmp(value, "none") != 0)
-		return "private, host or none";
-	free(c->network);
-	c->network = xstrdup(value);
-	return NULL;
+	static const char *const choices[] = { "private", "host", "none" };
+
+	return set_choice(&c->network, value, choices, "private, host or none");
 }
 
 /* Which there are is not known here. */
 static const char *set_executor(struct config *c, const char *value)
 {
-	free(c->executor);
-	c->executor = xstrdup(value);
-	return NULL;
+	return set_text(&c->executor, value);
 }
 
 static const char *set_image_host(struct config *c, const char *value)
@@ -62,20 +74,14 @@ static const char *set_image_host(struct config *c, const char *value)
 
 static const char *set_path(char **path, const char *value)
 {
-	if (value[0] != '/')
-		return "an absolute path";
-	free(*path);
-	*path = xstrdup(value);
-	return NULL;
+	return value[0] == '/' ? set_text(path, value) : "an absolute path";
 }
 
 static const char *set_docker_host(struct config *c, const char *value)
 {
 	if (strncmp(value, "unix:///", 8) != 0 && strncmp(value, "tcp://", 6) != 0)
 		return "unix:///PATH or tcp://HOST:PORT";
-	free(c->docker_host);
-	c->docker_host = xstrdup(value);
-	return NULL;
+	return set_text(&c->docker_host, value);
 }
 
 static const char *set_docker_ca(struct config *c, const char *value)
@@ -95,12 +101,9 @@ static const char *set_docker_key(struct config *c, const char *value)
 
 static const char *set_docker_transfer(struct config *c, const char *value)
 {
-	if (strcmp(value, "auto") != 0 && strcmp(value, "mounts") != 0 &&
-	    strcmp(value, "copies") != 0)
-		return "auto, mounts or copies";
-	free(c->docker_transfer);
-	c->docker_transfer = xstrdup(value);
-	return NULL;
+	static const char *const choices[] = { "auto", "mounts", "copies" };
+
+	return set_choice(&c->docker_transfer, value, choices, "auto, mounts or copies");
 }
 
 static const char *set_gpus_kind(struct config *c, const char *value)
@@ -109,9 +112,7 @@ static const char *set_gpus_kind(struct config *c, const char *value)
 
 	if (!slash || slash == value || !slash[1] || strchr(slash + 1, '/'))
 		return "VENDOR/CLASS such as nvidia.com/gpu";
-	free(c->gpus_kind);
-	c->gpus_kind = xstrdup(value);
-	return NULL;
+	return set_text(&c->gpus_kind, value);
 }
 
 static const char *set_gpus_specs(struct config *c, const char *value)
@@ -131,22 +132,16 @@ static const char *set_storage_path(struct config *c, const char *value)
 
 static const char *set_image_pull(struct config *c, const char *value)
 {
-	if (strcmp(value, "missing") != 0 && strcmp(value, "always") != 0 &&
-	    strcmp(value, "never") != 0)
-		return "missing, always or never";
-	free(c->image_pull);
-	c->image_pull = xstrdup(value);
-	return NULL;
+	static const char *const choices[] = { "missing", "always", "never" };
+
+	return set_choice(&c->image_pull, value, choices, "missing, always or never");
 }
 
 static const char *set_rootfs(struct config *c, const char *value)
 {
-	if (strcmp(value, "overlay") != 0 && strcmp(value, "fuse-overlayfs") != 0 &&
-	    strcmp(value, "copy") != 0)
-		return "overlay, fuse-overlayfs or copy";
-	free(c->rootfs);
-	c->rootfs = xstrdup(value);
-	return NULL;
+	static const char *const choices[] = { "overlay", "fuse-overlayfs", "copy" };
+
+	return set_choice(&c->rootfs, value, choices, "overlay, fuse-overlayfs or copy");
 }
 
 /* Each returns NULL, or what the key takes. */
