@@ -11,9 +11,8 @@
 
 static void lost(struct run *run, const struct error *err)
 {
-	if (!run->history_lost)
+	if (run->history_error.class == 0)
 		run->history_error = *err;
-	run->history_lost = true;
 }
 
 static struct catalog *open_turn(struct run *run)
@@ -170,7 +169,7 @@ static void link_again(const struct run_job *job)
 
 static void write_again(struct run *run)
 {
-	run->history_lost = false;
+	run->history_error.class = 0;
 	for (size_t i = 0; i < run_n_jobs(run); i++) {
 		if (run->rows[i].name) /* else it had ended for an earlier runner */
 			put_job(run, &run->rows[i]);
@@ -182,11 +181,11 @@ static void write_again(struct run *run)
 void history_end(struct run *run)
 {
 	history_flush(run);
-	if (run->history_lost)
+	if (run->history_error.class != 0)
 		write_again(run);
 	history_run(run);
 	history_flush(run);
-	if (run->history_lost)
+	if (run->history_error.class != 0)
 		run_notice(run, "the history of this run is incomplete: %s",
 		           run->history_error.msg);
 }

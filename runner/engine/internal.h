@@ -66,8 +66,8 @@ struct run {
 	struct strbuf scratch;            /* behind run_input_text() */
 	int cancel_signal;                /* 0: none */
 	bool stopping;                    /* canceled, or --fail-fast after a failure */
-	bool history_open, history_lost;
-	struct error history_error; /* why it was lost first */
+	bool history_open;
+	struct error history_error; /* why a row was lost first; class 0: none was */
 	struct catalog_job *rows;   /* the last one of each of spec->jobs, for the end */
 	uv_prepare_t turn;          /* ends the transaction of each turn of the loop */
 	struct work cleanup;
