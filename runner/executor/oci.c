@@ -353,28 +353,39 @@ static void set_merge(struct oci *oci, enum merge_way merge)
 			xasprintf("%s, with roots by %s", oci->runtime, merge_name(merge));
 }
 
+/* By the runtime that is wanted, or with an INIT by bwrap. */
+static int make(uv_loop_t *loop, struct images *images, const struct executor_options *options,
+                const char *wanted, char *shim /* takes */, char *init /* takes, or NULL */,
+                struct executor **ret_executor, struct error *err)
+{
+	enum merge_way merge;
+	char *runtime = NULL;
+	struct oci *oci;
+	int rc = merge_find(options->rootfs, &merge, err);
+
+	if (rc == 0)
+		rc = runtime_find(wanted, options->home, shim, init, &runtime, err);
+	if (rc < 0) {
+		free(shim);
+		free(init);
+		return rc;
+	}
+	oci = new_oci(loop, images, options, init ? "bwrap" : "oci", runtime, shim);
+	oci->init = init;
+	set_merge(oci, merge);
+	*ret_executor = &oci->base;
+	return 0;
+}
+
 int executor_oci_new(uv_loop_t *loop, struct images *images, const struct executor_options *options,
                      struct executor **ret_executor, struct error *err)
 {
 	const char *wanted = options->runtime ? options->runtime : getenv("SLUICE_RUNTIME");
-	AUTO_FREE char *shim = need_shim(err);
-	enum merge_way merge;
-	char *runtime = NULL;
-	struct oci *oci;
-	int rc;
+	char *shim = need_shim(err);
 
-	if (!shim)
-		return err->class;
-	rc = merge_find(options->rootfs, &merge, err);
-	if (rc == 0)
-		rc = runtime_find(wanted && wanted[0] ? wanted : NULL, options->home, shim, NULL,
-		                  &runtime, err);
-	if (rc < 0)
-		return rc;
-	oci = new_oci(loop, images, options, "oci", runtime, take_ptr(&shim));
-	set_merge(oci, merge);
-	*ret_executor = &oci->base;
-	return 0;
+	return shim ? make(loop, images, options, wanted && wanted[0] ? wanted : NULL, shim, NULL,
+	                   ret_executor, err)
+	            : err->class;
 }
 
 int executor_bwrap_new(uv_loop_t *loop, struct images *images,
@@ -383,10 +394,6 @@ int executor_bwrap_new(uv_loop_t *loop, struct images *images,
 {
 	AUTO_FREE char *shim = need_shim(err);
 	AUTO_FREE char *init = NULL;
-	enum merge_way merge;
-	char *bwrap = NULL;
-	struct oci *oci;
-	int rc;
 
 	if (!shim)
 		return err->class;
@@ -396,16 +403,8 @@ int executor_bwrap_new(uv_loop_t *loop, struct images *images,
 		                 "the program '" INIT_NAME "' is not beside '%s', where it is "
 		                 "installed",
 		                 shim);
-	rc = merge_find(options->rootfs, &merge, err);
-	if (rc == 0)
-		rc = runtime_find(NULL, options->home, shim, init, &bwrap, err);
-	if (rc < 0)
-		return rc;
-	oci = new_oci(loop, images, options, "bwrap", bwrap, take_ptr(&shim));
-	oci->init = take_ptr(&init);
-	set_merge(oci, merge);
-	*ret_executor = &oci->base;
-	return 0;
+	return make(loop, images, options, NULL, take_ptr(&shim), take_ptr(&init), ret_executor,
+	            err);
 }
 
 int executor_host_new(uv_loop_t *loop, struct images *images,
