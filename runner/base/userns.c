@@ -45,7 +45,7 @@ struct map {
 	size_t n;
 };
 
-/* ---- ids ---- */
+/* --- ids -------------------------------------------------------------------------------------- */
 
 /* A line "WHO:START:COUNT" of subuid(5). */
 static bool parse_line(const char *line, const char *name, const char *number, struct range *ret)
@@ -159,7 +159,7 @@ static int map_self(void)
 	return rc == -EPERM ? 0 : rc;
 }
 
-/* ---- entering ---- */
+/* --- entering --------------------------------------------------------------------------------- */
 
 /* Enters, and has the mapper at work if there is one; 1: it mapped all. */
 static int enter_with(const struct map *uids, const struct map *gids)
@@ -207,7 +207,7 @@ void userns_enter(void)
 	self.error = rc;
 }
 
-/* ---- who we are ---- */
+/* --- who we are ------------------------------------------------------------------------------- */
 
 enum userns_kind userns_kind(void)
 {

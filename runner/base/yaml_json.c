@@ -29,7 +29,7 @@ static int invalid(struct reading *r, const yaml_mark_t *at, const char *what)
 	return error_set(r->err, SLUICE_INVALID, "%s:%zu: %s", r->path, at->line + 1, what);
 }
 
-/* ---- values ---- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static bool parse_whole(const char *text, uint64_t *ret_value)
 {
@@ -81,7 +81,7 @@ static cJSON *plain(const char *text)
 	return cJSON_CreateString(text);
 }
 
-/* ---- where they go ---- */
+/* --- where they go ---------------------------------------------------------------------------- */
 
 static void put(struct reading *r, cJSON *value /* takes */)
 {
