@@ -4,11 +4,11 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <locale.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/byte_names.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/xalloc.h"
@@ -274,9 +274,7 @@ static int put_entries(struct unpacking *u, int fd)
 
 int archive_unpack(int fd, int to, const char *what, struct progress *progress, struct error *err)
 {
-	/* In a UTF-8 locale libarchive would change names to their composed form. */
-	locale_t plain = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
-	locale_t before = uselocale(plain);
+	locale_t before = byte_names_begin();
 	struct unpacking u = {
 		.archive = archive_read_new(),
 		.to = to,
@@ -292,7 +290,6 @@ int archive_unpack(int fd, int to, const char *what, struct progress *progress, 
 	rc = u.archive ? put_entries(&u, fd) : error_sys(err, ENOMEM, "cannot read '%s'", what);
 
 	(void)archive_read_free(u.archive);
-	(void)uselocale(before);
-	freelocale(plain);
+	byte_names_end(before);
 	return rc;
 }

@@ -3,13 +3,13 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/byte_names.h"
 #include "base/cleanup.h"
 #include "base/xalloc.h"
 #include "dataset/internal.h"
@@ -154,9 +154,7 @@ static int write_all(struct exporting *x, const struct dataset_version *v, int f
 int datasets_export(struct datasets *d, const struct dataset_version *v,
                     const struct export_how *how, int fd, struct error *err)
 {
-	/* Names are bytes: in a UTF-8 locale libarchive would look into them. */
-	locale_t plain = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
-	locale_t before = uselocale(plain);
+	locale_t before = byte_names_begin();
 	AUTO_FREE uint8_t *buf = xmalloc(STEP);
 	struct exporting x = {
 		.d = d,
@@ -177,7 +175,6 @@ int datasets_export(struct datasets *d, const struct dataset_version *v,
 		rc = write_all(&x, v, fd);
 	(void)archive_write_free(x.archive);
 	archive_entry_free(x.entry);
-	(void)uselocale(before);
-	freelocale(plain);
+	byte_names_end(before);
 	return rc < 0 ? error_wrap(err, "cannot export '%s:%s'", v->dataset, v->id) : 0;
 }

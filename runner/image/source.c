@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/byte_names.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/map.h"
@@ -171,12 +171,10 @@ static int spool_archive(struct source *s, struct archive *a, struct error *err)
 static int spool(struct source *s, struct error *err)
 {
 	struct archive *a = archive_read_new();
-	locale_t plain = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
-	locale_t before = uselocale(plain); /* see unpack.c */
+	locale_t before = byte_names_begin();
 	int rc = spool_archive(s, a, err);
 
-	(void)uselocale(before);
-	freelocale(plain);
+	byte_names_end(before);
 	(void)archive_read_free(a);
 	return rc;
 }

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +16,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/byte_names.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/userns.h"
@@ -512,9 +512,7 @@ static int unpack_checked(struct unpack *u, const struct digest *blob, const str
 static int unpack(struct unpack *u, int root_fd, const struct unpack_limits *limits,
                   const struct unpack_blob *blob, struct error *err)
 {
-	/* In a UTF-8 locale libarchive would change names to their composed form. */
-	locale_t plain = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
-	locale_t before = uselocale(plain);
+	locale_t before = byte_names_begin();
 	int rc;
 
 	u->tree = (struct tree){ .root = root_fd,
@@ -524,8 +522,7 @@ static int unpack(struct unpack *u, int root_fd, const struct unpack_limits *lim
 	u->limits = limits;
 	u->tar = archive_read_new();
 	rc = blob ? unpack_checked(u, blob->packed, blob->tar, err) : put_entries(u, err);
-	(void)uselocale(before);
-	freelocale(plain);
+	byte_names_end(before);
 	(void)archive_read_free(u->tar);
 	tree_release(&u->tree);
 	for (size_t i = 0; i < u->n_later; i++)

@@ -5,11 +5,11 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/byte_names.h"
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 #include "base/xalloc.h"
@@ -292,9 +292,7 @@ static bool open_tar(struct docker_parcel *p)
 int docker_parcel_send(struct docker_parcel *p, const struct docker_host *host,
                        const char *container, const atomic_bool *stop, struct error *err)
 {
-	/* In a UTF-8 locale libarchive would change names to their composed form. */
-	locale_t plain = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
-	locale_t before = uselocale(plain);
+	locale_t before = byte_names_begin();
 	AUTO_FREE char *path = xasprintf("/containers/%s/archive?path=/", container);
 	const struct docker_ask ask = {
 		.method = "PUT",
@@ -309,7 +307,6 @@ int docker_parcel_send(struct docker_parcel *p, const struct docker_host *host,
 	if (p->disk)
 		end_tree(p);
 	(void)archive_write_free(p->tar);
-	(void)uselocale(before);
-	freelocale(plain);
+	byte_names_end(before);
 	return rc;
 }
