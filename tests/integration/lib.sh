@@ -7,9 +7,10 @@ trap 'echo "stopped at ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND" >&2' ERR
 export SLUICE_HOME=$PWD/home
 mkdir -m "$(stat -c %a "$BASE_HOME")" "$SLUICE_HOME"
 for part in "$BASE_HOME"/*; do
-	# Unpacked layers never change, so links do.
+	# Unpacked layers never change, so links do; but a linked lock would be every test's at once.
 	if [ "${part##*/}" = layers ]; then cp -al "$part" "$SLUICE_HOME/"; else cp -a "$part" "$SLUICE_HOME/"; fi
 done
+find "$SLUICE_HOME/layers" -maxdepth 1 -type f -delete
 mkdir work
 cd work
 
