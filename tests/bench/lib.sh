@@ -23,15 +23,18 @@ bytes() {
 # cost NAME COMMAND...: notes the seconds, the CPU seconds and the peak KiB of a command, which may
 # be a function of the caller.
 cost() {
-	local name=$1 what=$2
+	local name=$1 what=$2 begin end
 	shift
 	if declare -F "$what" >/dev/null; then
 		export -f "${what?}"
 		export work sluice
 		set -- bash -euc '"$@"' bash "$@"
 	fi
-	/usr/bin/time -a -o "$work/cost-$name" -f '%e %U %S %M' "$@" >"$work/output" 2>&1 ||
+	begin=${EPOCHREALTIME/./}
+	/usr/bin/time -o "$work/cost" -f '%U %S %M' "$@" >"$work/output" 2>&1 ||
 		{ tail -n 20 "$work/output" >&2; echo "bench: failed: $*" >&2; exit 1; }
+	end=${EPOCHREALTIME/./}
+	awk -v us=$((end - begin)) '{ printf "%.4f %s\n", us / 1e6, $0 }' "$work/cost" >>"$work/cost-$name"
 }
 
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
