@@ -527,6 +527,12 @@ int store_sweep_dataset(struct store *store, const char *dataset_id, bool dry_ru
 	return rc;
 }
 
+int store_sweep_records(struct store *store, const char *path, bool dry_run, uint64_t *count,
+                        struct error *err)
+{
+	return sweep_dir(store, path, is_half_written, dry_run, count, err);
+}
+
 static bool is_deleted(int dirfd, const char *name)
 {
 	(void)dirfd;

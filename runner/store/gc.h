@@ -54,6 +54,10 @@ int store_gc(struct store *store, const struct gc_how *how, struct gc_result *re
 int store_sweep_dataset(struct store *store, const char *dataset_id, bool dry_run, uint64_t *count,
                         struct error *err) MUST_USE;
 
+/* The same for one directory of other records, whose lock is held. */
+int store_sweep_records(struct store *store, const char *path, bool dry_run, uint64_t *count,
+                        struct error *err) MUST_USE;
+
 /* The same for datasets that were deleted; no lock is needed. */
 int store_sweep_deleted(struct store *store, bool dry_run, uint64_t *count,
                         struct error *err) MUST_USE;

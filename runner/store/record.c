@@ -46,20 +46,32 @@ static int open_parent(struct store *store, const char *path, const char **ret_n
 	return io_open_beneath(store->datasets, dir, O_RDONLY | O_DIRECTORY, 0);
 }
 
-int store_put_record(struct store *store, const char *path, const char *text, bool replace,
-                     struct error *err)
+static int put_record(struct store *store, const char *path, const char *text, mode_t mode,
+                      bool replace, struct error *err)
 {
 	const char *name;
 	int rc = make_parents(store, path);
 	AUTO_FD int dir = rc < 0 ? rc : open_parent(store, path, &name);
 
-	rc = dir < 0 ? dir : io_put_file(dir, name, text, strlen(text), 0644, replace);
+	rc = dir < 0 ? dir : io_put_file(dir, name, text, strlen(text), mode, replace);
 	if (rc == -EEXIST)
 		return error_set(err, SLUICE_EXISTS, "record '%s' exists already", path);
 	if (rc < 0)
 		return error_sys(err, rc, "cannot write record '%s/datasets/%s'", store->path,
 		                 path);
 	return 0;
+}
+
+int store_put_record(struct store *store, const char *path, const char *text, bool replace,
+                     struct error *err)
+{
+	return put_record(store, path, text, 0644, replace, err);
+}
+
+int store_put_private_record(struct store *store, const char *path, const char *text, bool replace,
+                             struct error *err)
+{
+	return put_record(store, path, text, 0600, replace, err);
 }
 
 int store_get_record(struct store *store, const char *path, struct strbuf *ret_text,

@@ -147,6 +147,10 @@ int store_verify(struct store *store, const struct digest *manifest, struct erro
 int store_put_record(struct store *store, const char *path, const char *text, bool replace,
                      struct error *err) MUST_USE;
 
+/* The same for a record that nobody but the home's owner may read. */
+int store_put_private_record(struct store *store, const char *path, const char *text, bool replace,
+                             struct error *err) MUST_USE;
+
 /* SLUICE_NOT_FOUND if it is not there. */
 int store_get_record(struct store *store, const char *path, struct strbuf *ret_text,
                      struct error *err) MUST_USE;
@@ -176,7 +180,7 @@ int store_lock(struct store *store, enum lock_how how, struct error *err) MUST_U
 /* The lock under which one dataset's sequence numbers, tags and names change. */
 int store_lock_dataset(struct store *store, const char *dataset_id, struct error *err) MUST_USE;
 
-/* The lock under which dataset names are given. */
+/* The lock under which names of datasets and storage providers are given. */
 int store_lock_names(struct store *store, struct error *err) MUST_USE;
 
 /* The absolute path of HOME/store, borrowed. */
