@@ -39,6 +39,13 @@ void id_new_dataset(char ret_id[DATASET_ID_LEN + 1])
 	random_chars(ret_id + 2, DATASET_ID_LEN - 2);
 }
 
+void id_new_provider(char ret_id[PROVIDER_ID_LEN + 1])
+{
+	ret_id[0] = 's';
+	ret_id[1] = 'p';
+	random_chars(ret_id + 2, PROVIDER_ID_LEN - 2);
+}
+
 void id_new_version(char ret_id[VERSION_ID_LEN + 1])
 {
 	random_chars(ret_id, VERSION_ID_LEN);
@@ -78,6 +85,11 @@ static bool all_plain(const char *s, size_t len)
 bool id_is_dataset(const char *s)
 {
 	return s[0] == 'd' && s[1] == 's' && all_plain(s + 2, DATASET_ID_LEN - 2);
+}
+
+bool id_is_provider(const char *s)
+{
+	return s[0] == 's' && s[1] == 'p' && all_plain(s + 2, PROVIDER_ID_LEN - 2);
 }
 
 bool id_is_version(const char *s)

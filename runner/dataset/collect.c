@@ -189,6 +189,16 @@ static int tidy_dataset(void *arg, const char *ds)
 	return rc < 0 ? rc : remove_if_empty(c, ds);
 }
 
+/* A half record of a provider may hold a secret. */
+static int tidy_providers(const struct collection *c)
+{
+	AUTO_FD int names = index_lock_names(c->d, c->err);
+
+	return names < 0 ? names
+	                 : store_sweep_records(c->d->store, RECORD_PROVIDERS, c->how->dry_run,
+	                                       &c->result->store.leftovers, c->err);
+}
+
 /* --- trees that are too many ------------------------------------------------------------------ */
 
 struct held {
@@ -257,6 +267,8 @@ int datasets_gc(struct datasets *d, const struct datasets_gc_how *how,
 		rc = public_tidy(d, how->dry_run, &leftovers, err);
 	if (rc == 0)
 		rc = store_list_records(d->store, "", tidy_dataset, &c, err);
+	if (rc == 0)
+		rc = tidy_providers(&c);
 	leftovers += result.store.leftovers;
 	if (rc == 0)
 		rc = store_gc(d->store, &sweep, &result.store, err);

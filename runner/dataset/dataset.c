@@ -88,6 +88,7 @@ static int is_taken(void *arg, const struct catalog_dataset *row)
 	                 row->id);
 }
 
+/* Under the lock of names: of this one, and that of a provider that must not go away. */
 static int check_free(struct datasets *d, const struct dataset *dataset, struct error *err)
 {
 	struct taken t = { .by_other_than = "", .err = err };
@@ -95,19 +96,15 @@ static int check_free(struct datasets *d, const struct dataset *dataset, struct 
 
 	if (rc == 0)
 		rc = catalog_each_dataset(d->catalog, dataset->id, is_taken, &t, err);
-	return rc;
+	return rc == 0 ? provider_check_there(d, dataset->provider, err) : rc;
 }
 
-int datasets_create(struct datasets *d, const char *name, const char *description,
-                    const char *want_id, struct dataset *ret_dataset, struct error *err)
+static int begin(const char *name, const char *description, const char *want_id,
+                 struct dataset *ret_made, struct error *err)
 {
 	struct dataset made = { .created_ms = clock_wall_ms() };
-	AUTO_FD int lock = -1;
-	int rc;
+	int rc = check_new(&made, name, want_id, description, err);
 
-	if (!name && !want_id)
-		return error_set(err, SLUICE_INVALID, "a dataset needs a name");
-	rc = check_new(&made, name, want_id, description, err);
 	if (rc < 0)
 		return rc;
 	id_new_dataset(made.id);
@@ -115,18 +112,47 @@ int datasets_create(struct datasets *d, const char *name, const char *descriptio
 		text_copy(made.id, sizeof made.id, want_id);
 	text_copy(made.name, sizeof made.name, name ? name : made.id);
 	text_copy(made.description, sizeof made.description, description);
+	*ret_made = made;
+	return 0;
+}
 
-	lock = index_lock_names(d, err);
-	rc = lock < 0 ? lock : check_free(d, &made, err);
+static int create(struct datasets *d, const struct dataset *made, struct dataset *ret_dataset,
+                  struct error *err)
+{
+	AUTO_FD int lock = index_lock_names(d, err);
+	int rc = lock < 0 ? lock : check_free(d, made, err);
+
 	if (rc == 0)
-		rc = index_intend(d, made.id, err);
+		rc = index_intend(d, made->id, err);
 	if (rc < 0)
 		return rc;
-	rc = record_put_dataset(d->store, &made, err);
-	index_settle(d, made.id);
+	rc = record_put_dataset(d->store, made, err);
+	index_settle(d, made->id);
 	if (rc == 0)
-		*ret_dataset = made;
-	return rc < 0 ? error_wrap(err, "cannot create dataset '%s'", made.name) : 0;
+		*ret_dataset = *made;
+	return rc < 0 ? error_wrap(err, "cannot create dataset '%s'", made->name) : 0;
+}
+
+int datasets_create(struct datasets *d, const char *name, const char *description,
+                    const char *want_id, struct dataset *ret_dataset, struct error *err)
+{
+	struct dataset made;
+	int rc = name || want_id ? begin(name, description, want_id, &made, err)
+	                         : error_set(err, SLUICE_INVALID, "a dataset needs a name");
+
+	return rc < 0 ? rc : create(d, &made, ret_dataset, err);
+}
+
+int datasets_create_on(struct datasets *d, const char *name, const char *description,
+                       const char *provider, struct dataset *ret_dataset, struct error *err)
+{
+	struct dataset made;
+	int rc = begin(name, description, NULL, &made, err);
+
+	if (rc < 0)
+		return rc;
+	text_copy(made.provider, sizeof made.provider, provider);
+	return create(d, &made, ret_dataset, err);
 }
 
 /* --- update -------------------------------------------------------------------------------- */

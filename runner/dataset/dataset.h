@@ -8,12 +8,14 @@
  *
  * The records, JSON below store/datasets (the formats stand in record.c):
  *
- *	DS/dataset.json         id, name, description, created_ms
+ *	DS/dataset.json         id, name, description, created_ms, storage_provider unless it is
+ *	                        the home's own
  *	DS/versions/VER.json    a committed version: seq, message, manifest, files, bytes, times
  *	                        and maker
  *	DS/open/VER.json        an open one, and how far its commit has come; VER.data holds its
  *	                        files
  *	DS/tags/NAME            the id of a version, a line
+ *	providers/SP.json       see provider.h
  *
  * Life of a version: datasets_open_version -> files put into datasets_open_path() (or a job's
  * output directory) -> datasets_commit -> immutable.  Or datasets_drop_version while open.
@@ -65,6 +67,7 @@ struct dataset {
 	char id[DATASET_ID_LEN + 1];
 	char name[NAME_MAX_LEN + 1];
 	char description[1024];
+	char provider[PROVIDER_ID_LEN + 1]; /* see provider.h; "": the home's own store */
 	int64_t created_ms;
 };
 
@@ -94,6 +97,11 @@ struct dataset_version {
 /* `want_id` NULL for a new one.  `name` NULL only with want_id: the id is then its name. */
 int datasets_create(struct datasets *d, const char *name, const char *description,
                     const char *want_id, struct dataset *ret_dataset, struct error *err) MUST_USE;
+
+/* A new one on a storage provider, which is there; `provider` as in struct dataset. */
+int datasets_create_on(struct datasets *d, const char *name, const char *description,
+                       const char *provider, struct dataset *ret_dataset,
+                       struct error *err) MUST_USE;
 
 /* Renames it or describes it anew, in one step: NULL leaves the name or the description as it is.
  * A name that another dataset has is SLUICE_EXISTS. */

@@ -89,6 +89,7 @@ static void dataset_of_row(struct dataset *to, const struct catalog_dataset *row
 	text_copy(to->id, sizeof to->id, row->id);
 	text_copy(to->name, sizeof to->name, row->name);
 	text_copy(to->description, sizeof to->description, row->description);
+	text_copy(to->provider, sizeof to->provider, row->provider);
 }
 
 enum { FOUND = 1 };

@@ -35,7 +35,7 @@ const char *intent_of_tag(const char *ds, const char *tag, char what[INTENT_SIZE
 static int index_dataset(struct datasets *d, const char *ds, bool *ret_exists, struct error *err)
 {
 	struct dataset found;
-	struct catalog_dataset row = { .provider = NULL };
+	struct catalog_dataset row = { .created_ms = 0 };
 	int rc = record_get_dataset(d->store, ds, &found, err);
 
 	*ret_exists = rc == 0;
@@ -46,6 +46,7 @@ static int index_dataset(struct datasets *d, const char *ds, bool *ret_exists, s
 	text_copy(row.id, sizeof row.id, found.id);
 	row.name = found.name;
 	row.description = found.description;
+	row.provider = found.provider[0] ? found.provider : NULL;
 	row.created_ms = found.created_ms;
 	return catalog_put_dataset(d->catalog, &row, err);
 }

@@ -7,6 +7,7 @@
 
 #include "base/lock.h"
 #include "catalog/catalog.h"
+#include "dataset/provider.h"
 #include "dataset/public.h"
 
 struct datasets {
@@ -34,6 +35,13 @@ const char *record_tag_path(const char *ds, const char *tag, char path[RECORD_PA
 
 /* "VER.json" -> the id; false for other names. */
 bool record_is_of_version(const char *name, char ret_ver[VERSION_ID_LEN + 1]);
+
+/* A record's document; SLUICE_CORRUPT if it is none.  The caller frees it. */
+int record_load(struct store *store, const char *path, cJSON **ret_doc, struct error *err) MUST_USE;
+/* SLUICE_CORRUPT, with what can be done. */
+int record_damaged(struct store *store, const char *path, const char *why, struct error *err);
+/* Does the member have this text? */
+bool record_says(const cJSON *doc, const char *name, const char *value);
 
 /* Gives text members of a record another value, where it is not NULL, in one step; what else the
  * record says stays.  The list ends with one without a name. */
@@ -140,6 +148,27 @@ int find_version(struct datasets *d, const struct dataset *dataset, const char *
                  struct dataset_version *ret_version, struct error *err) MUST_USE;
 void version_of_row(struct dataset_version *to, const char *dataset_name,
                     const struct catalog_version *row);
+
+/* --- provider_record.c ------------------------------------------------------------------------ */
+
+#define RECORD_PROVIDERS "providers" /* the directory */
+
+const char *record_provider_path(const char *id, char path[RECORD_PATH_SIZE]);
+/* "SP.json" -> the id; false for other names. */
+bool record_is_of_provider(const char *name, char ret_id[PROVIDER_ID_LEN + 1]);
+
+int record_put_provider(struct store *store, const struct provider *p, bool replace,
+                        struct error *err) MUST_USE;
+int record_get_provider(struct store *store, const char *id, struct provider *ret_provider,
+                        struct error *err) MUST_USE;
+
+/* --- provider.c ------------------------------------------------------------------------------- */
+
+/* Is all there that it cannot do without? */
+int provider_check_whole(const struct provider *p, struct error *err) MUST_USE;
+
+/* `id` as in struct dataset.  SLUICE_NOT_FOUND: there is none; the lock of names is held. */
+int provider_check_there(struct datasets *d, const char *id, struct error *err) MUST_USE;
 
 /* --- tag.c ------------------------------------------------------------------------------------ */
 

@@ -60,7 +60,7 @@ bool record_is_of_version(const char *name, char ret_ver[VERSION_ID_LEN + 1])
 }
 
 /* A record that says other ids than its path is somebody's copy, and nothing to trust. */
-static int damaged(struct store *store, const char *path, const char *why, struct error *err)
+int record_damaged(struct store *store, const char *path, const char *why, struct error *err)
 {
 	return error_set(err, SLUICE_CORRUPT,
 	                 "record '%s/datasets/%s' is damaged: %s; bring it back from a copy, or "
@@ -68,7 +68,7 @@ static int damaged(struct store *store, const char *path, const char *why, struc
 	                 store_path(store), path, why);
 }
 
-static int get(struct store *store, const char *path, cJSON **ret_doc, struct error *err)
+int record_load(struct store *store, const char *path, cJSON **ret_doc, struct error *err)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(RECORD_TEXT_MAX);
 	struct error inner;
@@ -77,7 +77,7 @@ static int get(struct store *store, const char *path, cJSON **ret_doc, struct er
 	if (rc < 0)
 		return rc;
 	if (json_parse(strbuf_str(&text), text.len, "it", ret_doc, &inner) < 0)
-		return damaged(store, path, inner.msg, err);
+		return record_damaged(store, path, inner.msg, err);
 	return 0;
 }
 
@@ -85,7 +85,7 @@ int record_change(struct store *store, const char *path, const struct record_tex
                   struct error *err)
 {
 	AUTO_JSON cJSON *doc = NULL;
-	int rc = get(store, path, &doc, err);
+	int rc = record_load(store, path, &doc, err);
 
 	if (rc < 0)
 		return rc;
@@ -98,7 +98,7 @@ int record_change(struct store *store, const char *path, const struct record_tex
 	return put(store, path, doc, true, err);
 }
 
-static bool says(const cJSON *doc, const char *name, const char *value)
+bool record_says(const cJSON *doc, const char *name, const char *value)
 {
 	const char *s = json_str(doc, name);
 
@@ -115,6 +115,8 @@ int record_put_dataset(struct store *store, const struct dataset *dataset, struc
 	json_add_str(doc, "id", dataset->id);
 	json_add_str(doc, "name", dataset->name);
 	json_add_str(doc, "description", dataset->description);
+	if (dataset->provider[0])
+		json_add_str(doc, "storage_provider", dataset->provider);
 	json_add_int(doc, "created_ms", dataset->created_ms);
 	return put(store, record_dataset_path(dataset->id, path), doc, false, err);
 }
@@ -125,15 +127,16 @@ int record_get_dataset(struct store *store, const char *ds, struct dataset *ret_
 	AUTO_JSON cJSON *doc = NULL;
 	char path[RECORD_PATH_SIZE];
 	struct dataset found = { .created_ms = 0 };
-	int rc = get(store, record_dataset_path(ds, path), &doc, err);
+	int rc = record_load(store, record_dataset_path(ds, path), &doc, err);
 
 	if (rc < 0)
 		return rc;
-	if (!says(doc, "id", ds) || !json_str(doc, "name"))
-		return damaged(store, path, "its id or name is not what it must be", err);
+	if (!record_says(doc, "id", ds) || !json_str(doc, "name"))
+		return record_damaged(store, path, "its id or name is not what it must be", err);
 	text_copy(found.id, sizeof found.id, ds);
 	text_copy(found.name, sizeof found.name, json_str(doc, "name"));
 	text_copy(found.description, sizeof found.description, json_str(doc, "description"));
+	text_copy(found.provider, sizeof found.provider, json_str(doc, "storage_provider"));
 	found.created_ms = json_int(doc, "created_ms", 0);
 	*ret_dataset = found;
 	return 0;
@@ -197,8 +200,8 @@ static int read_version_doc(struct store *store, const char *path, const char *d
 {
 	const cJSON *maker = json_obj(doc, "maker");
 
-	if (!says(doc, "dataset", ds) || !says(doc, "version", ver))
-		return damaged(store, path, "its ids are not what its path says", err);
+	if (!record_says(doc, "dataset", ds) || !record_says(doc, "version", ver))
+		return record_damaged(store, path, "its ids are not what its path says", err);
 	text_copy(v->dataset, sizeof v->dataset, ds);
 	text_copy(v->id, sizeof v->id, ver);
 	text_copy(v->message, sizeof v->message, json_str(doc, "message"));
@@ -232,7 +235,7 @@ static int read_inputs(struct store *store, const char *path, const cJSON *doc, 
 		int rc = 0;
 
 		if (!cJSON_IsString(input))
-			return damaged(store, path, "one of its inputs is no text", err);
+			return record_damaged(store, path, "one of its inputs is no text", err);
 		if (fn)
 			rc = fn(arg, input->valuestring);
 		if (rc != 0)
@@ -247,7 +250,7 @@ int record_read_version(struct store *store, const char *ds, const char *ver, re
 	AUTO_JSON cJSON *doc = NULL;
 	char path[RECORD_PATH_SIZE];
 	struct dataset_version v = { .committed = true };
-	int rc = get(store, record_version_path(ds, ver, path), &doc, err);
+	int rc = record_load(store, record_version_path(ds, ver, path), &doc, err);
 
 	if (rc == 0)
 		rc = read_version_doc(store, path, ds, ver, doc, &v, err);
@@ -256,7 +259,7 @@ int record_read_version(struct store *store, const char *ds, const char *ver, re
 	v.seq = json_int(doc, "seq", 0);
 	v.committed_ms = json_int(doc, "committed_ms", 0);
 	if (v.seq < 1 || !read_manifest(doc, &v))
-		return damaged(store, path, "it lacks its number or its manifest", err);
+		return record_damaged(store, path, "it lacks its number or its manifest", err);
 	*ret_version = v;
 	return read_inputs(store, path, doc, fn, arg, err);
 }
@@ -297,7 +300,7 @@ int record_read_open(struct store *store, const char *ds, const char *ver,
 	char path[RECORD_PATH_SIZE];
 	struct open_record open = { .taken = false };
 	const char *base;
-	int rc = get(store, record_open_path(ds, ver, path), &doc, err);
+	int rc = record_load(store, record_open_path(ds, ver, path), &doc, err);
 
 	if (rc == 0)
 		rc = read_version_doc(store, path, ds, ver, doc, &open.v, err);
@@ -343,10 +346,10 @@ int record_get_tag(struct store *store, const char *ds, const char *tag,
 	if (rc < 0)
 		return rc;
 	if (text.len != VERSION_ID_LEN + 1 || text.buf[VERSION_ID_LEN] != '\n')
-		return damaged(store, path, "it is not one version id", err);
+		return record_damaged(store, path, "it is not one version id", err);
 	text.buf[VERSION_ID_LEN] = '\0';
 	if (!id_is_version(text.buf))
-		return damaged(store, path, "it is not one version id", err);
+		return record_damaged(store, path, "it is not one version id", err);
 	text_copy(ret_version, VERSION_ID_LEN + 1, text.buf);
 	return 0;
 }

@@ -76,6 +76,27 @@ static int each_record(struct recovery *r, const char *folder, store_name_fn *fn
 	return store_list_records(r->store, path, fn, r, r->err);
 }
 
+static int see_provider(void *arg, const char *name)
+{
+	struct recovery *r = arg;
+	AUTO_PROVIDER struct provider p = PROVIDER_INIT;
+	char path[RECORD_PATH_SIZE];
+	char id[PROVIDER_ID_LEN + 1];
+
+	if (!record_is_of_provider(name, id))
+		return 0;
+	return aside_if_damaged(r, record_provider_path(id, path),
+	                        record_get_provider(r->store, id, &p, r->err));
+}
+
+static int see_providers(struct recovery *r)
+{
+	AUTO_FD int lock = store_lock_names(r->store, r->err);
+
+	return lock < 0 ? lock
+	                : store_list_records(r->store, RECORD_PROVIDERS, see_provider, r, r->err);
+}
+
 static int see_dataset(void *arg, const char *ds)
 {
 	static const struct {
@@ -148,6 +169,8 @@ int datasets_recover(const char *home, const struct datasets_recover_how *how,
 
 	if (rc == 0)
 		rc = store_list_records(r.store, "", see_dataset, &r, err);
+	if (rc == 0)
+		rc = see_providers(&r);
 	if (rc == 0)
 		rc = catalog_recover(home, &result.catalog, err);
 	if (rc == 0)

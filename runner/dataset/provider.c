@@ -1,0 +1,464 @@
+#include "dataset/provider.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "dataset/internal.h"
+
+/* --- what a person says of one -----------------------------------------------------------------
+ */
+
+#define LETTERS_AND_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+enum { BUCKET_LEAST = 3, BUCKET_MOST = 255 };
+
+static bool has_only(const char *text, const char *allowed)
+{
+	return text[0] && text[strspn(text, allowed)] == '\0';
+}
+
+/* For what goes into headers and records as it is. */
+static bool is_one_word(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if (*c <= ' ' || *c == '\x7f')
+			return false;
+	return text[0] && strlen(text) < TEXT_MAX;
+}
+
+static void put(char **to, const char *value /* or NULL */)
+{
+	char *copy = value ? xstrdup(value) : NULL;
+
+	if (*to)
+		explicit_bzero(*to, strlen(*to));
+	free(*to);
+	*to = copy;
+}
+
+static int set_name(struct provider *p, const char *name, struct error *err)
+{
+	if (id_is_provider(name))
+		return error_set(
+			err, SLUICE_INVALID,
+			"a storage provider cannot be named '%s': that is the form of an id", name);
+	if (!id_is_name(name))
+		return error_set(
+			err, SLUICE_INVALID,
+			"'%.200s' cannot name a storage provider; use up to %d letters, "
+			"digits, '.', '_', '-' and blanks inside, not beginning with '.' or '-'",
+			name, (int)NAME_MAX_LEN);
+	text_copy(p->name, sizeof p->name, name);
+	return 0;
+}
+
+static int set_bucket(struct provider *p, const char *bucket, struct error *err)
+{
+	size_t len = strlen(bucket);
+
+	if (!has_only(bucket, LETTERS_AND_DIGITS "._-") || len < BUCKET_LEAST ||
+	    len > BUCKET_MOST || strspn(bucket, "._-") > 0)
+		return error_set(
+			err, SLUICE_INVALID,
+			"'%.200s' is no name of a bucket: that is %d to %d letters, digits, "
+			"'.', '_' and '-', beginning with a letter or digit",
+			bucket, (int)BUCKET_LEAST, (int)BUCKET_MOST);
+	put(&p->bucket, bucket);
+	return 0;
+}
+
+static int set_prefix(struct provider *p, const char *prefix, struct error *err)
+{
+	AUTO_FREE char *clean = strlen(prefix) < TEXT_MAX ? path_clean(prefix) : NULL;
+	AUTO_FREE char *begin = NULL;
+
+	if (!clean || (clean[0] && !has_only(clean, LETTERS_AND_DIGITS "/._- ")))
+		return error_set(
+			err, SLUICE_INVALID,
+			"'%.200s' cannot be a prefix: that is a path in the bucket, of letters, "
+			"digits, '.', '_', '-', blanks and '/', without '..'",
+			prefix);
+	begin = xasprintf("%s%s", clean, clean[0] ? "/" : "");
+	put(&p->prefix, begin);
+	return 0;
+}
+
+static const char *after_scheme(const char *url)
+{
+	static const char *const schemes[] = { "https://", "http://" };
+
+	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+		if (strncmp(url, schemes[i], strlen(schemes[i])) == 0)
+			return url + strlen(schemes[i]);
+	return NULL;
+}
+
+/* Without a user and a password, for it is shown. */
+static int set_endpoint(struct provider *p, const char *endpoint, struct error *err)
+{
+	const char *host = after_scheme(endpoint);
+	AUTO_FREE char *bare = NULL;
+	size_t len = strlen(endpoint);
+
+	if (!endpoint[0]) {
+		put(&p->endpoint, NULL);
+		return 0;
+	}
+	if (len >= TEXT_MAX || !host || host[0] == '/' || host[0] == ':' ||
+	    !has_only(host, LETTERS_AND_DIGITS "-._~:/[]"))
+		return error_set(err, SLUICE_INVALID,
+		                 "the endpoint is no address of a server; it reads "
+		                 "https://HOST or http://HOST:PORT, without the bucket");
+	while (endpoint[len - 1] == '/')
+		len--;
+	bare = xstrndup(endpoint, len);
+	put(&p->endpoint, bare);
+	return 0;
+}
+
+static int set_region(struct provider *p, const char *region, struct error *err)
+{
+	if (region[0] && (!has_only(region, LETTERS_AND_DIGITS "-_") || strlen(region) >= TEXT_MAX))
+		return error_set(err, SLUICE_INVALID,
+		                 "'%.200s' is no region; one reads like us-east-1", region);
+	put(&p->region, region[0] ? region : PROVIDER_REGION);
+	return 0;
+}
+
+static int set_key_id(struct provider *p, const char *key_id, struct error *err)
+{
+	if (!is_one_word(key_id) || strpbrk(key_id, "/,"))
+		return error_set(err, SLUICE_INVALID,
+		                 "the access key is one word, without '/' and ','");
+	put(&p->key_id, key_id);
+	return 0;
+}
+
+static int set_secret(struct provider *p, const char *secret, struct error *err)
+{
+	if (!is_one_word(secret))
+		return error_set(err, SLUICE_INVALID,
+		                 "the secret access key is one word, without blanks");
+	put(&p->secret, secret);
+	return 0;
+}
+
+int provider_configure(struct provider *p, const struct provider_config *config, struct error *err)
+{
+	const struct {
+		const char *value;
+		int (*set)(struct provider *p, const char *value, struct error *err);
+	} members[] = {
+		{ config->name, set_name },
+		{ config->bucket, set_bucket },
+		{ config->prefix ? config->prefix
+		  : p->prefix    ? NULL
+		                 : "",
+		  set_prefix },
+		{ config->endpoint, set_endpoint },
+		{ config->region ? config->region
+		  : p->region    ? NULL
+		                 : "",
+		  set_region },
+		{ config->key_id, set_key_id },
+		{ config->secret, set_secret },
+	};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < sizeof members / sizeof *members; i++)
+		if (members[i].value)
+			rc = members[i].set(p, members[i].value, err);
+	return rc;
+}
+
+int provider_check_whole(const struct provider *p, struct error *err)
+{
+	if (p->name[0] && p->bucket && p->key_id && p->secret)
+		return 0;
+	return error_set(err, SLUICE_INVALID,
+	                 "a storage provider needs a name, a bucket, an access key and a secret "
+	                 "access key");
+}
+
+void provider_bucket(const struct provider *p, struct s3_bucket *ret_bucket)
+{
+	*ret_bucket = (struct s3_bucket){
+		.name = p->bucket,
+		.endpoint = p->endpoint,
+		.region = p->region,
+		.key_id = p->key_id,
+		.secret = p->secret,
+	};
+}
+
+/* --- all there are -----------------------------------------------------------------------------
+ */
+
+struct providers {
+	struct provider *p;
+	size_t n, cap;
+	struct store *store;
+	struct error *err;
+};
+
+static void release_all(struct providers *all)
+{
+	for (size_t i = 0; i < all->n; i++)
+		provider_release(&all->p[i]);
+	free(all->p);
+}
+
+#define AUTO_PROVIDERS __attribute__((cleanup(release_all)))
+
+static struct provider *add(struct providers *all)
+{
+	all->p = xgrow(all->p, all->n, &all->cap, sizeof *all->p);
+	all->p[all->n] = PROVIDER_INIT;
+	return &all->p[all->n++];
+}
+
+static void make_managed(struct provider *ret)
+{
+	*ret = PROVIDER_INIT;
+	text_copy(ret->id, sizeof ret->id, PROVIDER_MANAGED_ID);
+	text_copy(ret->name, sizeof ret->name, PROVIDER_MANAGED_NAME);
+}
+
+/* One that is deleted while we look is none. */
+static int load(void *arg, const char *name)
+{
+	struct providers *all = arg;
+	char id[PROVIDER_ID_LEN + 1];
+	struct provider p = PROVIDER_INIT;
+	int rc = record_is_of_provider(name, id) ? record_get_provider(all->store, id, &p, all->err)
+	                                         : SLUICE_NOT_FOUND;
+
+	if (rc == 0)
+		*add(all) = p;
+	return rc == SLUICE_NOT_FOUND ? 0 : rc;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct provider *p = a, *q = b;
+	int rc = strcmp(p->name, q->name);
+
+	return rc != 0 ? rc : strcmp(p->id, q->id);
+}
+
+static int load_all(struct providers *all)
+{
+	int rc;
+
+	make_managed(add(all));
+	rc = store_list_records(all->store, RECORD_PROVIDERS, load, all, all->err);
+	qsort(all->p, all->n, sizeof *all->p, by_name);
+	return rc;
+}
+
+int providers_each(struct store *store, provider_fn *fn, void *arg, struct error *err)
+{
+	AUTO_PROVIDERS struct providers all = { .store = store, .err = err };
+	int rc = load_all(&all);
+
+	for (size_t i = 0; rc == 0 && i < all.n; i++)
+		rc = fn(arg, &all.p[i]);
+	return rc;
+}
+
+/* --- one of them -------------------------------------------------------------------------------
+ */
+
+static bool is_managed(const char *name_or_id)
+{
+	return !name_or_id[0] || strcmp(name_or_id, PROVIDER_MANAGED_ID) == 0 ||
+	       strcmp(name_or_id, PROVIDER_MANAGED_NAME) == 0;
+}
+
+static int no_provider(const char *name, const struct strbuf *known, struct error *err)
+{
+	AUTO_STRBUF struct strbuf shown = STRBUF_INIT(TEXT_MAX);
+
+	strbuf_addprintable(&shown, name, NAME_MAX_LEN);
+	return error_set(
+		err, SLUICE_NOT_FOUND,
+		"no storage provider '%s': there is %.512s; 'sluice storageProviders create "
+		"s3' adds a bucket",
+		strbuf_str(&shown), strbuf_str(known));
+}
+
+static int find_by_name(struct store *store, const char *name, struct provider *ret_provider,
+                        struct error *err)
+{
+	AUTO_PROVIDERS struct providers all = { .store = store, .err = err };
+	AUTO_STRBUF struct strbuf known = STRBUF_INIT(STRBUF_BIG);
+	AUTO_STRBUF struct strbuf ids = STRBUF_INIT(STRBUF_BIG);
+	struct provider *found = NULL;
+	size_t n = 0;
+	int rc = load_all(&all);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < all.n; i++) {
+		strbuf_addf(&known, "%s'%s' (%s)", i > 0 ? ", " : "", all.p[i].name, all.p[i].id);
+		if (strcmp(all.p[i].name, name) != 0)
+			continue;
+		strbuf_addf(&ids, "%s%s", n++ > 0 ? ", " : "", all.p[i].id);
+		found = &all.p[i];
+	}
+	if (!found)
+		return no_provider(name, &known, err);
+	if (n > 1)
+		return error_set(
+			err, SLUICE_INVALID,
+			"%zu storage providers are named '%s': %.512s; say which by its id", n,
+			name, strbuf_str(&ids));
+	*ret_provider = *found;
+	*found = PROVIDER_INIT;
+	return 0;
+}
+
+int providers_find(struct store *store, const char *name_or_id, struct provider *ret_provider,
+                   struct error *err)
+{
+	int rc;
+
+	if (is_managed(name_or_id)) {
+		make_managed(ret_provider);
+		return 0;
+	}
+	if (!id_is_provider(name_or_id))
+		return find_by_name(store, name_or_id, ret_provider, err);
+	rc = record_get_provider(store, name_or_id, ret_provider, err);
+	/* Also for the words of it: no name looks like an id. */
+	return rc == SLUICE_NOT_FOUND ? find_by_name(store, name_or_id, ret_provider, err) : rc;
+}
+
+int provider_check_there(struct datasets *d, const char *id, struct error *err)
+{
+	AUTO_PROVIDER struct provider p = PROVIDER_INIT;
+
+	return providers_find(d->store, id, &p, err);
+}
+
+/* --- changes -----------------------------------------------------------------------------------
+ */
+
+/* The lock of names is held. */
+static int check_free(struct datasets *d, const struct provider *wanted, struct error *err)
+{
+	AUTO_PROVIDERS struct providers all = { .store = d->store, .err = err };
+	int rc = load_all(&all);
+
+	for (size_t i = 0; rc == 0 && i < all.n; i++)
+		if (strcmp(all.p[i].name, wanted->name) == 0 &&
+		    strcmp(all.p[i].id, wanted->id) != 0)
+			rc = error_set(err, SLUICE_EXISTS,
+			               "there is a storage provider '%s' already (%s)",
+			               wanted->name, all.p[i].id);
+	return rc;
+}
+
+int providers_create(struct datasets *d, const struct provider_config *config,
+                     struct provider *ret_provider, struct error *err)
+{
+	AUTO_PROVIDER struct provider p = PROVIDER_INIT;
+	AUTO_FD int lock = -1;
+	int rc = provider_configure(&p, config, err);
+
+	if (rc == 0)
+		rc = provider_check_whole(&p, err);
+	if (rc < 0)
+		return rc;
+	id_new_provider(p.id);
+	p.created_ms = p.modified_ms = clock_wall_ms();
+	lock = index_lock_names(d, err);
+	rc = lock < 0 ? lock : check_free(d, &p, err);
+	if (rc == 0)
+		rc = record_put_provider(d->store, &p, false, err);
+	if (rc < 0)
+		return rc;
+	*ret_provider = p;
+	p = PROVIDER_INIT;
+	return 0;
+}
+
+static int refuse_managed(const char *what, struct error *err)
+{
+	return error_set(err, SLUICE_INVALID,
+	                 "'" PROVIDER_MANAGED_NAME "' is this home's own store and cannot be %s",
+	                 what);
+}
+
+int providers_update(struct datasets *d, const char *id, const struct provider_config *config,
+                     struct provider *ret_provider, struct error *err)
+{
+	AUTO_PROVIDER struct provider p = PROVIDER_INIT;
+	AUTO_FD int lock = -1;
+	int rc;
+
+	if (is_managed(id))
+		return refuse_managed("changed", err);
+	lock = index_lock_names(d, err);
+	rc = lock < 0 ? lock : providers_find(d->store, id, &p, err);
+	if (rc == 0)
+		rc = provider_configure(&p, config, err);
+	if (rc == 0)
+		rc = check_free(d, &p, err);
+	p.modified_ms = clock_wall_ms();
+	if (rc == 0)
+		rc = record_put_provider(d->store, &p, true, err);
+	if (rc < 0)
+		return rc;
+	*ret_provider = p;
+	p = PROVIDER_INIT;
+	return 0;
+}
+
+struct users {
+	const char *id;
+	struct strbuf names;
+	size_t n;
+};
+
+static int add_user(void *arg, const struct catalog_dataset *row)
+{
+	struct users *u = arg;
+
+	if (row->provider && strcmp(row->provider, u->id) == 0)
+		strbuf_addf(&u->names, "%s'%s'", u->n++ > 0 ? ", " : "", row->name);
+	return 0;
+}
+
+/* The lock of names is held: there is no dataset but those of the rows. */
+static int check_unused(struct datasets *d, const char *id, struct error *err)
+{
+	struct users u = { .id = id, .names = STRBUF_INIT(STRBUF_BIG) };
+	int rc = catalog_each_dataset(d->catalog, NULL, add_user, &u, err);
+
+	if (rc == 0 && u.n > 0)
+		rc = error_set(
+			err, SLUICE_INVALID,
+			"%zu dataset%s on this storage provider: %.512s; delete %s before it", u.n,
+			u.n == 1 ? " is" : "s are", strbuf_str(&u.names),
+			u.n == 1 ? "that" : "those");
+	strbuf_release(&u.names);
+	return rc;
+}
+
+int providers_delete(struct datasets *d, const char *id, struct error *err)
+{
+	char path[RECORD_PATH_SIZE];
+	AUTO_FD int lock = -1;
+	int rc;
+
+	if (is_managed(id))
+		return refuse_managed("deleted", err);
+	lock = index_lock_names(d, err);
+	rc = lock < 0 ? lock : provider_check_there(d, id, err);
+	if (rc == 0)
+		rc = check_unused(d, id, err);
+	return rc < 0 ? rc : store_delete_record(d->store, record_provider_path(id, path), err);
+}
