@@ -217,7 +217,6 @@ static int copy_chunked(struct add *add, struct add_file *f, const struct ends *
 		.out = ends->out,
 		.size = (uint64_t)ends->from.st_size,
 		.base = base ? &base->list : NULL,
-		.base_fd = base ? base->fd : -1,
 		.progress = add->progress,
 		.stop = add->stop,
 	};

@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -166,9 +165,6 @@ int hash_chunks(int fd, uint64_t size, struct progress *progress, const atomic_b
 
 /* --- ... copied ------------------------------------------------------------------------------- */
 
-/* A chunk of the source for each, because what is hashed must be what is written, whoever changes
- * the file meanwhile; and behind it a part of the base, which is rather in memory than its clone.
- */
 enum { COPIERS_MAX = 8, STEP = HASH_BUFFER };
 
 struct copy_job {
@@ -176,9 +172,12 @@ struct copy_job {
 	struct chunk_list *list;
 };
 
+/* A whole chunk, because what is hashed must be what is written, whoever changes the file
+ * meanwhile.
+ */
 struct copier {
 	struct digest_ctx ctx;
-	uint8_t buf[CHUNK_SIZE + STEP];
+	uint8_t buf[CHUNK_SIZE];
 };
 
 static void *copier_new(void *unused)
@@ -255,24 +254,6 @@ static int read_and_hash(struct copier *c, int fd, size_t len, uint64_t offset,
 	return rc;
 }
 
-/* The base may be damaged; its digests only tell where it is worth a look. */
-static bool is_cloned(const struct copy_job *job, uint8_t *buf, size_t i)
-{
-	size_t len = chunks_length(job->list->size, i);
-	uint8_t *part = buf + CHUNK_SIZE;
-
-	if (!is_in_base(job->copy->base, job->list, i))
-		return false;
-	for (size_t at = 0; at < len; at += STEP) {
-		size_t n = len - at < STEP ? len - at : STEP;
-
-		if (read_chunk(job->copy->base_fd, part, n, (uint64_t)i * CHUNK_SIZE + at) < 0 ||
-		    memcmp(part, buf + at, n) != 0)
-			return false;
-	}
-	return true;
-}
-
 static int copy_one_chunk(void *arg, void *state, size_t i)
 {
 	struct copy_job *job = arg;
@@ -284,12 +265,10 @@ static int copy_one_chunk(void *arg, void *state, size_t i)
 
 	if (c->stop && atomic_load(c->stop))
 		return -ECANCELED;
-	if (c->base) /* it is wanted next, and rarely is in memory */
-		(void)posix_fadvise(c->base_fd, (off_t)offset, (off_t)len, POSIX_FADV_WILLNEED);
 	rc = read_and_hash(copier, c->in, len, offset, &job->list->chunk[i]);
 	if (rc < 0)
 		return rc;
-	if (!is_cloned(job, copier->buf, i))
+	if (!is_in_base(c->base, job->list, i))
 		rc = write_chunk(c->out, copier->buf, len, offset);
 	progress_add(c->progress, len);
 	return rc;

@@ -64,14 +64,13 @@ int hash_copy(struct hasher *hasher, int in, int out, uint64_t max, uint64_t *re
 
 /*
  * Copies a file of `size` bytes, more than CHUNK_SIZE, on all cores, and makes its chunk list.
- * `out` is empty, or a clone of the file of which `base` is the list: then only chunks that differ
- * are written.  -ENODATA if `in` ends before, -ECANCELED as below.  Leaf.
+ * `out` is empty, or a clone of the file of which `base` is the list: then only chunks of other
+ * digests are written.  -ENODATA if `in` ends before, -ECANCELED as below.  Leaf.
  */
 struct chunk_copy {
 	int in, out;
 	uint64_t size;
 	const struct chunk_list *base; /* or NULL */
-	int base_fd;                   /* the file itself, which nobody changes */
 	struct progress *progress;     /* or NULL */
 	const atomic_bool *stop;       /* or NULL */
 };

@@ -72,7 +72,8 @@ struct store_add_how {
 		*below; /* the directory of the tree that it becomes: "a/b"; not with STORE_ADOPT */
 	const struct store_watch *watch;
 	/* A manifest, or NULL: of a large file that it has under the same path, 4 MiB that are as
-	 * before share their blocks with that, where the file system can.  It may be gone. */
+	 * before share their blocks with that, where the file system can.  It may be gone; that its
+	 * bytes are what its chunk list says is believed, not read (see add_base.c). */
 	const struct digest *base;
 };
 

@@ -64,17 +64,44 @@ share() { # FILESYSTEM
 test_large_files_share_blocks_on_xfs() { share xfs; }
 test_large_files_share_blocks_on_btrfs() { share btrfs; }
 
-# The base of a clone is looked at, not believed.
-test_a_damaged_base_damages_nothing_else() {
+large_file_put() {
 	on_shared xfs
 	mkdir in
-	head -c 20000000 /dev/urandom >in/file
+	head -c 50000000 /dev/urandom >in/file
 	ok datasets create --name d
 	ok datasets put d in/
 	large=$(find "$SLUICE_HOME/store/large" -type f)
-	printf X | dd of="$large" bs=1 seek=9000000 conv=notrunc status=none
 	overwrite in/file
+}
+
+flip() { printf X | dd of="$large" bs=1 seek=9000000 conv=notrunc status=none; }
+
+# What can be seen of the base without reading it is looked at.
+test_a_base_that_was_written_to_is_not_shared() {
+	large_file_put
+	flip
 	ok datasets put d in/
 	ok store verify d:latest
 	expect 4 sluice store verify --all
+}
+
+test_a_base_that_was_cut_is_not_shared() {
+	large_file_put
+	touch -r "$large" was
+	truncate -s 12000000 "$large"
+	touch -r was "$large"
+	ok datasets put d in/
+	ok store verify d:latest
+	expect 4 sluice store verify --all
+}
+
+# Damage that only reading shows is shared, as by a file that did not change; verification names all.
+test_what_is_made_of_a_damaged_base_is_named_too() {
+	large_file_put
+	touch -r "$large" was
+	flip
+	touch -r was "$large"
+	ok datasets put d in/
+	expect 4 sluice store verify --all
+	same "$(grep -c '^d:.* file: ' out)" 2
 }
