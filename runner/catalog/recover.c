@@ -32,9 +32,10 @@ static const struct {
 	  " created_ms, started_ms, finished_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	  true },
 	{ "SELECT run, name, place, state, message, attempt, exit_code, signal, started_ms,"
-	  " finished_ms FROM job",
+	  " finished_ms, cpu_ms, peak_bytes, read_bytes, written_bytes FROM job",
 	  "INSERT OR IGNORE INTO job (run, name, place, state, message, attempt, exit_code,"
-	  " signal, started_ms, finished_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+	  " signal, started_ms, finished_ms, cpu_ms, peak_bytes, read_bytes, written_bytes)"
+	  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
 	  false },
 	{ "SELECT run, job, is_output, name, dataset, version, committed FROM link",
 	  "INSERT OR IGNORE INTO link (run, job, is_output, name, dataset, version, committed)"
