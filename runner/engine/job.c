@@ -616,7 +616,9 @@ static void job_advance(struct run_job *job)
 
 /* --- after another runner -------------------------------------------------------------------- */
 
-/* Committed, or in the store for good: what the job left in its directories is not needed. */
+/* Committed, or in the store for good: what the job left in its directories is not needed.  Only
+ * who saw it end well does that, though the row may not say so: it was lost, or a full disk kept it
+ * from being written. */
 static bool outputs_are_taken(const struct run_job *job)
 {
 	bool all = job->n_outputs > 0;
@@ -634,8 +636,8 @@ void job_adopt(struct run_job *job, bool committing)
 	struct job_work *live = new_live(job);
 	int rc = 0;
 
-	live->checked = committing;
-	live->taken = committing && outputs_are_taken(job);
+	live->taken = outputs_are_taken(job);
+	live->checked = committing || live->taken;
 	if (!live->taken)
 		rc = executor_adopt(job->run->executor, job->dir, image ? image->digest : NULL,
 		                    &hooks, &live->attempt, &live->error);

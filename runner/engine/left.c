@@ -89,6 +89,11 @@ static int take_lock(struct left *left, const char *home, const char *uuid, stru
 
 	left->dir = xasprintf("%s/runs/%s", home, uuid);
 	left->dirfd = open(left->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (left->dirfd < 0 && errno == ENOENT) { /* it can be ended, and no more */
+		(void)error_set(&left->no_plan, SLUICE_NOT_FOUND, "its directory '%s' is gone",
+		                left->dir);
+		return 0;
+	}
 	if (left->dirfd < 0)
 		return error_sys(err, errno, "cannot open '%s'", left->dir);
 	left->lock = lock_take(left->dirfd, RUN_LOCK, LOCK_EXCLUSIVE, false);
@@ -113,7 +118,7 @@ int left_take(struct catalog *catalog, const char *home, const char *uuid, struc
 	rc = take_lock(left, home, uuid, err);
 	if (rc == 0) /* after the lock: who ends a run holds it */
 		rc = read_rows(left, catalog, uuid, err);
-	if (rc == 0 && plan_read(left->dirfd, &left->plan, &left->no_plan) < 0)
+	if (rc == 0 && left->dirfd >= 0 && plan_read(left->dirfd, &left->plan, &left->no_plan) < 0)
 		left->plan = NULL;
 	if (rc < 0)
 		left_free(left);

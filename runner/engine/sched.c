@@ -279,12 +279,19 @@ bool sched_holds(const struct sched *s, size_t job)
 
 /* --- what ended ------------------------------------------------------------------------------ */
 
+/* What needs a job that has yet to end runs all the same where an earlier runner saw that end, and
+ * the row that said so was lost. */
+static bool is_blocked(const struct sched *s, uint32_t job)
+{
+	return s->blockers[job] != SCHED_GONE && s->blockers[job] != 0;
+}
+
 static void free_users(struct sched *s, size_t job)
 {
 	for (uint32_t k = s->user_start[job]; k < s->user_start[job + 1]; k++) {
 		uint32_t user = s->user[k];
 
-		if (s->blockers[user] != SCHED_GONE && --s->blockers[user] == 0)
+		if (is_blocked(s, user) && --s->blockers[user] == 0)
 			heap_push(s, user);
 	}
 }
@@ -300,7 +307,7 @@ static void take_users_along(struct sched *s, size_t job, sched_skip_fn *on_skip
 		for (uint32_t k = s->user_start[at]; k < s->user_start[at + 1]; k++) {
 			uint32_t user = s->user[k];
 
-			if (s->blockers[user] == SCHED_GONE)
+			if (!is_blocked(s, user))
 				continue;
 			s->blockers[user] = SCHED_GONE;
 			s->n_left--;
@@ -373,6 +380,6 @@ void sched_stop(struct sched *s, sched_skip_fn *on_skip, void *arg)
 		while (s->classes[i].n_ready > 0)
 			drop(s, heap_pop(&s->classes[i]), on_skip, arg);
 	for (size_t i = 0; i < s->n; i++)
-		if (s->blockers[i] != SCHED_GONE && s->blockers[i] != 0)
+		if (is_blocked(s, (uint32_t)i))
 			drop(s, (uint32_t)i, on_skip, arg);
 }

@@ -244,6 +244,42 @@ test_another_boot() {
 	find /sys/fs/cgroup -depth -path "*/sluice/$(basename "$run" | cut -c 1-8)-*" -type d -exec rmdir {} +
 }
 
+# A run that has ended well, with the rows of a moment at which its first job ran: an old copy of the
+# catalog was put back.
+rows_lost() {
+	workflow
+	start
+	mkdir kept
+	cp "$SLUICE_HOME"/catalog.db{,-wal} kept
+	go
+	wait "$runner" || fail "the run ended with $?: $(cat out err)"
+	runner=
+	rm "$SLUICE_HOME"/catalog.db* out err
+	cp kept/* "$SLUICE_HOME"
+	ok store recover
+	same "$(phase w/1)" ERROR
+}
+
+test_rows_that_were_lost_come_back() {
+	rows_lost
+	ok runs resume w/1
+	finished
+}
+
+test_a_run_whose_directory_is_gone_stands_in_no_way() {
+	rows_lost
+	rm -rf "$SLUICE_HOME"/runs/*
+	ok run next.yaml
+	says err 'nobody can go on with it: its directory'
+	expect 2 sluice runs resume w/1
+	says err "'sluice runs cancel w/1' ends it"
+	ok runs cancel w/1
+	same "$(phase w/1)" CANCELED
+	ok runs delete w/1
+	same "$(versions first)" 1
+	nothing_left
+}
+
 SECRET='s3cr3t-v@lue'
 
 test_secrets_are_given_again() {

@@ -790,9 +790,13 @@ static int take_left(struct session *s, struct datasets *datasets)
 static int read_left(struct session *s)
 {
 	const char *home = s->options.home;
+	struct error why;
 
-	if (left_options(s->left, &s->options, &s->err) < 0)
-		return fail(s);
+	if (left_options(s->left, &s->options, &why) < 0)
+		return fail_with(
+			s, why.class,
+			"nobody can go on with run '%s': %s; 'sluice runs cancel %s' ends it",
+			args_rest(s->args, 0), why.msg, args_rest(s->args, 0));
 	s->options.home = home;
 	s->options.secrets = &s->secrets;
 	s->doc = spec_parse(s->options.text, strlen(s->options.text));
