@@ -166,6 +166,9 @@ static int run_prune(struct cli *cli, const struct cli_args *args)
 	if (read_rules(args, &p.how, &err) < 0)
 		return cli_usage(args, "%s", err.msg);
 	p.versions = cli->json ? json_new_arr() : NULL;
+	p.table.may_cut = 1U << 0;
+	p.table.may_wrap = 1U << 4;
+	p.table.may_go = "204";
 	text_table_row(&p.table, "Dataset", "Version", "Committed", "", "Because of");
 	if (prune_chosen(&p, args) < 0) {
 		cJSON_Delete(p.versions);
