@@ -18,6 +18,28 @@ enum { DS_REF_LEN = DATASET_ID_LEN + 1 + NAME_MAX_LEN + 1 };
 		.name = "json", .help = "Print JSON, not a table." \
 	}
 
+/* --id: a dataset, a version that is named or the latest, one that is named, one that is open. */
+#define OPTION_ID(value_, help_, complete_)                                         \
+	{                                                                           \
+		.name = "id", .value = (value_), .required = true, .help = (help_), \
+		.complete = (complete_)                                             \
+	}
+#define OPTION_DATASET OPTION_ID("ID", "The dataset: its id or name.", COMPLETE_DATASET)
+#define OPTION_VERSION                                                                        \
+	OPTION_ID("ID:VERSION",                                                               \
+	          "The version, as DATASET:VERSION or DATASET:TAG; without one, the latest.", \
+	          COMPLETE_VERSION)
+#define OPTION_EXACT_VERSION \
+	OPTION_ID("ID:VERSION", "The version, as DATASET:VERSION or DATASET:TAG.", COMPLETE_VERSION)
+#define OPTION_OPEN_VERSION \
+	OPTION_ID("ID:VERSION", "The open version, as DATASET:VERSION.", COMPLETE_OPEN_VERSION)
+
+/* --message of what makes or changes a version. */
+#define OPTION_MESSAGE                                                                     \
+	{                                                                                  \
+		.name = "message", .value = "TEXT", .help = "What is new in this version." \
+	}
+
 /* The dataset of --id, which must have no version or tag. */
 int show_find_dataset(struct datasets *datasets, const struct cli_args *args,
                       struct dataset *ret_dataset, struct error *err) MUST_USE;

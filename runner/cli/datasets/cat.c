@@ -34,11 +34,7 @@ static int run_cat(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option cat_options[] = {
-	{ .name = "id",
-	  .value = "ID:VERSION",
-	  .required = true,
-	  .help = "The version, as DATASET:VERSION or DATASET:TAG; without one, the latest.",
-	  .complete = COMPLETE_VERSION },
+	OPTION_VERSION,
 	{ .name = NULL },
 };
 

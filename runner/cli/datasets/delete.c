@@ -69,11 +69,7 @@ static int run_version(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option version_options[] = {
-	{ .name = "id",
-	  .value = "ID:VERSION",
-	  .required = true,
-	  .help = "The version, as DATASET:VERSION or DATASET:TAG.",
-	  .complete = COMPLETE_VERSION },
+	OPTION_EXACT_VERSION,
 	{ .name = "force", .help = force_help },
 	{ .name = NULL },
 };
@@ -138,11 +134,7 @@ static int run_dataset(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option dataset_options[] = {
-	{ .name = "id",
-	  .value = "ID",
-	  .required = true,
-	  .help = "The dataset: its id or name.",
-	  .complete = COMPLETE_DATASET },
+	OPTION_DATASET,
 	{ .name = "force", .help = force_help },
 	{ .name = NULL },
 };

@@ -90,11 +90,7 @@ static int run_export(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option export_options[] = {
-	{ .name = "id",
-	  .value = "ID:VERSION",
-	  .required = true,
-	  .help = "The version, as DATASET:VERSION or DATASET:TAG; without one, the latest.",
-	  .complete = COMPLETE_VERSION },
+	OPTION_VERSION,
 	{ .name = "format",
 	  .value = "tar|tar.gz|tar.zst|zip",
 	  .help = "Without it, the one in which the file's name ends." },

@@ -177,11 +177,7 @@ static int run_list(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option list_options[] = {
-	{ .name = "id",
-	  .value = "ID:VERSION",
-	  .required = true,
-	  .help = "The version, as DATASET:VERSION or DATASET:TAG; without one, the latest.",
-	  .complete = COMPLETE_VERSION },
+	OPTION_VERSION,
 	{ .name = "path",
 	  .value = "PATH",
 	  .help = "The directory to list; without it, the root.",
@@ -256,11 +252,7 @@ static int run_get(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option get_options[] = {
-	{ .name = "id",
-	  .value = "ID:VERSION",
-	  .required = true,
-	  .help = "The version, as DATASET:VERSION or DATASET:TAG; without one, the latest.",
-	  .complete = COMPLETE_VERSION },
+	OPTION_VERSION,
 	{ .name = "target-path",
 	  .other = "targetPath",
 	  .value = "PATH",

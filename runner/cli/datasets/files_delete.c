@@ -18,11 +18,7 @@ static int run_delete(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option delete_options[] = {
-	{ .name = "id",
-	  .value = "ID:VERSION",
-	  .required = true,
-	  .help = "The open version, as DATASET:VERSION.",
-	  .complete = COMPLETE_OPEN_VERSION },
+	OPTION_OPEN_VERSION,
 	{ .name = "path",
 	  .value = "PATH",
 	  .repeatable = true,

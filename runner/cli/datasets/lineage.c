@@ -311,11 +311,7 @@ static int run_lineage(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option lineage_options[] = {
-	{ .name = "id",
-	  .value = "ID:VERSION",
-	  .required = true,
-	  .help = "The version, as DATASET:VERSION or DATASET:TAG; without one, the latest.",
-	  .complete = COMPLETE_VERSION },
+	OPTION_VERSION,
 	{ .name = "format",
 	  .value = "tree|dot|mermaid|json",
 	  .help = "A drawing for people (the default), for graphviz, for web pages, or for "

@@ -146,11 +146,7 @@ static int run_log(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option log_options[] = {
-	{ .name = "id",
-	  .value = "ID",
-	  .required = true,
-	  .help = "The dataset: its id or name.",
-	  .complete = COMPLETE_DATASET },
+	OPTION_DATASET,
 	{ .name = "limit", .letter = 'n', .value = "N", .help = "Only the newest N." },
 	{ .name = "oneline",
 	  .help = "A line for each: its id, tags and what its message begins with." },

@@ -92,11 +92,7 @@ static int run_mount(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option mount_options[] = {
-	{ .name = "id",
-	  .value = "ID:VERSION",
-	  .required = true,
-	  .help = "The version, as DATASET:VERSION or DATASET:TAG; without one, the latest.",
-	  .complete = COMPLETE_VERSION },
+	OPTION_VERSION,
 	{ .name = "copy",
 	  .help = "Copy the files to the directory, as 'datasets files get' does; where the file "
 	          "system can, the copies share their blocks with the store. They are yours to "

@@ -133,12 +133,8 @@ static int run_put_new(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option put_new_options[] = {
-	{ .name = "id",
-	  .value = "ID",
-	  .required = true,
-	  .help = "The dataset: its id or name.",
-	  .complete = COMPLETE_DATASET },
-	{ .name = "message", .value = "TEXT", .help = "What is new in this version." },
+	OPTION_DATASET,
+	OPTION_MESSAGE,
 	{ .name = "target-path",
 	  .other = "targetPath",
 	  .value = "PATH",
@@ -219,11 +215,7 @@ static int run_put(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option put_options[] = {
-	{ .name = "id",
-	  .value = "ID:VERSION",
-	  .required = true,
-	  .help = "The open version, as DATASET:VERSION.",
-	  .complete = COMPLETE_OPEN_VERSION },
+	OPTION_OPEN_VERSION,
 	{ .name = "source-path",
 	  .other = "sourcePath",
 	  .value = "PATH",

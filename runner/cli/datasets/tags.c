@@ -95,11 +95,7 @@ static int run_list(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option list_options[] = {
-	{ .name = "id",
-	  .value = "ID",
-	  .required = true,
-	  .help = "The dataset: its id or name.",
-	  .complete = COMPLETE_DATASET },
+	OPTION_DATASET,
 	OPTION_JSON,
 	{ .name = NULL },
 };

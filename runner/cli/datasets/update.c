@@ -25,11 +25,7 @@ static int run_dataset(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option dataset_options[] = {
-	{ .name = "id",
-	  .value = "ID",
-	  .required = true,
-	  .help = "The dataset: its id or name.",
-	  .complete = COMPLETE_DATASET },
+	OPTION_DATASET,
 	{ .name = "name", .value = "NAME", .help = "Its new name." },
 	{ .name = "description", .value = "TEXT", .help = "What it holds." },
 	{ .name = NULL },
@@ -67,12 +63,8 @@ static int run_version(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option version_options[] = {
-	{ .name = "id",
-	  .value = "ID:VERSION",
-	  .required = true,
-	  .help = "The version, as DATASET:VERSION or DATASET:TAG.",
-	  .complete = COMPLETE_VERSION },
-	{ .name = "message", .value = "TEXT", .help = "What is new in this version." },
+	OPTION_EXACT_VERSION,
+	OPTION_MESSAGE,
 	{ .name = NULL },
 };
 

@@ -19,12 +19,8 @@ static int run_create(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option create_options[] = {
-	{ .name = "id",
-	  .value = "ID",
-	  .required = true,
-	  .help = "The dataset: its id or name.",
-	  .complete = COMPLETE_DATASET },
-	{ .name = "message", .value = "TEXT", .help = "What is new in this version." },
+	OPTION_DATASET,
+	OPTION_MESSAGE,
 	{ .name = "source-path",
 	  .other = "sourcePath",
 	  .value = "PATH",
@@ -132,11 +128,7 @@ static int run_list(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option list_options[] = {
-	{ .name = "id",
-	  .value = "ID",
-	  .required = true,
-	  .help = "The dataset: its id or name.",
-	  .complete = COMPLETE_DATASET },
+	OPTION_DATASET,
 	{ .name = "is-committed",
 	  .other = "isCommitted",
 	  .value = "BOOL",
@@ -187,11 +179,7 @@ static int run_commit(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option commit_options[] = {
-	{ .name = "id",
-	  .value = "ID:VERSION",
-	  .required = true,
-	  .help = "The open version, as DATASET:VERSION.",
-	  .complete = COMPLETE_OPEN_VERSION },
+	OPTION_OPEN_VERSION,
 	{ .name = NULL },
 };
 
