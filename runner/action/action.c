@@ -1,9 +1,12 @@
 #include "action/action.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "action/internal.h"
+#include "base/cleanup.h"
+#include "base/strbuf.h"
 #include "base/xalloc.h"
 
 enum { ARGUMENT_MAX = 128 * 1024 - 1 }; /* bytes: Linux's MAX_ARG_STRLEN without the NUL */
@@ -30,7 +33,11 @@ bool action_variable_fits(const char *name, const char *value)
 static bool refuse(struct action_refusal *ret_why, struct spec_mark at, const char *message,
                    const char *hint)
 {
-	*ret_why = (struct action_refusal){ .at = at, .message = message, .hint = hint };
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(STRBUF_BIG);
+
+	strbuf_addprintable(&text, message, sizeof ret_why->message);
+	*ret_why = (struct action_refusal){ .at = at, .hint = hint };
+	(void)snprintf(ret_why->message, sizeof ret_why->message, "%s", strbuf_str(&text));
 	return false;
 }
 
@@ -48,11 +55,24 @@ static const struct spec_mark *find_too_long(const struct spec_job *job)
 	return NULL;
 }
 
+/* Whatever the event will be: what is wrong with the rest. */
+static bool is_buildable(const struct spec_job *job, struct error *err)
+{
+	static const struct action_context any = { .event_url = "https://", .event_ref = "HEAD" };
+	struct action_step *step;
+
+	if (action_build(job, &any, &step, err) < 0)
+		return false;
+	action_step_free(step);
+	return true;
+}
+
 bool action_can_run(const struct spec_job *job, struct action_refusal *ret_why)
 {
 	const struct spec_param *user = spec_job_param(job, "username");
 	const struct spec_param *password = spec_job_param(job, "password");
 	const struct spec_mark *too_long = find_too_long(job);
+	struct error err;
 
 	if (job->timeout > 0)
 		return refuse(ret_why, job->timeout_at, "'timeout' of a job is not supported yet",
@@ -70,6 +90,8 @@ bool action_can_run(const struct spec_job *job, struct action_refusal *ret_why)
 		              "this is longer than the 131,071 bytes that Linux hands to a program "
 		              "as one variable (NAME=VALUE) or argument",
 		              "make it a string input, which is a file: /inputs/NAME");
+	if (!is_buildable(job, &err))
+		return refuse(ret_why, job->uses_at, err.msg, NULL);
 	return true;
 }
 

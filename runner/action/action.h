@@ -32,13 +32,13 @@ struct action_step {
 };
 
 /*
- * Is there something in the job that cannot be run yet?  Then false, with a sentence, a hint and
- * its place.  Checked for all jobs before a run starts.
+ * Is there something in the job that cannot be run, whatever the machine?  Then false, with a
+ * sentence, a hint and its place.  Checked for all jobs before a run starts.
  */
 struct action_refusal {
 	struct spec_mark at;
-	const char *message; /* static */
-	const char *hint;    /* static */
+	char message[512]; /* printable */
+	const char *hint;  /* static, or NULL */
 };
 bool action_can_run(const struct spec_job *job, struct action_refusal *ret_why);
 

@@ -49,6 +49,27 @@ END
 	says err nowhere.yaml
 }
 
+# What is wrong with the file, and would stop a run of it.
+test_validate_refuses_what_run_refuses() {
+	{
+		printf 'timeout: 300\njobs:\n  checkout:\n    uses: git-checkout@v1\n'
+		printf '    with: {url: "https://example.com/x", path: /etc}\n'
+		printf '    outputs: {repo: {type: volume}}\n'
+		printf '  long:\n    uses: container@v1\n    with: {image: "bash:5"}\n    needs: checkout\n'
+		printf '    env: {TEXT: "%131072s"}\n' x
+	} >refused.yaml
+	expect 2 sluice validate refused.yaml
+	mv err said
+	matches said "^refused\.yaml:1:[0-9]+: error: 'timeout' of a workflow"
+	matches said "^refused\.yaml:4:[0-9]+: error: 'path' of job 'checkout' must lie below"
+	matches said '^refused\.yaml:10:[0-9]+: warning: '
+	matches said '^refused\.yaml:11:[0-9]+: error: this is longer than the 131,071 bytes'
+	expect 2 sluice run refused.yaml
+	cmp err said
+	expect 2 sluice validate --json refused.yaml
+	same "$(jq -c '[.files[0].ok, (.files[0].diagnostics | length)]' out)" '[false,4]'
+}
+
 test_graph() {
 	local file=$REPO/examples/workflows/training.yaml
 	LC_ALL=C.UTF-8 ok graph "$file"

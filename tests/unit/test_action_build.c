@@ -123,16 +123,19 @@ static void checkout_refuses_what_could_run_something_else(void **state)
 {
 	static const struct {
 		const char *with, *says;
+		bool is_of_the_event; /* which the file alone does not know */
 	} cases[] = {
-		{ "url: 'ext::sh -c id'", "it must begin with https://" },
-		{ "url: '--upload-pack=x'", "it must begin with https://" },
-		{ "url: 'https://x/', ref: '--force'", "begins with '-'" },
-		{ "url: 'https://x/', path: /etc", "must lie below /outputs/" },
-		{ "url: context.event.github.url", "lies in no git checkout" },
+		{ "url: 'ext::sh -c id'", "it must begin with https://", false },
+		{ "url: '--upload-pack=x'", "it must begin with https://", false },
+		{ "url: 'https://x/', ref: '--force'", "begins with '-'", false },
+		{ "url: 'https://x/', path: /etc", "must lie below /outputs/", false },
+		{ "url: 'secret:x'", "cannot be a secret", false },
+		{ "url: context.event.github.url", "lies in no git checkout", true },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct action_refusal why = { .message = "" };
 		char job[512];
 		struct built b;
 
@@ -144,6 +147,9 @@ static void checkout_refuses_what_could_run_something_else(void **state)
 		assert_null(b.step);
 		if (!strstr(b.err.msg, cases[i].says))
 			fail_msg("'%s' does not say '%s'", b.err.msg, cases[i].says);
+		assert_int_equal(action_can_run(b.doc->spec->jobs[0], &why),
+		                 cases[i].is_of_the_event);
+		assert_string_equal(why.message, cases[i].is_of_the_event ? "" : b.err.msg);
 		release(&b);
 	}
 }

@@ -34,12 +34,12 @@ static int read_left(struct session *s)
 			args_rest(s->args, 0), why.msg, args_rest(s->args, 0));
 	s->options.home = home;
 	s->options.secrets = &s->secrets;
-	s->doc = spec_parse(s->options.text, strlen(s->options.text));
-	if (!s->doc || !s->doc->spec)
+	s->source.doc = spec_parse(s->options.text, strlen(s->options.text));
+	if (!s->source.doc || !s->source.doc->spec)
 		return session_fail_with(s, SLUICE_INVALID,
 		                         "this sluice does not understand the workflow of run '%s'",
 		                         args_rest(s->args, 0));
-	s->options.spec = s->doc->spec;
+	s->options.spec = s->source.doc->spec;
 	given_read_proxies(s);
 	return given_read_secrets(s);
 }

@@ -4,10 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "action/action.h"
 #include "base/cleanup.h"
 #include "base/xalloc.h"
-#include "cli/workflow/diags.h"
 #include "cli/workflow/secrets.h"
 
 /* Its diagnostics say what is wrong. */
@@ -21,30 +19,6 @@ static void show_diags(const struct session *s, const struct diags_shown *d)
 {
 	diags_print(s->cli, d, false);
 	view_diags(s->view, d);
-}
-
-static int read_workflow(struct session *s)
-{
-	if (cli_read_input(s->file, &s->text, &s->err) < 0)
-		return session_fail(s);
-	s->doc = spec_parse(strbuf_str(&s->text), s->text.len);
-	if (!s->doc)
-		return session_fail_with(s, SLUICE_LIMIT, "out of memory");
-	show_diags(s, &DIAGS_OF(s->file, &s->text, s->doc, true));
-	return s->doc->spec ? 0 : invalid(s, s->file);
-}
-
-static void refuse(const struct session *s, const struct action_refusal *why)
-{
-	struct spec_diag diag = {
-		.severity = SPEC_ERROR,
-		.at = why->at,
-		.width = 1,
-		.message = why->message,
-		.hint = why->hint,
-	};
-
-	show_diags(s, &(struct diags_shown){ s->file, &s->text, &diag, 1, 1, 0, true });
 }
 
 static bool in_path(const char *program)
@@ -62,36 +36,28 @@ static bool in_path(const char *program)
 	return false;
 }
 
-/* What the language knows and this program does not run yet stops the run before it starts. */
-static int check_can_run(struct session *s)
+static int check_tools(struct session *s)
 {
-	const struct spec *spec = s->doc->spec;
-	size_t refused = 0;
+	const struct spec *spec = s->source.doc->spec;
 
-	if (spec->timeout > 0) {
-		refuse(s,
-		       &(struct action_refusal){
-			       .at = spec->timeout_at,
-			       .message = "'timeout' of a workflow is not supported yet",
-			       .hint = "remove it, or run under timeout(1): it stops sluice cleanly",
-		       });
-		refused++;
-	}
 	for (size_t i = 0; i < spec->n_jobs; i++) {
 		const char *tool = action_needs_tool(spec->jobs[i]);
-		struct action_refusal why;
 
-		if (!action_can_run(spec->jobs[i], &why)) {
-			refuse(s, &why);
-			refused++;
-		} else if (tool && !in_path(tool)) {
+		if (tool && !in_path(tool))
 			return session_fail_with(s, SLUICE_MISSING,
 			                         "job '%s' needs %s, which this machine does "
 			                         "not have: apt-get install %s",
 			                         spec->jobs[i]->id, tool, tool);
-		}
 	}
-	return refused ? invalid(s, s->file) : 0;
+	return 0;
+}
+
+static int read_workflow(struct session *s)
+{
+	if (workflow_file_read(&s->source, s->file, &s->err) < 0)
+		return session_fail(s);
+	show_diags(s, &s->source.found);
+	return s->source.found.n_errors == 0 ? check_tools(s) : invalid(s, s->file);
 }
 
 static int read_inputs(struct session *s)
@@ -172,13 +138,13 @@ static void notice_dirty(struct session *s)
  * only if the workflow speaks of it. */
 static int read_event(struct session *s)
 {
-	const struct spec *spec = s->doc->spec;
+	const struct spec *spec = s->source.doc->spec;
 	const char *path = args_get(s->args, "event");
 
 	if (path && event_read(path, &s->event, &s->err) < 0)
 		return session_fail(s);
 	if (!path && !(spec->event_url && spec->event_ref) && strcmp(s->file, "-") != 0 &&
-	    strstr(strbuf_str(&s->text), "context.event.github.")) {
+	    strstr(strbuf_str(&s->source.text), "context.event.github.")) {
 		event_from_checkout(s->file, &s->event);
 		if (s->event.dirty)
 			notice_dirty(s);
@@ -207,12 +173,12 @@ void given_read_proxies(struct session *s)
 
 int given_read(struct session *s)
 {
-	if (read_workflow(s) < 0 || check_can_run(s) < 0 || read_inputs(s) < 0 ||
-	    collect_given(s) < 0 || given_read_secrets(s) < 0 || read_event(s) < 0)
+	if (read_workflow(s) < 0 || read_inputs(s) < 0 || collect_given(s) < 0 ||
+	    given_read_secrets(s) < 0 || read_event(s) < 0)
 		return s->err.class;
 	given_read_proxies(s);
-	s->options.text = strbuf_str(&s->text);
-	s->options.spec = s->doc->spec;
+	s->options.text = strbuf_str(&s->source.text);
+	s->options.spec = s->source.doc->spec;
 	s->options.given = s->given;
 	s->options.n_given = s->n_given;
 	return 0;

@@ -9,7 +9,7 @@
 #include "cli/workflow/secrets.h"
 #include "loop/work.h"
 
-enum { TEXT_MAX = 64 << 20 }; /* spec/ has the same limit and says so better */
+enum { INPUTS_MAX = 64 << 20 };
 
 int session_fail(struct session *s)
 {
@@ -115,9 +115,8 @@ static void release(struct session *s)
 	event_release(&s->event);
 	secrets_release(&s->secrets);
 	spec_inputs_doc_free(s->inputs);
-	spec_doc_free(s->doc);
 	strbuf_release(&s->inputs_text);
-	strbuf_release(&s->text);
+	workflow_file_release(&s->source);
 	free(s->workflow);
 	free(s->dir);
 }
@@ -127,8 +126,8 @@ int session_live(struct cli *cli, const struct cli_args *args, int (*live)(struc
 	struct session s = {
 		.cli = cli,
 		.args = args,
-		.text = STRBUF_INIT(TEXT_MAX + 1),
-		.inputs_text = STRBUF_INIT(TEXT_MAX),
+		.source = WORKFLOW_FILE_INIT,
+		.inputs_text = STRBUF_INIT(INPUTS_MAX),
 	};
 
 	work_init_pool(parallel_cores());

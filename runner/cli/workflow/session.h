@@ -29,10 +29,10 @@
 #include "cli/runs/left.h"
 #include "cli/view/view.h"
 #include "cli/workflow/event.h"
+#include "cli/workflow/file.h"
 #include "engine/left.h"
 #include "engine/run.h"
 #include "executor/executor.h"
-#include "spec/spec.h"
 
 /* Everything that one run needs, in the order in which it is made. */
 struct session {
@@ -41,8 +41,7 @@ struct session {
 	const char *file;
 	char *workflow;
 	char *dir; /* of the workflow file */
-	struct strbuf text;
-	struct spec_doc *doc;
+	struct workflow_file source;
 	struct strbuf inputs_text;
 	struct spec_inputs_doc *inputs;
 	struct map secrets;

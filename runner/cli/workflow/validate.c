@@ -1,35 +1,37 @@
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
 #include "cli/text.h"
-#include "cli/workflow/diags.h"
-#include "spec/spec.h"
-
-enum { TEXT_MAX = 64 << 20 }; /* spec's own limit */
+#include "cli/workflow/file.h"
 
 /* What is told of one file. */
 struct verdict {
 	const char *file;
-	const struct spec_doc *doc; /* NULL: could not be read */
-	const struct strbuf *text;
-	const struct error *error; /* why not */
+	const struct workflow_file *read; /* NULL: could not be */
+	const struct error *error;        /* why not */
 };
+
+static bool is_good(const struct verdict *v)
+{
+	return v->read && v->read->found.n_errors == 0;
+}
 
 static void print_verdict(const struct cli *cli, const struct verdict *v, bool all)
 {
-	if (!v->doc) {
+	size_t n_jobs;
+
+	if (!v->read) {
 		(void)cli_fail(v->error);
 		return;
 	}
-	diags_print(cli, &DIAGS_OF(v->file, v->text, v->doc, true), all);
-	if (v->doc->n_errors > 0 || cli->quiet)
+	diags_print(cli, &v->read->found, all);
+	if (!is_good(v) || cli->quiet)
 		return;
+	n_jobs = v->read->doc->spec->n_jobs;
 	(void)text_put_safe(cli_input_name(v->file), stdout);
-	(void)printf(": ok (%zu job%s)\n", v->doc->spec->n_jobs,
-	             v->doc->spec->n_jobs == 1 ? "" : "s");
+	(void)printf(": ok (%zu job%s)\n", n_jobs, n_jobs == 1 ? "" : "s");
 }
 
 static cJSON *json_unreadable(const struct error *error)
@@ -48,10 +50,10 @@ static cJSON *json_verdict(const struct verdict *v)
 	cJSON *diags = json_new_arr();
 
 	json_add_str(out, "file", v->file);
-	json_add_bool(out, "ok", v->doc && v->doc->n_errors == 0);
-	for (size_t i = 0; v->doc && i < v->doc->n_diags; i++)
-		json_push(diags, diags_json(&v->doc->diags[i]));
-	if (!v->doc)
+	json_add_bool(out, "ok", is_good(v));
+	for (size_t i = 0; v->read && i < v->read->found.n; i++)
+		json_push(diags, diags_json(&v->read->found.list[i]));
+	if (!v->read)
 		json_push(diags, json_unreadable(v->error));
 	json_add(out, "diagnostics", diags);
 	return out;
@@ -59,25 +61,20 @@ static cJSON *json_verdict(const struct verdict *v)
 
 static int validate_file(const struct cli *cli, const char *file, bool all, cJSON *files)
 {
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT(TEXT_MAX);
+	struct workflow_file read = WORKFLOW_FILE_INIT;
 	struct error err;
-	struct verdict v = { .file = file, .text = &text, .error = &err };
-	struct spec_doc *doc = NULL;
-	int rc = cli_read_input(file, &text, &err);
+	struct verdict v = { .file = file, .error = &err };
+	int status;
 
-	if (rc == 0) {
-		doc = spec_parse(strbuf_str(&text), text.len);
-		v.doc = doc;
-		if (!doc)
-			(void)error_sys(&err, ENOMEM, "cannot check '%s'", cli_input_name(file));
-	}
+	if (workflow_file_read(&read, file, &err) == 0)
+		v.read = &read;
 	if (cli->json)
 		json_push(files, json_verdict(&v));
 	else
 		print_verdict(cli, &v, all);
-	rc = doc && doc->n_errors == 0 ? CLI_OK : CLI_USAGE;
-	spec_doc_free(doc);
-	return rc;
+	status = is_good(&v) ? CLI_OK : CLI_USAGE;
+	workflow_file_release(&read);
+	return status;
 }
 
 static int run_validate(struct cli *cli, const struct cli_args *args)
@@ -111,8 +108,9 @@ const struct cli_command cmd_validate = {
 	.words = "validate",
 	.arguments = "FILE...",
 	.summary = "Check workflow files, and say what is wrong with them.",
-	.help = "A FILE of '-' is standard input. Nothing is run and no dataset is looked at. The "
-		"exit status is 2 if any file has an error.",
+	.help = "Says what 'sluice run' would refuse because of the file itself. A FILE of '-' is "
+		"standard input. Nothing is run, and neither this machine nor a dataset is looked "
+		"at. The exit status is 2 if any file has an error.",
 	.min_rest = 1,
 	.max_rest = CLI_MANY,
 	.complete = { COMPLETE_FILE, COMPLETE_FILE },
