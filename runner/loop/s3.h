@@ -48,6 +48,10 @@ void s3_headers_release(struct s3_headers *h);
 int s3_fetch(const struct s3_bucket *b, const struct fetch *how, int fd,
              struct error *err) MUST_USE;
 
+/* Does the bucket answer, and to these keys?  One try; SLUICE_INVALID says what of bucket, keys,
+ * region and endpoint is wrong, SLUICE_REMOTE that nobody answers. */
+int s3_check(const struct s3_bucket *b, struct error *err) MUST_USE;
+
 struct s3_object {
 	const char *key;
 	uint64_t size;
