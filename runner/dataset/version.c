@@ -134,6 +134,12 @@ int datasets_open_version(struct datasets *d, const struct dataset *dataset, con
 	rc = lock < 0 ? lock : record_get_dataset(d->store, dataset->id, &is, err);
 	if (rc == SLUICE_NOT_FOUND)
 		return error_set(err, rc, "there is no dataset '%s' any more", dataset->name);
+	if (rc == 0 && is.provider[0])
+		return error_set(
+			err, SLUICE_INVALID,
+			"dataset '%s' is on storage provider %s, and buckets are not written "
+			"to yet",
+			dataset->name, is.provider);
 	if (rc == 0)
 		rc = datasets_each_version(d, dataset, true, take_base, &open, err);
 	if (rc < 0)
