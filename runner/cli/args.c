@@ -14,7 +14,7 @@ const struct cli_option args_common[] = {
 	{ .name = NULL },
 };
 
-static const struct cli_option datasets_common[] = {
+static const struct cli_option gradient_common[] = {
 	{ .name = "api-key",
 	  .other = "apiKey",
 	  .value = "KEY",
@@ -36,9 +36,12 @@ static const struct cli_option datasets_common[] = {
 const struct cli_option *args_inherited(const struct cli_command *command)
 {
 	static const struct cli_option none = { .name = NULL };
-	static const char group[] = "datasets ";
+	static const char *const groups[] = { "datasets ", "storageProviders " };
 
-	return strncmp(command->words, group, strlen(group)) == 0 ? datasets_common : &none;
+	for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+		if (strncmp(command->words, groups[i], strlen(groups[i])) == 0)
+			return gradient_common;
+	return &none;
 }
 
 static size_t count_options(const struct cli_option *options)

@@ -54,6 +54,7 @@ enum cli_complete {
 	COMPLETE_JOB, /* of the run that the first argument names */
 	COMPLETE_WORKFLOW,
 	COMPLETE_IMAGE,
+	COMPLETE_PROVIDER,
 	COMPLETE_INPUT, /* NAME=VALUE, the inputs of the workflow file */
 };
 
@@ -64,6 +65,7 @@ struct cli_option {
 	const char *value; /* what its value is called: "PATH"; NULL: it takes none */
 	const char *help;  /* one sentence, wrapped when shown */
 	bool repeatable, required;
+	bool secret;                /* a file of options does not get its value */
 	enum cli_complete complete; /* what its value is */
 };
 

@@ -17,6 +17,8 @@ extern const struct cli_command cmd_versions_commit;
 extern const struct cli_command cmd_files_put, cmd_files_list, cmd_files_get;
 extern const struct cli_command cmd_files_delete;
 extern const struct cli_command cmd_tags_set, cmd_tags_list, cmd_tags_delete;
+extern const struct cli_command cmd_providers_list, cmd_providers_details, cmd_providers_delete,
+	cmd_providers_create_s3, cmd_providers_update_s3;
 extern const struct cli_command cmd_images_pull, cmd_images_import, cmd_images_export,
 	cmd_images_list, cmd_images_delete, cmd_images_inspect, cmd_images_prune;
 extern const struct cli_command cmd_runs_list, cmd_runs_show, cmd_runs_logs;

@@ -134,11 +134,12 @@ static int add_value(struct strbuf *sb, const struct cli_option *o, const char *
 static int add_option(struct strbuf *sb, const struct args_setting *s, struct error *err)
 {
 	const struct cli_option *o = s->option;
-	bool is_list = o->repeatable && s->n > 0;
+	size_t n = o->secret ? 0 : s->n;
+	bool is_list = o->repeatable && n > 0;
 	int rc = 0;
 
 	strbuf_addf(sb, "# %s\n%s:", o->help, o->name);
-	for (size_t i = 0; rc == 0 && i < s->n; i++) {
+	for (size_t i = 0; rc == 0 && i < n; i++) {
 		strbuf_addstr(sb, !is_list ? " " : i == 0 ? " [" : ", ");
 		rc = add_value(sb, o, s->value[i], err);
 	}

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "dataset/provider.h"
 
 int show_find_dataset(struct datasets *datasets, const struct cli_args *args,
                       struct dataset *ret_dataset, struct error *err)
@@ -102,7 +103,27 @@ static const char *or_null(const char *text)
 	return text[0] ? text : NULL;
 }
 
-cJSON *show_json_dataset(const struct dataset *dataset)
+void show_provider_find(struct datasets *datasets, const struct dataset *dataset,
+                        struct show_provider *at)
+{
+	const char *id = dataset->provider[0] ? dataset->provider : PROVIDER_MANAGED_ID;
+	AUTO_PROVIDER struct provider p = PROVIDER_INIT;
+	struct error ignored;
+
+	if (strcmp(at->id, id) == 0)
+		return;
+	(void)!providers_find(datasets_store(datasets), id, &p, &ignored);
+	(void)snprintf(at->id, sizeof at->id, "%s", id);
+	(void)snprintf(at->name, sizeof at->name, "%s", p.name);
+}
+
+const char *show_provider_text(const struct show_provider *p, char buf[SHOW_PROVIDER_SIZE])
+{
+	(void)snprintf(buf, SHOW_PROVIDER_SIZE, "%s (%s)", p->name[0] ? p->name : "?", p->id);
+	return buf;
+}
+
+cJSON *show_json_dataset(const struct dataset *dataset, const struct show_provider *p)
 {
 	cJSON *out = json_new_obj();
 	cJSON *provider = json_new_obj();
@@ -111,8 +132,8 @@ cJSON *show_json_dataset(const struct dataset *dataset)
 	json_add_str(out, "name", dataset->name);
 	json_add_str(out, "description", or_null(dataset->description));
 	show_json_add_time(out, "dtCreated", dataset->created_ms);
-	json_add_str(provider, "id", PROVIDER_ID);
-	json_add_str(provider, "name", PROVIDER_NAME);
+	json_add_str(provider, "id", p->id);
+	json_add_str(provider, "name", or_null(p->name));
 	json_add(out, "storageProvider", provider);
 	return out;
 }

@@ -6,10 +6,6 @@
 #include "cli/cli.h"
 #include "dataset/dataset.h"
 
-/* The one storage provider that there is: this machine's. */
-#define PROVIDER_ID   "splocal00000000"
-#define PROVIDER_NAME "Gradient Managed"
-
 /* Room for "DS:VER" and "DS:NAME". */
 enum { DS_REF_LEN = DATASET_ID_LEN + 1 + NAME_MAX_LEN + 1 };
 
@@ -71,8 +67,20 @@ int show_tags_load(struct datasets *datasets, const struct dataset *dataset,
 char *show_tags_of(const struct show_tags *tags, const char *version);
 void show_tags_release(struct show_tags *tags);
 
+/* A dataset's storage provider. */
+struct show_provider {
+	char id[PROVIDER_ID_LEN + 1];
+	char name[NAME_MAX_LEN + 1]; /* "": its record is lost or damaged */
+};
+enum { SHOW_PROVIDER_SIZE = NAME_MAX_LEN + PROVIDER_ID_LEN + 4 };
+/* *at is zero at first, or of another dataset: nothing is read where it is of the same one. */
+void show_provider_find(struct datasets *datasets, const struct dataset *dataset,
+                        struct show_provider *at);
+/* "NAME (ID)"; returns the buffer. */
+const char *show_provider_text(const struct show_provider *p, char buf[SHOW_PROVIDER_SIZE]);
+
 /* The official API's objects. */
-cJSON *show_json_dataset(const struct dataset *dataset);
+cJSON *show_json_dataset(const struct dataset *dataset, const struct show_provider *p);
 cJSON *show_json_version(const struct dataset_version *version, const struct show_tags *tags);
 void show_json_add_time(cJSON *obj, const char *name, int64_t ms);
 

@@ -164,9 +164,6 @@ int record_get_provider(struct store *store, const char *id, struct provider *re
 
 /* --- provider.c ------------------------------------------------------------------------------- */
 
-/* Is all there that it cannot do without? */
-int provider_check_whole(const struct provider *p, struct error *err) MUST_USE;
-
 /* `id` as in struct dataset.  SLUICE_NOT_FOUND: there is none; the lock of names is held. */
 int provider_check_there(struct datasets *d, const char *id, struct error *err) MUST_USE;
 

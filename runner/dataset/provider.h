@@ -47,6 +47,9 @@ struct provider_config {
 int provider_configure(struct provider *p, const struct provider_config *config,
                        struct error *err) MUST_USE;
 
+/* SLUICE_INVALID: it lacks a name, a bucket or keys. */
+int provider_check_whole(const struct provider *p, struct error *err) MUST_USE;
+
 /* Name, bucket and keys must be given.  A name that another has is SLUICE_EXISTS. */
 int providers_create(struct datasets *d, const struct provider_config *config,
                      struct provider *ret_provider, struct error *err) MUST_USE;

@@ -145,7 +145,7 @@ test_bytes() {
 # offers [WORD...]: the commands below these words that know --json, one a line.
 offers() {
 	local word
-	for word in $("$SLUICE" complete -- "$@" '' | cut -f1 | grep -xE '[a-z]+'); do
+	for word in $("$SLUICE" complete -- "$@" '' | cut -f1 | grep -xE '[a-zA-Z0-9]+'); do
 		if [ -n "$("$SLUICE" complete -- "$@" "$word" --js)" ]; then
 			echo "$* $word" | sed 's/^ //'
 		elif "$SLUICE" help "$@" "$word" | grep -q '^Commands:'; then
@@ -169,7 +169,10 @@ fill() {
 	echo a >texts/a
 	echo b >texts/deep/b
 	ln -s a texts/link
+	ok storageProviders create s3 minio --bucket team --prefix a/b --endpoint http://127.0.0.1:1 \
+		--accessKey key --secretAccessKey secret --no-check
 	ok datasets create --name texts --description 'some words'
+	ok datasets create --name far --storageProviderId minio
 	ok datasets versions create --id texts --source-path texts/ --message one
 	ok datasets tags set texts:latest --name golden
 	echo c >texts/c
@@ -204,6 +207,8 @@ test_every_document() {
 	document 0 'datasets versions details' made
 	document 0 'datasets files list' texts
 	document 0 'datasets tags list' texts
+	document 0 'storageProviders list'
+	document 0 'storageProviders details' minio
 	document 0 'images list'
 	document 0 'images inspect' bash:5
 	document 0 'images prune' --dry-run

@@ -4,30 +4,22 @@
 #include "cli/commands.h"
 #include "cli/show.h"
 #include "cli/text.h"
+#include "dataset/provider.h"
 
 /* --- create -------------------------------------------------------------------------------- */
 
-static int check_provider(const struct cli_args *args, struct error *err)
-{
-	const char *provider = args_get(args, "storage-provider-id");
-
-	if (!provider || strcmp(provider, PROVIDER_ID) == 0 || strcmp(provider, PROVIDER_NAME) == 0)
-		return 0;
-	return error_set(err, SLUICE_NOT_FOUND,
-	                 "no storage provider '%s': there is '%s' (%s), which is also taken "
-	                 "without --storage-provider-id",
-	                 provider, PROVIDER_NAME, PROVIDER_ID);
-}
-
 static int run_create(struct cli *cli, const struct cli_args *args)
 {
+	const char *provider = args_get(args, "storage-provider-id");
+	AUTO_PROVIDER struct provider p = PROVIDER_INIT;
 	struct datasets *datasets;
 	struct dataset dataset;
 	struct error err;
 
-	if (check_provider(args, &err) < 0 || cli_open_datasets(cli, &datasets, &err) < 0 ||
-	    datasets_create(datasets, args_get(args, "name"), args_get(args, "description"), NULL,
-	                    &dataset, &err) < 0)
+	if (cli_open_datasets(cli, &datasets, &err) < 0 ||
+	    providers_find(datasets_store(datasets), provider ? provider : "", &p, &err) < 0 ||
+	    datasets_create_on(datasets, args_get(args, "name"), args_get(args, "description"),
+	                       p.bucket ? p.id : "", &dataset, &err) < 0)
 		return cli_fail(&err);
 	(void)printf("Created dataset: %s\n", dataset.id);
 	return CLI_OK;
@@ -39,7 +31,9 @@ static const struct cli_option create_options[] = {
 	{ .name = "storage-provider-id",
 	  .other = "storageProviderId",
 	  .value = "ID",
-	  .help = "Where its bytes live; without it, on this machine (" PROVIDER_ID ")." },
+	  .help = "Where its bytes live: the id or name of a storage provider; without it, in this "
+	          "home (" PROVIDER_MANAGED_ID ").",
+	  .complete = COMPLETE_PROVIDER },
 	{ .name = NULL },
 };
 
@@ -56,11 +50,10 @@ const struct cli_command cmd_datasets_create = {
 
 /* --- list ---------------------------------------------------------------------------------- */
 
-static const char provider_shown[] = PROVIDER_NAME " (" PROVIDER_ID ")";
-
 struct listing {
 	struct datasets *datasets;
 	struct text_table table;
+	struct show_provider provider;
 	cJSON *array;
 	struct error *err;
 };
@@ -82,6 +75,7 @@ static int list_row(void *arg, const struct dataset *dataset)
 	size_t n_open = 0;
 	char size[TEXT_SIZE_LEN] = "";
 	char open[24] = "";
+	char provider[SHOW_PROVIDER_SIZE];
 	char created[TEXT_TIME_LEN];
 	int rc = datasets_each_version(l->datasets, dataset, true, take_newest, &newest, l->err);
 
@@ -93,7 +87,9 @@ static int list_row(void *arg, const struct dataset *dataset)
 		(void)text_size(newest.bytes, size);
 	if (n_open > 0)
 		(void)snprintf(open, sizeof open, "%zu", n_open);
-	text_table_row(&l->table, dataset->name, dataset->id, provider_shown, newest.id, size, open,
+	show_provider_find(l->datasets, dataset, &l->provider);
+	text_table_row(&l->table, dataset->name, dataset->id,
+	               show_provider_text(&l->provider, provider), newest.id, size, open,
 	               text_time(dataset->created_ms, created));
 	return 0;
 }
@@ -102,7 +98,8 @@ static int list_json(void *arg, const struct dataset *dataset)
 {
 	struct listing *l = arg;
 
-	json_push(l->array, show_json_dataset(dataset));
+	show_provider_find(l->datasets, dataset, &l->provider);
+	json_push(l->array, show_json_dataset(dataset, &l->provider));
 	return 0;
 }
 
@@ -142,6 +139,8 @@ const struct cli_command cmd_datasets_list = {
 static int run_details(struct cli *cli, const struct cli_args *args)
 {
 	struct text_table table = TEXT_TABLE_INIT(2);
+	struct show_provider p = { .id = "" };
+	char provider[SHOW_PROVIDER_SIZE];
 	struct datasets *datasets;
 	struct dataset dataset;
 	struct error err;
@@ -149,15 +148,16 @@ static int run_details(struct cli *cli, const struct cli_args *args)
 	if (cli_open_datasets(cli, &datasets, &err) < 0 ||
 	    show_find_dataset(datasets, args, &dataset, &err) < 0)
 		return cli_fail(&err);
+	show_provider_find(datasets, &dataset, &p);
 	if (cli->json) {
-		cli_print_json(show_json_dataset(&dataset));
+		cli_print_json(show_json_dataset(&dataset, &p));
 		return CLI_OK;
 	}
 	table.may_wrap = 1U << 1;
 	text_table_row(&table, "Name", dataset.name);
 	text_table_row(&table, "ID", dataset.id);
 	text_table_row(&table, "Description", dataset.description);
-	text_table_row(&table, "StorageProvider", provider_shown);
+	text_table_row(&table, "StorageProvider", show_provider_text(&p, provider));
 	text_details_print(cli, &table);
 	return CLI_OK;
 }

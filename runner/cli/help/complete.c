@@ -187,6 +187,11 @@ static void complete_image(struct question *q)
 	names_each_image(q->names, offer, q);
 }
 
+static void complete_provider(struct question *q)
+{
+	names_each_provider(q->names, offer, q);
+}
+
 /* The workflow that is named already, if it is a file without errors; the caller frees it. */
 static struct spec_doc *read_workflow(const struct question *q)
 {
@@ -249,6 +254,7 @@ static void complete_value(struct question *q, enum cli_complete kind)
 		[COMPLETE_JOB] = complete_job,
 		[COMPLETE_WORKFLOW] = complete_workflow,
 		[COMPLETE_IMAGE] = complete_image,
+		[COMPLETE_PROVIDER] = complete_provider,
 		[COMPLETE_INPUT] = complete_input,
 	};
 

@@ -35,6 +35,12 @@ const struct cli_fact facts_environment[] = {
 	  "The directory of ca.pem, cert.pem and key.pem for that. Without it, DOCKER_CONFIG." },
 	{ "DOCKER_CONTEXT",
 	  "The docker context that names the daemon where DOCKER_HOST does not." },
+	{ "AWS_ACCESS_KEY_ID",
+	  "The access key of a new storage provider where --access-key names none, and with "
+	  "which buckets of public datasets are read." },
+	{ "AWS_SECRET_ACCESS_KEY", "Its secret." },
+	{ "AWS_SESSION_TOKEN",
+	  "The token that goes with keys of a session; no storage provider takes such keys." },
 	{ "XDG_RUNTIME_DIR",
 	  "Where podman login keeps its logins, in containers/auth.json, and where a user's "
 	  "podman listens, at podman/podman.sock." },

@@ -8,6 +8,7 @@
 #include "base/home.h"
 #include "base/xalloc.h"
 #include "catalog/catalog.h"
+#include "dataset/provider.h"
 #include "image/image.h"
 #include "image/reference.h"
 #include "store/store.h"
@@ -271,6 +272,28 @@ void names_each_job(struct names *n, const char *run, names_fn *fn, void *arg)
 	if (n->catalog && catalog_each_run(n->catalog, run, NULL, 1, take_uuid, uuid, &err) == 0 &&
 	    uuid[0])
 		(void)!catalog_each_job(n->catalog, uuid, tell_job, &w, &err);
+}
+
+/* --- storage providers ---------------------------------------------------------------------- */
+
+static int tell_provider(void *arg, const struct provider *p)
+{
+	const struct walk *w = arg;
+
+	w->fn(w->arg, p->name, p->id);
+	return 0;
+}
+
+void names_each_provider(struct names *n, names_fn *fn, void *arg)
+{
+	struct walk w = { .fn = fn, .arg = arg };
+	struct store *store = NULL;
+	struct error err;
+
+	if (!n->catalog || store_open(n->home, &store, &err) < 0)
+		return;
+	(void)!providers_each(store, tell_provider, &w, &err);
+	store_close(store);
 }
 
 /* --- images -------------------------------------------------------------------------------- */

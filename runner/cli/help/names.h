@@ -30,6 +30,7 @@ void names_each_run(struct names *n, bool unfinished, names_fn *fn, void *arg);
 /* Of the newest runs; one may come several times. */
 void names_each_workflow(struct names *n, names_fn *fn, void *arg);
 void names_each_job(struct names *n, const char *run, names_fn *fn, void *arg);
+void names_each_provider(struct names *n, names_fn *fn, void *arg);
 /* As a person would type them. */
 void names_each_image(struct names *n, names_fn *fn, void *arg);
 

@@ -1,0 +1,16 @@
+/* A secret that is typed or piped in, and stands nowhere on the command line. */
+#ifndef CLI_SECRET_H
+#define CLI_SECRET_H
+
+#include "base/error.h"
+
+/* The first line of standard input; at a terminal it is asked for, and not shown.  The caller wipes
+ * and frees it.  SLUICE_INVALID if there is none, SLUICE_CANCELED by Ctrl-C. */
+int secret_read(const char *what, char **ret_secret, struct error *err) MUST_USE;
+
+void secret_free(char *secret); /* takes NULL */
+
+/* Puts stars over an option's value, which other users can read in argv while the command runs. */
+void secret_hide(const char *in_argv);
+
+#endif
