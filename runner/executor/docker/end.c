@@ -81,7 +81,8 @@ static void on_removed(void *arg, const char *text, const struct error *err)
 	start_cleaning(a);
 }
 
-static void put_record(const struct attempt *a)
+/* Once the container is gone, nothing else tells a runner that comes after this one. */
+static int put_record(const struct attempt *a, struct error *err)
 {
 	static const char *const ends[] = {
 		[ATTEMPT_EXITED] = "exited",
@@ -102,13 +103,22 @@ static void put_record(const struct attempt *a)
 		.started_ms = r->started_ms,
 		.finished_ms = r->finished_ms,
 	};
+	int rc;
 
 	memcpy(record.end, ends[r->end], strlen(ends[r->end]) + 1);
 	if (r->end == ATTEMPT_ERROR)
 		memcpy(record.error, r->error.msg, sizeof record.error);
 	exit_record_format(&record, &text);
-	/* Without it the next runner asks the daemon, as long as the container is there. */
-	(void)!io_put_file_fast(fd, EXIT_RECORD_NAME, text.buf, text.len, 0644);
+	rc = io_put_file_fast(fd, EXIT_RECORD_NAME, text.buf, text.len, 0644);
+	return rc < 0 ? error_sys(err, rc, "cannot write '%s/" EXIT_RECORD_NAME "'", a->dir) : 0;
+}
+
+static void set_error(struct attempt *a, const struct error *err)
+{
+	if (a->result.end == ATTEMPT_ERROR)
+		return; /* the first says why */
+	a->result.end = ATTEMPT_ERROR;
+	a->result.error = *err;
 }
 
 void docker_finish(struct attempt *a)
@@ -123,12 +133,10 @@ void docker_finish(struct attempt *a)
 	a->state = DOCKER_REMOVING;
 	if (a->result.finished_ms == 0)
 		a->result.finished_ms = clock_wall_ms();
-	if (docker_output_close(&a->output, &err) < 0 && a->result.end != ATTEMPT_ERROR) {
-		a->result.end = ATTEMPT_ERROR;
-		a->result.error = err;
-	}
-	if (a->may_go)
-		put_record(a);
+	if (docker_output_close(&a->output, &err) < 0)
+		set_error(a, &err);
+	if (a->may_go && put_record(a, &err) < 0)
+		set_error(a, &err);
 	if (a->result.end != ATTEMPT_ERROR)
 		docker_tell(a);
 	if (a->container)

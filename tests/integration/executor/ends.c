@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "executor/exit_record.h"
+
 static void test_exit_code(void **state)
 {
 	struct job job;
@@ -99,6 +101,21 @@ static void test_machinery_error(void **state)
 	job_release(&job);
 }
 
+/* What stands in the place of its record cannot be replaced. */
+static void test_no_record(void **state)
+{
+	AUTO_FREE char *place = NULL;
+	struct job job;
+
+	job_init(&job, state, "true");
+	place = job_make_dir(&job, EXIT_RECORD_NAME);
+	job_start(&job);
+	job_wait(&job);
+	assert_int_equal(job.result.end, ATTEMPT_ERROR);
+	assert_int_equal(rmdir(place), 0);
+	job_release(&job);
+}
+
 /* What it leaves in the background ends with it, and does not hold it up. */
 static void test_orphans(void **state)
 {
@@ -147,6 +164,7 @@ const struct behaviour ends_behaviours[] = {
 	{ "command not found", test_command_not_found, true },
 	{ "command not executable", test_not_executable, true },
 	{ "a mount that is not there", test_machinery_error, true },
+	{ "its end cannot be written down", test_no_record, true },
 	{ "orphans end with the job", test_orphans, true },
 	{ "zombies", test_zombies, false },
 	{ "twenty jobs at once", test_many_at_once, true },
