@@ -76,7 +76,7 @@ struct run {
 	struct given *given; /* directories that are being committed: the run has not started */
 	struct error error;  /* why it could not start */
 	int64_t created_ms, started_ms, finished_ms; /* 0: not yet */
-	struct run_job *ready; /* it lacks nothing but its share of the machine; one at most */
+	struct run_job *ahead[SCHED_AHEADS]; /* got ready, or about to be, before they may go */
 	size_t n_failed, n_error;
 	bool started, advancing, finishing, ended;
 };
@@ -93,6 +93,7 @@ struct job_work {
 	int64_t since_ms;         /* they began */
 	struct error error;
 	char *message;
+	char *unneeded; /* why it shall not start, though it was got ready ahead; or NULL */
 	struct job_request *request;
 	struct piece *pieces; /* of work, as many as are needed side by side */
 	size_t n_pieces;
@@ -185,11 +186,14 @@ char *job_masked(const struct run_job *job, const char *text) MUST_USE;
 
 /* --- job.c --------------------------------------------------------------------------------- */
 
-/* Starts a job that the scheduler let go; it ends in run_job_ended(). */
+/* Gets a job ready, and lets it run if it may; it ends in run_job_ended().  One whose needs still
+ * run is waiting for all who look at it; it may end in run_job_given_back(). */
 void job_start(struct run_job *job);
-/* Its container runs. */
-void job_go(struct run_job *job);
+/* One that was got ready ahead, or still is, may run. */
+void job_let_go(struct run_job *job);
 void job_stop(struct run_job *job, bool now);
+/* What it needs has not ended well: it ends as if it had not been got ready. */
+void job_withdraw(struct run_job *job, const char *why);
 /* A job that never starts: canceled or skipped. */
 void job_end_unstarted(struct run_job *job, enum job_state state, const char *message);
 char *job_attempt_dir(const struct run_job *job, int attempt); /* the caller frees it */
@@ -216,8 +220,12 @@ struct run *run_alloc(uv_loop_t *loop, struct datasets *datasets, struct executo
                       const char *uuid);
 void run_sched_restore(struct run *run, const enum sched_was *was);
 void run_job_ended(struct run_job *job);
-/* Its container may run.  If not, job_go() follows as soon as it may. */
-bool run_may_go(struct run_job *job);
+/* It could not be got ready ahead: it is waiting again. */
+void run_job_given_back(struct run_job *job);
+/* It may run.  If not, job_let_go() follows as soon as it may. */
+bool run_may_go(const struct run_job *job);
+/* All that it needs has ended well. */
+bool run_has_needs(const struct run_job *job);
 void run_notice(struct run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* --- plan.c ---------------------------------------------------------------------------------- */

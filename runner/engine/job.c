@@ -3,9 +3,10 @@
  *
  *	waiting -> preparing -> running -> committing -> succeeded
  *
- * or out of it into failed, error, canceled or skipped.  job_enter() is the only writer of the
- * state; job_advance() the only place that decides.  Everything that takes long is a piece of work
- * on the pool; `pending` counts the pieces that are out, and the last one back advances the job.
+ * or out of it into failed, error, canceled or skipped.  One that is got ready while its needs run
+ * is waiting until they have ended well.  job_enter() is the only writer of the state;
+ * job_advance() the only place that decides.  Everything that takes long is a piece of work on the
+ * pool; `pending` counts the pieces that are out, and the last one back advances the job.
  */
 #include <assert.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -86,11 +88,21 @@ static void job_enter(struct run_job *job, enum job_state state)
 	job->run->hooks.on_job(job->run->hooks.arg, job);
 }
 
+static void free_live(struct run_job *job)
+{
+	struct job_work *live = job->live;
+
+	job->live = NULL;
+	job_request_free(live->request);
+	free(live->unneeded);
+	free(live->pieces);
+	free(live);
+}
+
 /* The message lives as long as the job. */
 static void __attribute__((format(printf, 3, 4)))
 job_end(struct run_job *job, enum job_state state, const char *fmt, ...)
 {
-	struct job_work *live = job->live;
 	char text[1200];
 	va_list ap;
 
@@ -99,10 +111,7 @@ job_end(struct run_job *job, enum job_state state, const char *fmt, ...)
 		job->message = xstrdup(text);
 	va_end(ap);
 	job_enter(job, state);
-	job->live = NULL;
-	job_request_free(live->request);
-	free(live->pieces);
-	free(live);
+	free_live(job);
 	run_job_ended(job);
 }
 
@@ -259,23 +268,11 @@ static struct job_work *new_live(const struct run_job *job)
 	return live;
 }
 
-void job_start(struct run_job *job)
+/* What has to be done before it can go. */
+static void list_pieces(struct run_job *job)
 {
-	struct run *run = job->run;
-	struct job_work *live = new_live(job);
-	struct image_pin *image = run_image(run, job->spec);
-	struct error err;
+	struct image_pin *image = run_image(job->run, job->spec);
 
-	job->live = live;
-	job->attempt++;
-	job->started_ms = clock_mono_ms();
-	live->since_ms = job->started_ms;
-	job_enter(job, JOB_PREPARING);
-	if (begin_attempt(job, &err) < 0) {
-		job_end(job, JOB_ERROR, "%s", err.msg);
-		return;
-	}
-	live->request->request.progress = &live->progress;
 	if (image && !image->ready)
 		(void)add_piece(job);
 	for (size_t i = 0; i < job->spec->n_inputs; i++) {
@@ -287,8 +284,27 @@ void job_start(struct run_job *job)
 		if (!pin->tree)
 			add_piece(job)->pin = pin;
 	}
+}
+
+void job_start(struct run_job *job)
+{
+	struct job_work *live = new_live(job);
+	struct error err;
+
+	job->live = live;
+	job->attempt++;
+	job->started_ms = clock_mono_ms();
+	live->since_ms = job->started_ms;
+	if (run_has_needs(job))
+		job_enter(job, JOB_PREPARING);
+	if (begin_attempt(job, &err) == 0) {
+		live->request->request.progress = &live->progress;
+		list_pieces(job);
+	} else {
+		live->error = err;
+	}
 	for (size_t i = 0; i < live->n_pieces; i++)
-		work_start(run->loop, &live->pieces[i].work,
+		work_start(job->run->loop, &live->pieces[i].work,
 		           live->pieces[i].pin ? prepare_input : prepare_image, piece_done);
 	if (live->pending == 0)
 		job_advance(job);
@@ -324,6 +340,14 @@ void job_stop(struct run_job *job, bool now)
 	job->stopping = true;
 	if (job->live && job->live->attempt)
 		executor_stop(job->live->attempt, job->run->executor, now);
+}
+
+void job_withdraw(struct run_job *job, const char *why)
+{
+	if (job->stopping) /* for another reason, or need */
+		return;
+	job->live->unneeded = xstrdup(why);
+	job_stop(job, false);
 }
 
 /* --- committing ----------------------------------------------------------------------------- */
@@ -475,33 +499,45 @@ void run_job_progress(const struct run_job *job, struct run_progress *ret_progre
 
 /* --- deciding ------------------------------------------------------------------------------- */
 
-static void after_preparing(struct run_job *job)
+static void remove_attempt(struct run_job *job)
 {
-	struct job_work *live = job->live;
-	struct image_pin *image = run_image(job->run, job->spec);
+	AUTO_FREE char *attempts = xasprintf("%s/jobs/%s", job->run->dir, job->spec->id);
 
-	if (live->error.class != 0) {
-		job_end_error(job, JOB_ERROR);
-		return;
-	}
-	if (image)
-		image->ready = true;
+	(void)!io_remove_tree(AT_FDCWD, job->dir);
+	(void)rmdir(attempts); /* unless there are others */
+	free(job->dir);
+	job->attempt--;
+	job->dir = job->attempt > 0 ? job_attempt_dir(job, job->attempt) : NULL;
+}
+
+/* Of one whose needs still run, or did not end well, nobody has seen that it was got ready: it
+ * leaves nothing.  If that went wrong it is tried again in its turn, which may not come. */
+static void leave_ahead(struct run_job *job)
+{
+	AUTO_FREE char *why = take_ptr(&job->live->unneeded);
+
+	remove_attempt(job);
+	free_live(job);
 	if (job->stopping) {
-		job_end(job, JOB_CANCELED, NULL);
-		return;
+		job_end_unstarted(job, why ? JOB_SKIPPED : JOB_CANCELED, why);
+		run_job_ended(job);
+	} else {
+		run_job_given_back(job);
 	}
-	history_flush(job->run);
-	if (stage_container(job, &live->error) < 0) {
+}
+
+static void end_preparing(struct run_job *job)
+{
+	if (job->state == JOB_WAITING)
+		leave_ahead(job);
+	else if (job->live->error.class != 0)
 		job_end_error(job, JOB_ERROR);
-		return;
-	}
-	live->since_ms = clock_mono_ms();
-	if (run_may_go(job))
-		job_go(job);
+	else
+		job_end(job, JOB_CANCELED, NULL);
 }
 
 /* The time that it was ready and waited for others is not its own. */
-void job_go(struct run_job *job)
+static void go(struct run_job *job)
 {
 	struct job_work *live = job->live;
 
@@ -509,6 +545,35 @@ void job_go(struct run_job *job)
 	job->started_ms += clock_mono_ms() - live->since_ms;
 	executor_go(live->attempt, job->run->executor);
 	job_enter(job, JOB_RUNNING);
+}
+
+static void after_preparing(struct run_job *job)
+{
+	struct job_work *live = job->live;
+	struct image_pin *image = run_image(job->run, job->spec);
+
+	if (live->error.class != 0) {
+		end_preparing(job);
+		return;
+	}
+	if (image)
+		image->ready = true;
+	history_flush(job->run);
+	if (job->stopping || stage_container(job, &live->error) < 0) {
+		end_preparing(job);
+		return;
+	}
+	live->since_ms = clock_mono_ms();
+	if (run_may_go(job))
+		go(job);
+}
+
+void job_let_go(struct run_job *job)
+{
+	if (job->state == JOB_WAITING)
+		job_enter(job, JOB_PREPARING);
+	if (job->live->staged)
+		go(job);
 }
 
 static void after_failure(struct run_job *job)
@@ -592,11 +657,14 @@ static void after_committing(struct run_job *job)
 static void job_advance(struct run_job *job)
 {
 	switch (job->state) {
+	case JOB_WAITING:
 	case JOB_PREPARING:
-		if (job->live->staged) /* it could not even go */
-			after_running(job);
-		else
+		if (!job->live->staged)
 			after_preparing(job);
+		else if (job->state == JOB_WAITING)
+			leave_ahead(job);
+		else /* it could not even go */
+			after_running(job);
 		break;
 	case JOB_RUNNING:
 		after_running(job);
@@ -604,7 +672,6 @@ static void job_advance(struct run_job *job)
 	case JOB_COMMITTING:
 		after_committing(job);
 		break;
-	case JOB_WAITING:
 	case JOB_SUCCEEDED:
 	case JOB_FAILED:
 	case JOB_ERROR:

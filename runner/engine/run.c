@@ -119,7 +119,7 @@ void run_order(const struct run *run, run_order_fn *fn, void *arg)
 	struct sched s;
 	size_t job;
 
-	sched_init(&s, run->options->spec, &one, NULL, false);
+	sched_init(&s, run->options->spec, &one, NULL, SCHED_NEVER_AHEAD);
 	while (sched_next(&s, &job)) {
 		fn(arg, &run->jobs[job]);
 		sched_done(&s, job, true, never_skipped, NULL);
@@ -399,7 +399,10 @@ static void skip_job(void *arg, size_t job)
 			why = xasprintf("it needs job '%s', which %s", need->spec->id,
 			                how[need->state]);
 	}
-	job_end_unstarted(&run->jobs[job], JOB_SKIPPED, why);
+	if (run->jobs[job].live)
+		job_withdraw(&run->jobs[job], why);
+	else
+		job_end_unstarted(&run->jobs[job], JOB_SKIPPED, why);
 }
 
 static void cancel_job(void *arg, size_t job)
@@ -409,24 +412,45 @@ static void cancel_job(void *arg, size_t job)
 	job_end_unstarted(&run->jobs[job], JOB_CANCELED, NULL);
 }
 
-bool run_may_go(struct run_job *job)
+bool run_may_go(const struct run_job *job)
 {
-	struct run *run = job->run;
-
-	if (sched_holds(&run->sched, job->spec->index))
-		return true;
-	run->ready = job; /* the scheduler lets no other come so far */
-	return false;
+	return sched_holds(&job->run->sched, job->spec->index);
 }
 
-static void let_ready_go(struct run *run)
+bool run_has_needs(const struct run_job *job)
 {
-	struct run_job *job = run->ready;
+	return sched_has_needs(&job->run->sched, job->spec->index);
+}
 
-	if (!job || run->stopping || !sched_holds(&run->sched, job->spec->index))
-		return;
-	run->ready = NULL;
-	job_go(job);
+static void forget_ahead(struct run *run, const struct run_job *job)
+{
+	for (int i = 0; i < SCHED_AHEADS; i++)
+		if (run->ahead[i] == job)
+			run->ahead[i] = NULL;
+}
+
+/* Those that were got ready ahead, or still are. */
+static void let_go(struct run *run)
+{
+	for (int i = 0; i < SCHED_AHEADS; i++) {
+		struct run_job *job = run->ahead[i];
+
+		if (!job || job->stopping || !run_may_go(job))
+			continue;
+		run->ahead[i] = NULL;
+		job_let_go(job);
+	}
+}
+
+static void begin_job(struct run *run, struct run_job *job)
+{
+	int i = 0;
+
+	while (!run_may_go(job) && run->ahead[i])
+		i++;
+	if (!run_may_go(job))
+		run->ahead[i] = job;
+	job_start(job);
 }
 
 /* Starts what may start, and ends what has nothing left.  A job that fails at once comes back here
@@ -442,9 +466,9 @@ static void run_advance(struct run *run)
 		size_t job = 0;
 
 		more = !run->stopping && sched_next(&run->sched, &job);
-		let_ready_go(run);
+		let_go(run);
 		if (more)
-			job_start(&run->jobs[job]);
+			begin_job(run, &run->jobs[job]);
 	}
 	run->advancing = false;
 	if (!sched_is_done(&run->sched) || run->finishing)
@@ -471,8 +495,7 @@ void run_job_ended(struct run_job *job)
 	struct run *run = job->run;
 	bool ok = job->state == JOB_SUCCEEDED;
 
-	if (run->ready == job)
-		run->ready = NULL;
+	forget_ahead(run, job);
 	run->n_failed += job->state == JOB_FAILED;
 	run->n_error += job->state == JOB_ERROR;
 	gpus_give_back(job);
@@ -480,6 +503,13 @@ void run_job_ended(struct run_job *job)
 	if (!ok && run->options->fail_fast && !run->stopping)
 		stop_all(run, false);
 	run_advance(run);
+}
+
+void run_job_given_back(struct run_job *job)
+{
+	forget_ahead(job->run, job);
+	sched_give_back(&job->run->sched, job->spec->index);
+	run_advance(job->run);
 }
 
 /* What is recorded of it gets an end too. */
@@ -517,7 +547,8 @@ static int begin(struct run *run, struct error *err)
 	int rc;
 
 	shares_room(run, &room);
-	sched_init(&run->sched, run->options->spec, &room, run->demands, true);
+	sched_init(&run->sched, run->options->spec, &room, run->demands,
+	           run->executor->ops->staged_stay ? SCHED_NEEDING : SCHED_LACKING);
 	run->advancing = true; /* until it is all there */
 	rc = run->left ? run_resume_start(run, err) : start(run, err);
 	history_flush(run);

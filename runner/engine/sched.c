@@ -9,9 +9,8 @@
 
 #define SCHED_NOBODY UINT32_MAX
 
-static void heap_push(struct sched *s, uint32_t job)
+static void heap_push(struct sched_class *c, uint32_t job)
 {
-	struct sched_class *c = &s->classes[s->class_of[job]];
 	size_t i = c->n_ready++;
 
 	while (i > 0 && c->heap[(i - 1) / 2] > job) {
@@ -44,6 +43,11 @@ static uint32_t heap_pop(struct sched_class *c)
 	if (top == c->claimant)
 		c->claims = 0;
 	return top;
+}
+
+static void push_ready(struct sched *s, uint32_t job)
+{
+	heap_push(&s->classes[s->class_of[job]], job);
 }
 
 /* --- making ---------------------------------------------------------------------------------- */
@@ -115,16 +119,37 @@ static void make_users(struct sched *s, const struct spec *spec)
 			s->user[s->user_start[spec->jobs[i]->needs[k]->index + 1]++] = (uint32_t)i;
 }
 
+/* What it takes from others is there only when they have ended. */
+static bool takes_from_needs(const struct spec_job *job)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < job->n_inputs; i++)
+		any |= job->inputs[i].source == SPEC_FROM_JOB;
+	return any;
+}
+
+static void make_soon(struct sched *s, const struct spec *spec, const struct sched_amount *demands)
+{
+	s->behind = xcalloc(s->n, sizeof *s->behind);
+	s->soon.heap = xcalloc(s->n, sizeof *s->soon.heap);
+	for (size_t i = 0; i < s->n; i++)
+		s->behind[i] = takes_from_needs(spec->jobs[i]) ||
+		                               (demands && demands[i].of[SCHED_GPUS] > 0)
+		                       ? SCHED_NOBODY
+		                       : s->blockers[i];
+}
+
 void sched_init(struct sched *s, const struct spec *spec, const struct sched_amount *room,
-                const struct sched_amount *demands, bool ahead)
+                const struct sched_amount *demands, enum sched_ahead ahead)
 {
 	assert(room->of[SCHED_PLACES] > 0 && spec->n_jobs < SCHED_GONE);
 	*s = (struct sched){
 		.n = spec->n_jobs,
 		.n_left = spec->n_jobs,
 		.free = *room,
-		.ahead = SCHED_NOBODY,
-		.wants_ahead = ahead,
+		.ahead = { { .job = SCHED_NOBODY }, { .job = SCHED_NOBODY } },
+		.most_ahead = ahead,
 	};
 	s->blockers = xcalloc(s->n, sizeof *s->blockers);
 	s->heaps = xcalloc(s->n, sizeof *s->heaps);
@@ -132,14 +157,17 @@ void sched_init(struct sched *s, const struct spec *spec, const struct sched_amo
 	s->class_of = xcalloc(s->n, sizeof *s->class_of);
 	make_classes(s, demands);
 	make_users(s, spec);
+	make_soon(s, spec, demands);
 	for (size_t i = 0; i < s->n; i++)
 		if (s->blockers[i] == 0)
-			heap_push(s, (uint32_t)i);
+			push_ready(s, (uint32_t)i);
 }
 
 void sched_release(struct sched *s)
 {
 	free(s->blockers);
+	free(s->behind);
+	free(s->soon.heap);
 	free(s->user_start);
 	free(s->user);
 	free(s->heaps);
@@ -195,42 +223,67 @@ static struct sched_class *next_class(const struct sched *s, int64_t last)
 	return best;
 }
 
-/* The one that was got ready takes what it asks for, unless that is another's or not there. */
-static void settle_ahead(struct sched *s, unsigned claimed)
+/* It runs from now on: what needs only such jobs may be got ready. */
+static void start(struct sched *s, uint32_t job)
 {
-	const struct sched_amount *demand = demand_of(s, s->ahead);
+	take(s, job, 1);
+	for (uint32_t k = s->user_start[job]; k < s->user_start[job + 1]; k++) {
+		uint32_t user = s->user[k];
+
+		if (s->behind[user] != SCHED_NOBODY && --s->behind[user] == 0)
+			heap_push(&s->soon, user);
+	}
+}
+
+/* The place of one that was got ready and has all that it needs, in the order of the file. */
+static struct sched_ready *next_ahead(struct sched *s, int64_t last)
+{
+	struct sched_ready *best = NULL;
+
+	for (int i = 0; i < SCHED_AHEADS; i++) {
+		struct sched_ready *a = &s->ahead[i];
+
+		if (a->job != SCHED_NOBODY && s->blockers[a->job] == 0 && a->job > last &&
+		    (!best || a->job < best->job))
+			best = a;
+	}
+	return best;
+}
+
+/* It takes what it asks for, unless that is another's or not there; returns what it claims. */
+static unsigned settle(struct sched *s, struct sched_ready *a, unsigned claimed)
+{
+	const struct sched_amount *demand = demand_of(s, a->job);
 	unsigned lack;
 
 	if (uses(demand) & claimed)
-		return;
+		return a->claims;
 	lack = lacking(s, demand);
-	s->ahead_claims |= lack;
-	if (lack != 0)
-		return;
-	take(s, s->ahead, 1);
-	s->ahead = SCHED_NOBODY;
-	s->ahead_claims = 0;
+	a->claims |= lack;
+	if (lack == 0) {
+		start(s, a->job);
+		*a = (struct sched_ready){ .job = SCHED_NOBODY };
+	}
+	return a->claims;
 }
 
-/* One whose first job may start, or NULL; then *RET_AHEAD may be got ready, or is NULL.  Goes
- * through the ready jobs in the order of the file, the one that was got ready ahead in its place.
+/* One whose first job may start, or NULL; then *RET_LACKING may be got ready, or is NULL.  Goes
+ * through the ready jobs in the order of the file, those that were got ready ahead in their places.
  */
-static struct sched_class *pick(struct sched *s, struct sched_class **ret_ahead)
+static struct sched_class *pick(struct sched *s, struct sched_class **ret_lacking)
 {
 	unsigned claimed = 0;
 	int64_t last = -1;
 
-	*ret_ahead = NULL;
+	*ret_lacking = NULL;
 	while (!(claimed & 1U << SCHED_PLACES)) {
 		struct sched_class *c = next_class(s, last);
-		bool is_ahead = s->ahead != SCHED_NOBODY && s->ahead > last &&
-		                (!c || s->ahead < c->heap[0]);
+		struct sched_ready *a = next_ahead(s, last);
 		unsigned used;
 
-		if (is_ahead) {
-			last = s->ahead;
-			settle_ahead(s, claimed);
-			claimed |= s->ahead_claims;
+		if (a && (!c || a->job < c->heap[0])) {
+			last = a->job;
+			claimed |= settle(s, a, claimed);
 			continue;
 		}
 		if (!c)
@@ -244,40 +297,14 @@ static struct sched_class *pick(struct sched *s, struct sched_class **ret_ahead)
 			if (c->claims == 0)
 				c->claimant = c->heap[0];
 			c->claims |= lack;
-			if (!*ret_ahead && !(used & 1U << SCHED_GPUS))
-				*ret_ahead = c;
+			if (!*ret_lacking && !(used & 1U << SCHED_GPUS))
+				*ret_lacking = c;
 		}
 		claimed |= c->claims;
 		last = c->heap[0];
 	}
 	return NULL;
 }
-
-bool sched_next(struct sched *s, size_t *ret_job)
-{
-	struct sched_class *ahead;
-	struct sched_class *c = pick(s, &ahead);
-
-	if (c) {
-		*ret_job = heap_pop(c);
-		take(s, (uint32_t)*ret_job, 1);
-	} else if (ahead && s->wants_ahead && s->ahead == SCHED_NOBODY) {
-		s->ahead_claims = ahead->claims;
-		s->ahead = heap_pop(ahead);
-		*ret_job = s->ahead;
-	} else {
-		return false;
-	}
-	s->n_running++;
-	return true;
-}
-
-bool sched_holds(const struct sched *s, size_t job)
-{
-	return job != s->ahead;
-}
-
-/* --- what ended ------------------------------------------------------------------------------ */
 
 /* What needs a job that has yet to end runs all the same where an earlier runner saw that end, and
  * the row that said so was lost. */
@@ -286,13 +313,89 @@ static bool is_blocked(const struct sched *s, uint32_t job)
 	return s->blockers[job] != SCHED_GONE && s->blockers[job] != 0;
 }
 
+/* What has no need left that runs is in another heap, or was taken from it. */
+static uint32_t pop_soon(struct sched *s)
+{
+	while (s->soon.n_ready > 0) {
+		uint32_t job = heap_pop(&s->soon);
+
+		if (is_blocked(s, job))
+			return job;
+	}
+	return SCHED_NOBODY;
+}
+
+static uint32_t take_ahead(struct sched *s, struct sched_class *lacking_class)
+{
+	struct sched_ready *a = &s->ahead[SCHED_LACKING];
+
+	if (s->most_ahead >= SCHED_LACKING && lacking_class && a->job == SCHED_NOBODY) {
+		a->claims = lacking_class->claims;
+		a->job = heap_pop(lacking_class);
+		return a->job;
+	}
+	a = &s->ahead[SCHED_NEEDING];
+	return s->most_ahead >= SCHED_NEEDING && a->job == SCHED_NOBODY ? a->job = pop_soon(s)
+	                                                                : SCHED_NOBODY;
+}
+
+bool sched_next(struct sched *s, size_t *ret_job)
+{
+	struct sched_class *lacking_class;
+	struct sched_class *c = pick(s, &lacking_class);
+	uint32_t job = c ? heap_pop(c) : take_ahead(s, lacking_class);
+
+	if (job == SCHED_NOBODY)
+		return false;
+	if (c)
+		start(s, job);
+	s->n_running++;
+	*ret_job = job;
+	return true;
+}
+
+/* False: it was not ahead. */
+static bool end_ahead(struct sched *s, size_t job)
+{
+	for (int i = 0; i < SCHED_AHEADS; i++)
+		if (s->ahead[i].job == job) {
+			s->ahead[i] = (struct sched_ready){ .job = SCHED_NOBODY };
+			return true;
+		}
+	return false;
+}
+
+bool sched_holds(const struct sched *s, size_t job)
+{
+	return job != s->ahead[SCHED_LACKING].job && job != s->ahead[SCHED_NEEDING].job;
+}
+
+bool sched_has_needs(const struct sched *s, size_t job)
+{
+	return s->blockers[job] == 0;
+}
+
+void sched_give_back(struct sched *s, size_t job)
+{
+	bool was_ahead = end_ahead(s, job);
+
+	assert(was_ahead);
+	(void)was_ahead;
+	s->n_running--;
+	if (s->blockers[job] == 0)
+		push_ready(s, (uint32_t)job);
+}
+
+/* --- what ended ------------------------------------------------------------------------------ */
+
+/* Those that were got ready ahead find their turn by themselves. */
 static void free_users(struct sched *s, size_t job)
 {
 	for (uint32_t k = s->user_start[job]; k < s->user_start[job + 1]; k++) {
 		uint32_t user = s->user[k];
 
-		if (is_blocked(s, user) && --s->blockers[user] == 0)
-			heap_push(s, user);
+		if (is_blocked(s, user) && --s->blockers[user] == 0 && sched_holds(s, user))
+			push_ready(s, user);
 	}
 }
 
@@ -309,21 +412,33 @@ static void take_users_along(struct sched *s, size_t job, sched_skip_fn *on_skip
 
 			if (!is_blocked(s, user))
 				continue;
+			on_skip(arg, user);
+			if (!sched_holds(s, user))
+				continue; /* what needs it goes when it ends */
 			s->blockers[user] = SCHED_GONE;
 			s->n_left--;
-			on_skip(arg, user);
 			s->worklist[todo++] = user;
 		}
 	}
 }
 
-static uint32_t count_blockers(const struct spec_job *job, const enum sched_was *was)
+static void count_needs(struct sched *s, const struct spec_job *job, const enum sched_was *was)
 {
-	uint32_t n = 0;
+	uint32_t *blockers = &s->blockers[job->index];
+	uint32_t *behind = &s->behind[job->index];
 
-	for (size_t i = 0; i < job->n_needs; i++)
-		n += was[job->needs[i]->index] != SCHED_SUCCEEDED;
-	return n;
+	*blockers = 0;
+	*behind = *behind == SCHED_NOBODY ? SCHED_NOBODY : 0;
+	for (size_t i = 0; i < job->n_needs; i++) {
+		enum sched_was need = was[job->needs[i]->index];
+
+		*blockers += need != SCHED_SUCCEEDED;
+		*behind += *behind != SCHED_NOBODY && need == SCHED_WAITING;
+	}
+	if (*blockers == 0)
+		push_ready(s, (uint32_t)job->index);
+	else if (*behind == 0)
+		heap_push(&s->soon, (uint32_t)job->index);
 }
 
 void sched_restore(struct sched *s, const struct spec *spec, const enum sched_was *was,
@@ -337,11 +452,9 @@ void sched_restore(struct sched *s, const struct spec *spec, const enum sched_wa
 		s->n_left -= ended;
 		s->n_running += was[i] == SCHED_RUNNING;
 		take(s, (uint32_t)i, was[i] == SCHED_RUNNING);
-		s->blockers[i] = ended                     ? SCHED_GONE
-		                 : was[i] == SCHED_RUNNING ? 0
-		                                           : count_blockers(spec->jobs[i], was);
-		if (was[i] == SCHED_WAITING && s->blockers[i] == 0)
-			heap_push(s, (uint32_t)i);
+		s->blockers[i] = ended ? SCHED_GONE : 0;
+		if (was[i] == SCHED_WAITING)
+			count_needs(s, spec->jobs[i], was);
 	}
 	for (size_t i = 0; i < s->n; i++)
 		if (was[i] == SCHED_OTHERWISE)
@@ -350,16 +463,14 @@ void sched_restore(struct sched *s, const struct spec *spec, const enum sched_wa
 
 void sched_done(struct sched *s, size_t job, bool ok, sched_skip_fn *on_skip, void *arg)
 {
-	assert(s->n_running > 0 && s->blockers[job] == 0);
+	bool was_ahead = end_ahead(s, job);
+
+	assert(s->n_running > 0 && (was_ahead || s->blockers[job] == 0));
 	s->n_running--;
 	s->n_left--;
 	s->blockers[job] = SCHED_GONE;
-	if (s->ahead == job) {
-		s->ahead = SCHED_NOBODY;
-		s->ahead_claims = 0;
-	} else {
+	if (!was_ahead)
 		take(s, (uint32_t)job, -1);
-	}
 	if (ok)
 		free_users(s, job);
 	else
@@ -373,13 +484,14 @@ static void drop(struct sched *s, uint32_t job, sched_skip_fn *on_skip, void *ar
 	on_skip(arg, job);
 }
 
-/* What waits in a heap has no blockers left, as what runs has: the heaps tell them apart. */
+/* What waits in a heap has no blockers left, as what runs has: the heaps tell them apart.  What was
+ * got ready ahead may have some, and is to end by itself. */
 void sched_stop(struct sched *s, sched_skip_fn *on_skip, void *arg)
 {
 	for (size_t i = 0; i < s->n_classes; i++)
 		while (s->classes[i].n_ready > 0)
 			drop(s, heap_pop(&s->classes[i]), on_skip, arg);
 	for (size_t i = 0; i < s->n; i++)
-		if (is_blocked(s, (uint32_t)i))
+		if (is_blocked(s, (uint32_t)i) && sched_holds(s, i))
 			drop(s, (uint32_t)i, on_skip, arg);
 }

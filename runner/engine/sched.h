@@ -12,6 +12,10 @@
  *	while (sched_next(&s, &job))   get it ready
  *	if (sched_holds(&s, job))      ... and start it, now or after another sched_next()
  *	sched_done(&s, job, ok, ...)   it has ended; then ask sched_next() again
+ *
+ * Two jobs may be got ready ahead: one whose needs have ended well but which lacks something, and
+ *one whose needs all run or have run, and which takes nothing from them.
+ *
  *	...
  *	sched_is_done(&s)
  */
@@ -45,9 +49,23 @@ struct sched_class {
 	uint32_t claimant; /* which was this one: they are kept until it starts */
 };
 
+/* Which jobs are got ready before they may start. */
+enum sched_ahead {
+	SCHED_LACKING, /* only one that lacks a place, cores or memory */
+	SCHED_NEEDING, /* and one whose needs still run */
+	SCHED_AHEADS,
+	SCHED_NEVER_AHEAD = -1,
+};
+
+struct sched_ready {
+	uint32_t job;    /* or SCHED_NOBODY */
+	unsigned claims; /* as those of a class */
+};
+
 struct sched {
 	size_t n;
 	uint32_t *blockers;   /* per job: needs that have not succeeded; SCHED_GONE once it ended */
+	uint32_t *behind;     /* per job: needs that have not started; SCHED_NOBODY: never ahead */
 	uint32_t *user_start; /* n + 1 places in `user` */
 	uint32_t *user;     /* the jobs that need job i: user[user_start[i] .. user_start[i + 1]) */
 	uint32_t *worklist; /* room for one walk over what a failed job takes with it */
@@ -57,20 +75,19 @@ struct sched {
 	size_t n_classes;
 	struct sched_amount free; /* below 0 after sched_restore() of more than there is room for */
 	size_t n_running;
-	size_t n_left;         /* not ended yet, the running ones included */
-	uint32_t ahead;        /* the job that is got ready before what it asks for is free */
-	unsigned ahead_claims; /* as those of a class */
-	bool wants_ahead;
+	size_t n_left;           /* not ended yet, the running ones included */
+	struct sched_class soon; /* all whose needs have all started, in a heap likewise */
+	struct sched_ready ahead[SCHED_AHEADS];
+	enum sched_ahead most_ahead;
 };
 
 /*
  * `demands`: of each job, at most the whole room; its places do not count.  NULL: nothing but the
- * place.  With `ahead` one job that cannot start yet is given out all the same, to be got ready; it
- * then waits for its turn as if it had not been.  Never one with GPUs, since these are known only
- * when it starts.
+ * place.  A job that is got ready ahead is given out before it can start, and then waits for its
+ * turn as if it had not been.  Never one with GPUs, since these are known only when it starts.
  */
 void sched_init(struct sched *s, const struct spec *spec, const struct sched_amount *room,
-                const struct sched_amount *demands, bool ahead);
+                const struct sched_amount *demands, enum sched_ahead ahead);
 void sched_release(struct sched *s);
 
 /* How far the jobs of a run that another runner has left had come. */
@@ -87,15 +104,23 @@ typedef void sched_skip_fn(void *arg, size_t job);
 void sched_restore(struct sched *s, const struct spec *spec, const enum sched_was *was,
                    sched_skip_fn *on_skip, void *arg);
 
-/* Takes the next job that is to be got ready now; the one that was got ready ahead may start after
- * this, if its turn comes before. */
+/* Takes the next job that is to be got ready now; those that were got ready ahead may start after
+ * this, if their turn comes before. */
 bool sched_next(struct sched *s, size_t *ret_job);
 
 /* Of one that was taken: all that it asks for is its own, and it may start. */
 bool sched_holds(const struct sched *s, size_t job);
 
-/* A running job has ended.  If not ok, on_skip is called once for each job that can no longer run;
- * it must not call back. */
+/* Of one that was taken: all that it needs has ended well. */
+bool sched_has_needs(const struct sched *s, size_t job);
+
+/* One that was got ready ahead, and does not hold, was not: it waits to be taken again, and claims
+ * nothing until then. */
+void sched_give_back(struct sched *s, size_t job);
+
+/* A job that was taken has ended.  If not ok, on_skip is called for each job that can no longer
+ * run; it must not call back.  For one that was got ready ahead it is called, too, once for each
+ * need; that one is to end by sched_done() all the same. */
 void sched_done(struct sched *s, size_t job, bool ok, sched_skip_fn *on_skip, void *arg);
 
 /* Nothing more starts: on_skip is called for each job that has not started. */

@@ -136,7 +136,8 @@ struct attempt;
 
 /* For those who implement one: embed it first. */
 struct executor_ops {
-	bool seals; /* results say so, unless something is in the way; or never */
+	bool seals;       /* results say so, unless something is in the way; or never */
+	bool staged_stay; /* nobody takes one away that waits to go, however long that is */
 	int (*resolve)(struct executor *e, const char *image, char ret_digest[72],
 	               struct error *err);
 	int (*prepare)(struct executor *e, const struct request *request, struct error *err);

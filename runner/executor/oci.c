@@ -273,6 +273,7 @@ static void oci_free(struct executor *e)
 
 static const struct executor_ops oci_ops = {
 	.seals = true,
+	.staged_stay = true,
 	.resolve = resolve,
 	.prepare = prepare,
 	.stage = stage,

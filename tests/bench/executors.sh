@@ -106,13 +106,13 @@ theirs() {
 	fi
 }
 
-measure() { # TEXT EXECUTOR PROGRAM
+measure() { # TEXT EXECUTOR PROGRAM [SHAPE]
 	local run
 	executor=$2 program=$(command -v "$3")
 	rm -f "$work"/cost-*
 	capture "$2" "$3"
 	"prepare_$2"
-	"$here/workflow" wide $jobs >"$work/jobs.yaml"
+	"$here/workflow" "${4:-wide}" $jobs >"$work/jobs.yaml"
 	ours
 	for ((run = 1; run <= runs; run++)); do
 		timed ours
@@ -152,6 +152,7 @@ export SLUICE_HOME=$work/home
 SLUICE=$sluice "$here/../../scripts/base-image" bash:5 >/dev/null
 measure_all ''
 measure "$jobs jobs by runc : runc run" oci runc
+measure "chain of $jobs jobs by bwrap : bwrap" bwrap bwrap chain
 
 account=sluicebench$$
 useradd -K SUB_UID_COUNT=65536 -K SUB_GID_COUNT=65536 -m -d "$work/user" "$account"

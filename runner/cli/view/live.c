@@ -229,7 +229,7 @@ static struct layout_row row_of(const struct live *v, const struct run_job *job,
 		.name = job->spec->id,
 		.state = job->state,
 		.stopping = job->stopping,
-		.ms = job->attempt > 0 ? now - job->started_ms : -1,
+		.ms = job->state > JOB_WAITING ? now - job->started_ms : -1,
 		.what = what,
 	};
 }
