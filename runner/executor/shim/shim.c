@@ -205,7 +205,7 @@ static int open_stream(struct shim *s, enum crilog_stream which)
 	return ends[1];
 }
 
-static int spawn(struct shim *s, int out, int errfd, const char *const *argv)
+static int spawn(struct shim *s, int out, int errfd, const char *copy, const char *const *argv)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -221,12 +221,24 @@ static int spawn(struct shim *s, int out, int errfd, const char *const *argv)
 	(void)posix_spawnattr_setsigmask(&attr, &none);
 	(void)posix_spawnattr_setsigdefault(&attr, &all);
 	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	rc = posix_spawn(&s->runtime, SHIM_RUNTIME_COPY, &actions, &attr, argv_exec(argv), environ);
+	rc = posix_spawn(&s->runtime, copy, &actions, &attr, argv_exec(argv), environ);
 	if (rc != 0) /* there is none, or this machine executes nothing in memory */
 		rc = posix_spawn(&s->runtime, argv[0], &actions, &attr, argv_exec(argv), environ);
 	(void)posix_spawnattr_destroy(&attr);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	return -rc;
+}
+
+/* By its number the copy would be called "8" in lists of processes.  The link goes with the bundle.
+ */
+static char *name_copy(const char *bundle, const char *runtime)
+{
+	char *link = xasprintf("%s/%s", bundle, strrchr(runtime, '/') + 1);
+
+	if (symlink(SHIM_RUNTIME_COPY, link) == 0)
+		return link;
+	free(link);
+	return xstrdup(SHIM_RUNTIME_COPY);
 }
 
 /* Absolute paths: crun goes to the bundle before it looks at them, runc after. */
@@ -237,13 +249,14 @@ static int spawn_runtime(struct shim *s, int out, int errfd)
 	AUTO_FREE char *state = xasprintf("%s/" BUNDLE_STATE, bundle);
 	AUTO_FREE char *log = xasprintf("%s/" RUNTIME_LOG, bundle);
 	AUTO_FREE char *pid_file = xasprintf("%s/" PID_FILE, bundle);
+	AUTO_FREE char *copy = name_copy(bundle, s->orders.runtime);
 	const char *const argv[] = {
 		s->orders.runtime, "--root",   state,  "--log",      log,
 		"--log-format",    "json",     "run",  "--detach",   "--pid-file",
 		pid_file,          "--bundle", bundle, s->orders.id, NULL
 	};
 
-	return spawn(s, out, errfd, argv);
+	return spawn(s, out, errfd, copy, argv);
 }
 
 static int start_runtime(struct shim *s, struct error *err)
