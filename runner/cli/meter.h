@@ -25,7 +25,7 @@ struct meter {
 	int64_t began_ms, shown_ms; /* 0: not yet */
 	uint64_t from;              /* was there when it began */
 	bool of_parts; /* what is counted says nothing to people but by its share of all */
-	unsigned layers, layers_done; /* of an image that comes: set before each meter_show() */
+	unsigned layers, layers_done; /* of an image that comes: set before each line */
 };
 
 void meter_begin(struct meter *m, const struct cli *cli, const char *name);

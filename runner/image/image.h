@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/strbuf.h"
+#include "image/layer_progress.h"
 
 struct images;
 
@@ -164,6 +165,7 @@ struct images_pull_how {
 	const struct config_registries *registries; /* or NULL */
 	bool look_only;                             /* nothing is pulled, only its digest is had */
 	struct progress *progress;                  /* of bytes that come, or NULL */
+	struct layers_progress *layers;             /* the same of each layer, or NULL */
 	const atomic_bool *stop;                    /* ends it soon with SLUICE_CANCELED; or NULL */
 	unsigned wait_ms;                           /* before the second try; 0: a second */
 	unsigned stall_s;                           /* silence that ends a try; 0: a minute */

@@ -104,7 +104,8 @@ struct layout_arrivals {
 	 * closes.  Called from several threads, n times together. */
 	int (*next)(void *arg, const char **ret_blob, int *ret_fd, struct error *err);
 	void *arg;
-	struct progress *layers; /* gets those that are unpacked as its parts; or NULL */
+	struct progress *layers;       /* gets those that are unpacked as its parts; or NULL */
+	struct layers_progress *shown; /* how far each is; or NULL */
 };
 
 enum { LAYOUT_BUSY = 1 };

@@ -109,8 +109,15 @@ static int lock_missing(struct load *load, struct error *err)
 	return 0;
 }
 
+/* NULL: nobody looks. */
+static struct layer_progress *shown_of(const struct load *load, const struct layer *layer)
+{
+	return load->arrivals ? layers_find(load->arrivals->shown, layer->blob) : NULL;
+}
+
 static int unpack_into_temp(struct load *load, struct layer *layer, int blob, struct error *err)
 {
+	struct layer_progress *shown = shown_of(load, layer);
 	const struct unpack_limits limits = UNPACK_LIMITS;
 	AUTO_FD int root = -1;
 	struct digest packed;
@@ -125,9 +132,12 @@ static int unpack_into_temp(struct load *load, struct layer *layer, int blob, st
 		                 load->im->home, layer->temp);
 	if (!oci_digest_parse(layer->blob, &packed) || !oci_digest_parse(layer->diff_id, &tar))
 		return error_set(err, SLUICE_INVALID, "layer %s has no digest", layer->blob);
+	layer_is(shown, LAYER_UNPACKS);
 	return unpack_layer(
-		&(struct unpack_blob){
-			.fd = blob, .packed = &packed, .tar = &tar, .progress = load->progress },
+		&(struct unpack_blob){ .fd = blob,
+	                               .packed = &packed,
+	                               .tar = &tar,
+	                               .progress = shown ? &shown->unpacked : load->progress },
 		root, &limits, err);
 }
 
@@ -142,6 +152,7 @@ static int unpack_blob(struct load *load, struct layer *layer, int blob)
 	if (!layer->temp[0])
 		return 0;
 	if (unpack_into_temp(load, layer, blob, &layer->error) == 0) {
+		layer_is(shown_of(load, layer), LAYER_THERE);
 		progress_add_parts(layers_of(load), 1);
 		return 0;
 	}
@@ -205,8 +216,10 @@ static size_t expect_layer(const struct load *load, const struct layer *layer)
 {
 	struct stat st;
 
-	if (!layer->temp[0])
+	if (!layer->temp[0]) {
+		layer_is(shown_of(load, layer), LAYER_THERE);
 		return 0;
+	}
 	if (fstatat(load->im->blobs_fd, layer->blob + 7, &st, 0) == 0)
 		progress_expect(load->progress, (uint64_t)st.st_size);
 	return 1;

@@ -238,9 +238,17 @@ static void blob_over(struct pull_blob *b, int rc, struct error *err)
 		(void)blob_failed(b, err);
 		fail(p, err);
 	} else {
+		layer_is(b->shown, LAYER_CAME); /* before others can go on with it */
 		arrivals_add(&p->arrivals, b);
 	}
 	(void)uv_timer_start(&p->next, on_next, 0, 0);
+}
+
+/* So many bytes more are there, or less. */
+static void count(const struct pull_blob *b, uint64_t bytes)
+{
+	progress_add(b->pull->how->progress, bytes);
+	progress_add(b->shown ? &b->shown->came : NULL, bytes);
 }
 
 static int blob_head(void *arg, const struct http_response *r, struct error *err)
@@ -254,7 +262,7 @@ static int blob_head(void *arg, const struct http_response *r, struct error *err
 		                 (unsigned long long)b->want->size);
 	if (r->offset == b->partial.have)
 		return 0;
-	progress_add(b->pull->how->progress, -b->partial.have);
+	count(b, -b->partial.have);
 	return partial_restart(&b->partial, err);
 }
 
@@ -266,7 +274,7 @@ static int blob_body(void *arg, const void *data, size_t len, struct error *err)
 		return error_set(err, SLUICE_CORRUPT,
 		                 "more than the %llu bytes that the manifest gives have come",
 		                 (unsigned long long)b->want->size);
-	progress_add(b->pull->how->progress, len);
+	count(b, len);
 	return partial_write(&b->partial, data, len, err);
 }
 
@@ -286,7 +294,7 @@ static void blob_check(struct pull_blob *b)
 		rc = partial_check(&b->partial, &err);
 	if (rc == SLUICE_CORRUPT && ++b->n_corrupt < CORRUPT_MAX && !b->pull->err.class) {
 		if (b->partial.have == 0)
-			progress_add(b->pull->how->progress, -came);
+			count(b, -came);
 		blob_ask(b);
 	} else {
 		blob_over(b, rc, &err);
@@ -313,6 +321,7 @@ static void blob_ask(struct pull_blob *b)
 	const struct registry_ask question = { .path = path, .have = &b->partial.have };
 
 	b->state = BLOB_COMES;
+	layer_is(b->shown, LAYER_COMES);
 	registry_start(b->pull->registry, &question,
 	               &(struct registry_hooks){
 			       .on_head = blob_head,
@@ -325,13 +334,12 @@ static void blob_ask(struct pull_blob *b)
 /* Larger than it should be is as wrong as other bytes. */
 static void blob_take_up(struct pull_blob *b)
 {
-	struct pull *p = b->pull;
 	struct error err;
 	int rc = 0;
 
 	if (b->partial.have > b->want->size)
 		rc = partial_restart(&b->partial, &err);
-	progress_add(p->how->progress, b->partial.have);
+	count(b, b->partial.have);
 	if (rc != 0)
 		blob_over(b, rc, &err);
 	else if (b->partial.have == b->want->size)
@@ -372,6 +380,23 @@ static void on_next(uv_timer_t *timer)
 	uv_unref((uv_handle_t *)&p->watch);
 }
 
+static void show_blobs(struct pull *p)
+{
+	struct layers_progress *layers = p->how->layers;
+
+	if (!layers)
+		return;
+	layers->layer = xcalloc(p->n_blobs, sizeof *layers->layer);
+	for (size_t i = 0; i < p->n_blobs; i++) {
+		const struct oci_descriptor *want = p->blobs[i].want;
+
+		p->blobs[i].shown = &layers->layer[i];
+		memcpy(layers->layer[i].digest, want->digest, sizeof want->digest);
+		layers->layer[i].size = want->size;
+	}
+	atomic_store(&layers->n, p->n_blobs);
+}
+
 static void list_blobs(struct pull *p)
 {
 	const struct oci_manifest *m = &p->manifest;
@@ -389,6 +414,7 @@ static void list_blobs(struct pull *p)
 			                                     .partial = { .fd = -1 } };
 		progress_expect(p->how->progress, m->layer[i].size);
 	}
+	show_blobs(p);
 }
 
 static void on_watch(uv_timer_t *timer)
@@ -421,6 +447,7 @@ static void *loader(void *arg)
 		.next = arrivals_next,
 		.arg = &p->arrivals,
 		.layers = p->how->progress,
+		.shown = p->how->layers,
 	};
 	struct image *image = NULL;
 

@@ -22,6 +22,7 @@ struct pull_blob {
 	const struct oci_descriptor *want;
 	struct partial partial;
 	enum blob_state state;
+	struct layer_progress *shown; /* or NULL */
 	unsigned n_corrupt;
 };
 

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "cli/images/layers.h"
 #include "cli/meter.h"
 #include "cli/text.h"
 
@@ -102,12 +103,68 @@ static void test_no_terminal(void **state)
 	meter_end(&m);
 }
 
+#define DIGEST "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void check_layer(unsigned columns, enum layer_state state, const char *want)
+{
+	const struct layer_shown layer = { DIGEST, state, 3 << 20, 4 << 20 };
+	struct strbuf sb = STRBUF_INIT(STRBUF_BIG);
+
+	layers_add_line(&sb, &layer, columns);
+	assert_string_equal(strbuf_str(&sb), want);
+	assert_true(text_width(strbuf_str(&sb)) < columns);
+	strbuf_release(&sb);
+}
+
+static void test_layer(void **state)
+{
+	(void)state;
+	check_layer(80, LAYER_WAITS, "0123456789ab  waiting      4.0 MiB");
+	check_layer(80, LAYER_COMES,
+	            "0123456789ab  downloading  [===========>     ]   75 %  3.0 MiB of 4.0 MiB");
+	check_layer(120, LAYER_UNPACKS,
+	            "0123456789ab  unpacking    [=============================>          ]   75 %  "
+	            "3.0 MiB of 4.0 MiB");
+	check_layer(68, LAYER_COMES, "0123456789ab  downloading   75 %  3.0 MiB of 4.0 MiB");
+	check_layer(40, LAYER_COMES, "0123456789ab  downloading   75 %");
+	check_layer(40, LAYER_CAME, "0123456789ab  downloaded   4.0 MiB");
+	check_layer(80, LAYER_THERE, "0123456789ab  done");
+	check_layer(20, LAYER_COMES, "0123456789ab  do...");
+}
+
+/* What something is done for comes first, in the order of the image; what is there does not come.
+ */
+static void test_layers_that_have_room(void **state)
+{
+	static const enum layer_state states[] = { LAYER_THERE, LAYER_WAITS,   LAYER_COMES,
+		                                   LAYER_THERE, LAYER_UNPACKS, LAYER_WAITS };
+	static const size_t order[] = { 2, 4, 1, 5 };
+	enum { N = sizeof states / sizeof *states };
+	struct layer_shown layers[N];
+
+	(void)state;
+	for (size_t most = 1; most <= N; most++) {
+		size_t n;
+
+		for (size_t i = 0; i < N; i++)
+			layers[i] = (struct layer_shown){ DIGEST, states[i], 0, i };
+		n = layers_pick(layers, N, most);
+		assert_int_equal(n, most == N ? N : most < 4 ? most : 4);
+		for (size_t i = 0; i < n; i++)
+			assert_int_equal(layers[i].size, most == N ? i : order[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_line),        cmocka_unit_test(test_parts),
-		cmocka_unit_test(test_layers),      cmocka_unit_test(test_narrow),
+		cmocka_unit_test(test_line),
+		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_layers),
+		cmocka_unit_test(test_narrow),
 		cmocka_unit_test(test_no_terminal),
+		cmocka_unit_test(test_layer),
+		cmocka_unit_test(test_layers_that_have_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

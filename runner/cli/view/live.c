@@ -7,7 +7,6 @@
  */
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,29 +262,10 @@ static void draw(struct live *v)
 	strbuf_clear(&v->scroll);
 }
 
-/* After Ctrl-Z and fg the shell has written below the block.  A flag, because the loop runs its
- * timers before it looks at signals: what is drawn in between would be drawn over that. */
-static volatile sig_atomic_t was_stopped;
-
-static void on_continued(int number)
-{
-	(void)number;
-	was_stopped = 1;
-}
-
-static void look_at_shell(struct live *v)
-{
-	if (!was_stopped)
-		return;
-	was_stopped = 0;
-	screen_forget(&v->screen);
-}
-
 static void on_tick(uv_timer_t *timer)
 {
 	struct live *v = container_of(timer, struct live, timer);
 
-	look_at_shell(v);
 	if (!screen_is_writable(&v->screen))
 		return;
 	if (!v->title)
@@ -347,7 +327,6 @@ static void live_end(void *arg)
 	};
 
 	(void)uv_timer_stop(&v->timer);
-	look_at_shell(v);
 	screen_measure(&v->screen);
 	summary_add(&v->scroll, &summary);
 	screen_draw(&v->screen, &v->scroll, NULL, 0);
@@ -356,14 +335,12 @@ static void live_end(void *arg)
 
 static void *live_make(uv_loop_t *loop, const struct cli *cli)
 {
-	const struct sigaction continued = { .sa_handler = on_continued, .sa_flags = SA_RESTART };
 	struct live *v = xcalloc(1, sizeof *v);
 
 	v->cli = cli;
 	v->scroll = STRBUF_INIT(STRBUF_BIG);
 	screen_init(&v->screen, STDOUT_FILENO);
 	(void)uv_timer_init(loop, &v->timer);
-	(void)sigaction(SIGCONT, &continued, NULL);
 	uv_unref((uv_handle_t *)&v->timer);
 	return v;
 }

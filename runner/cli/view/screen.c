@@ -3,6 +3,7 @@
 #include "cli/view/screen.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,9 +16,22 @@ static const char restore_cursor[] = { 0x1b, '8', '\0' };
 
 enum { LINES_UNKNOWN = 24, COLUMNS_UNKNOWN = 80, STEADY_AFTER = 4 };
 
+/* After Ctrl-Z and fg the shell has written below the block.  A flag, because a loop runs its
+ * timers before it looks at signals: what is drawn in between would be drawn over that. */
+static volatile sig_atomic_t was_stopped;
+
+static void on_continued(int number)
+{
+	(void)number;
+	was_stopped = 1;
+}
+
 void screen_init(struct screen *s, int fd)
 {
+	const struct sigaction continued = { .sa_handler = on_continued, .sa_flags = SA_RESTART };
+
 	*s = (struct screen){ .fd = fd };
+	(void)sigaction(SIGCONT, &continued, NULL);
 	screen_measure(s);
 }
 
@@ -38,6 +52,9 @@ void screen_measure(struct screen *s)
 	struct winsize size = { .ws_col = 0 };
 	unsigned before = s->columns;
 
+	if (was_stopped)
+		screen_forget(s);
+	was_stopped = 0;
 	(void)ioctl(s->fd, TIOCGWINSZ, &size);
 	s->lines = size.ws_row ? size.ws_row : LINES_UNKNOWN;
 	s->columns = size.ws_col ? size.ws_col : COLUMNS_UNKNOWN;

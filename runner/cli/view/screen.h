@@ -1,7 +1,8 @@
 /*
  * The lower end of a terminal: text that scrolls away above a block of lines that is redrawn in
  * place.  Between two calls the cursor stands below the block in the first column, visible, and
- * no mode of the terminal is ever changed: whoever stops or kills the program finds it clean.
+ * no mode of the terminal is ever changed: whoever stops or kills the program finds it clean.  One
+ * in a program.
  */
 #ifndef CLI_SCREEN_H
 #define CLI_SCREEN_H
@@ -23,7 +24,7 @@ struct screen {
 void screen_init(struct screen *s, int fd);
 void screen_release(struct screen *s);
 
-/* Finds out how large it is now. */
+/* Finds out how large it is now, and whether a shell has written to it: before each drawing. */
 void screen_measure(struct screen *s);
 
 /* False while its width changes, as when somebody drags the window: terminals tell of it late, and
