@@ -14,22 +14,20 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/io.h"
 #include "base/strbuf.h"
 #include "base/userns.h"
 #include "base/xalloc.h"
 #include "executor/argv.h"
 #include "executor/program.h"
+#include "executor/works.h"
 
 #define HELPER      "slirp4netns"
 #define TUN         "/dev/net/tun"
-#define CACHE_NAME  "network-works"
 /* A range that is set aside for measuring between machines: nobody's own addresses lie in it. */
 #define CIDR_OPTION "--cidr=198.18.0.0/24"
 
@@ -276,18 +274,6 @@ void network_close(struct network *n)
 
 /* --- the check ------------------------------------------------------------------------------ */
 
-/* Changes whenever the answer may: another program, another kernel. */
-static char *fingerprint(const char *program)
-{
-	struct stat st = { 0 };
-	char boot[37];
-
-	(void)stat(program, &st);
-	clock_boot_id(boot);
-	return xasprintf("%s %" PRId64 ".%ld %s\n", program, (int64_t)st.st_mtim.tv_sec,
-	                 st.st_mtim.tv_nsec, boot);
-}
-
 /* Its last line, which is the one that says why. */
 static void read_errors(int fd, struct strbuf *ret_line)
 {
@@ -326,24 +312,15 @@ static int try_helper(const char *program, struct error *err)
 
 int network_check(const char *home, struct error *err)
 {
-	AUTO_FREE char *tmp = xasprintf("%s/tmp", home);
-	AUTO_STRBUF struct strbuf known = STRBUF_INIT(8192);
 	AUTO_FREE char *program = NULL;
-	AUTO_FREE char *print = NULL;
-	AUTO_FD int tmpfd = -1;
+	struct works works = { .home = home, .name = "network" };
 	int rc = find_helper(&program, err);
 
-	if (rc < 0)
+	works.programs[0] = program;
+	if (rc < 0 || works_is_known(&works))
 		return rc;
-	print = fingerprint(program);
-	rc = io_mkdirs(tmp, 0755);
-	tmpfd = rc < 0 ? -1 : open(tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (tmpfd < 0)
-		return error_sys(err, rc < 0 ? rc : errno, "cannot open '%s'", tmp);
-	if (io_read_file(tmpfd, CACHE_NAME, &known) == 0 && strcmp(strbuf_str(&known), print) == 0)
-		return 0;
 	rc = try_helper(program, err);
-	if (rc == 0) /* only a later start is slower without it */
-		(void)!io_put_file_fast(tmpfd, CACHE_NAME, print, strlen(print), 0644);
+	if (rc == 0)
+		works_note(&works);
 	return rc;
 }

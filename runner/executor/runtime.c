@@ -2,57 +2,29 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "executor/attempt.h"
 #include "executor/program.h"
 #include "executor/spawn.h"
+#include "executor/works.h"
 
 /* A checked program: an OCI runtime, or bwrap. */
 struct checked {
 	const char *path, *home, *shim, *init;
 };
 
-static const char *cache_name(const struct checked *c)
-{
-	return c->init ? "bwrap-works" : "runtime-works";
-}
-
 #ifndef MFD_EXEC /* Linux 6.3 */
 #define MFD_EXEC 0x0010U
 #endif
-
-/* Changes whenever the answer of a check may: another program, another kernel. */
-static char *fingerprint(const char *runtime, const char *shim)
-{
-	struct stat r = { 0 }, s = { 0 };
-	char boot[37];
-
-	(void)stat(runtime, &r);
-	(void)stat(shim, &s);
-	clock_boot_id(boot);
-	return xasprintf("%s %" PRId64 ".%ld %" PRId64 ".%ld %s\n", runtime,
-	                 (int64_t)r.st_mtim.tv_sec, r.st_mtim.tv_nsec, (int64_t)s.st_mtim.tv_sec,
-	                 s.st_mtim.tv_nsec, boot);
-}
-
-static bool is_known_to_work(int tmpfd, const char *cache, const char *print)
-{
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT(8192);
-
-	return io_read_file(tmpfd, cache, &text) == 0 && strcmp(strbuf_str(&text), print) == 0;
-}
 
 static bool copies_itself(const char *runtime)
 {
@@ -144,26 +116,21 @@ static int try_in(const char *dir, const struct checked *c, struct error *err)
 
 static int check(const struct checked *c, struct error *err)
 {
-	AUTO_FREE char *tmp = xasprintf("%s/tmp", c->home);
-	AUTO_FREE char *print = fingerprint(c->path, c->shim);
+	const struct works works = { c->home, c->init ? "bwrap" : "runtime", { c->path, c->shim } };
 	/* Also the container's id; mkdtemp's letters would not do for one. */
-	AUTO_FREE char *dir = xasprintf("%s/check-%d", tmp, (int)getpid());
-	AUTO_FD int tmpfd = -1;
-	int rc = io_mkdirs(tmp, 0755);
+	AUTO_FREE char *dir = xasprintf("%s/tmp/check-%d", c->home, (int)getpid());
+	int rc;
 
-	if (rc == 0)
-		tmpfd = open(tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (tmpfd < 0)
-		return error_sys(err, rc < 0 ? rc : errno, "cannot open '%s'", tmp);
-	if (is_known_to_work(tmpfd, cache_name(c), print))
+	if (works_is_known(&works))
 		return 0;
-	(void)!io_remove_tree(tmpfd, strrchr(dir, '/') + 1); /* of one that was killed */
-	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-		return error_sys(err, errno, "cannot make '%s'", dir);
+	(void)!io_remove_tree(AT_FDCWD, dir); /* of one that was killed */
+	rc = io_mkdirs(dir, 0700);
+	if (rc < 0)
+		return error_sys(err, rc, "cannot make '%s'", dir);
 	rc = try_in(dir, c, err);
-	(void)!io_remove_tree(tmpfd, strrchr(dir, '/') + 1);
-	if (rc == 0) /* only a later start is slower without it */
-		(void)!io_put_file_fast(tmpfd, cache_name(c), print, strlen(print), 0644);
+	(void)!io_remove_tree(AT_FDCWD, dir);
+	if (rc == 0)
+		works_note(&works);
 	return rc;
 }
 
