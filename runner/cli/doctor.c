@@ -88,7 +88,7 @@ static void check_roots(struct cli *cli, struct finding *f)
 	const struct config *config = NULL;
 	struct error err;
 
-	if (cli_config(cli, &config, &err) < 0 || merge_find(config->rootfs, &way, &err) < 0)
+	if (cli_config(cli, &config, &err) < 0 || merge_find(config->rootfs, NULL, &way, &err) < 0)
 		find(f, LEVEL_FAIL, NULL, "%s", err.msg);
 	else if (way == MERGE_OVERLAY && !has_overlayfs())
 		find(f, LEVEL_FAIL, "modprobe overlay",

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/userns.h"
 #include "executor/program.h"
+#include "executor/works.h"
 
 #define FUSE_DEVICE "/dev/fuse"
 
@@ -28,14 +29,11 @@ static int try_overlay(void)
 	return 0;
 }
 
-static int has_overlay(struct error *err)
+static int mounts_overlay(struct error *err)
 {
 	int status = -1;
-	pid_t pid;
+	pid_t pid = fork();
 
-	if (userns_is_root())
-		return 0;
-	pid = fork();
 	if (pid == 0)
 		_exit(try_overlay());
 	if (pid < 0)
@@ -48,11 +46,25 @@ static int has_overlay(struct error *err)
 	                 "the kernel lets an ordinary user mount no overlay");
 }
 
-static int has_program(struct error *err)
+static int has_overlay(const char *home, struct error *err)
+{
+	const struct works works = { .home = home, .name = "overlay" };
+	int rc;
+
+	if (userns_is_root() || (home && works_is_known(&works)))
+		return 0;
+	rc = mounts_overlay(err);
+	if (rc == 0 && home)
+		works_note(&works);
+	return rc;
+}
+
+static int has_program(const char *home, struct error *err)
 {
 	AUTO_FREE char *program = program_find(MERGE_PROGRAM);
 	AUTO_FD int fd = open(FUSE_DEVICE, O_RDWR | O_CLOEXEC);
 
+	(void)home;
 	if (!program)
 		return error_set(err, SLUICE_MISSING,
 		                 "'" MERGE_PROGRAM "' is not there: install fuse-overlayfs");
@@ -62,19 +74,24 @@ static int has_program(struct error *err)
 	                           "'");
 }
 
-static int has_files(struct error *err)
+static int has_files(const char *home, struct error *err)
 {
+	(void)home;
 	(void)err;
 	return 0;
 }
 
-static int (*const works[MERGE_WAYS])(struct error *err) = { has_overlay, has_program, has_files };
+static int (*const has[MERGE_WAYS])(const char *home, struct error *err) = {
+	has_overlay,
+	has_program,
+	has_files,
+};
 
-int merge_find(const char *name, enum merge_way *ret_way, struct error *err)
+int merge_find(const char *name, const char *home, enum merge_way *ret_way, struct error *err)
 {
 	if (!name) {
 		*ret_way = MERGE_OVERLAY;
-		while (*ret_way < MERGE_COPY && works[*ret_way](err) < 0)
+		while (*ret_way < MERGE_COPY && has[*ret_way](home, err) < 0)
 			++*ret_way;
 		return 0;
 	}
@@ -82,7 +99,7 @@ int merge_find(const char *name, enum merge_way *ret_way, struct error *err)
 		return error_set(err, SLUICE_INVALID,
 		                 "a container's root is made by " MERGE_CHOICES ", not by '%.32s'",
 		                 name);
-	if (works[*ret_way](err) < 0) {
+	if (has[*ret_way](home, err) < 0) {
 		err->class = SLUICE_MISSING;
 		return error_wrap(err, "the configuration wants roots by %s", name);
 	}

@@ -6,9 +6,10 @@
 
 /*
  * The way of that name, or with NULL the first that works: root has the kernel's overlays; for an
- * ordinary user one is mounted to see.  SLUICE_MISSING: the named way does not work here, or there
- * is none of its name.
+ * ordinary user one is mounted to see, once per home and boot (with HOME NULL each time).
+ * SLUICE_MISSING: the named way does not work here, or there is none of its name.
  */
-int merge_find(const char *name, enum merge_way *ret_way, struct error *err) MUST_USE;
+int merge_find(const char *name, const char *home, enum merge_way *ret_way,
+               struct error *err) MUST_USE;
 
 #endif

@@ -362,7 +362,7 @@ static int make(uv_loop_t *loop, struct images *images, const struct executor_op
 	enum merge_way merge;
 	char *runtime = NULL;
 	struct oci *oci;
-	int rc = merge_find(options->rootfs, &merge, err);
+	int rc = merge_find(options->rootfs, options->home, &merge, err);
 
 	if (rc == 0)
 		rc = runtime_find(wanted, options->home, shim, init, &runtime, err);

@@ -145,6 +145,28 @@ test_roots_by_copy() {
 	runs_it
 }
 
+# What the kernel can is looked at once: after that only another boot may change it.
+test_kernel_without_overlays_of_users() {
+	local with
+	ordinary 1000000
+	with=$SLUICE
+	cc -o ../no-overlay "$REPO/tests/support/no_overlay.c" -lseccomp
+	printf '#!/bin/sh\nexec %s/no-overlay %s "$@"\n' "$(realpath ..)" "$with" >../without
+	chmod +x ../without
+	SLUICE=$PWD/../without
+	ok doctor
+	matches out '^warn +container roots +by (fuse-overlayfs|copy), which is slow: the kernel lets'
+	runs_it
+	matches w.err 'jobs run by oci: /.*, with roots by (fuse-overlayfs|copy)'
+	SLUICE=$with ok run again.yaml
+	silent err 'with roots by'
+	expect 4 sluice run again.yaml
+	says out 'cannot mount an overlay: Operation not permitted'
+	echo 'another boot' >"$SLUICE_HOME/tmp/overlay-works"
+	ok run again.yaml
+	matches err 'with roots by (fuse-overlayfs|copy)'
+}
+
 # One that does not work here is said before any job starts.
 test_roots_that_cannot_be() {
 	ordinary
