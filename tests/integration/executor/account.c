@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -32,11 +33,24 @@ static bool make_user(const char *name, enum account account)
 	return shell(user, name) && (account == ACCOUNT_LONE_USER || shell(ids, name));
 }
 
+/* The device of fuse, in a namespace of mounts that ends with this process: everybody may open it,
+ * as udev makes it.  Where there is none who needs it will say so. */
+static void open_fuse(const char *name)
+{
+	static const char mount[] =
+		"mount --make-rprivate / && mknod -m 666 \"/var/tmp/$ACCOUNT/fuse\" c 10 229 && "
+		"mount --bind \"/var/tmp/$ACCOUNT/fuse\" /dev/fuse";
+
+	if (access("/dev/fuse", F_OK) == 0 && unshare(CLONE_NEWNS) == 0)
+		(void)shell(mount, name);
+}
+
 static int become(const struct passwd *user, enum account account, int (*test)(const char *shim))
 {
 	AUTO_FREE char *shim = xasprintf("%s/sluice-shim", user->pw_dir);
 	enum userns_kind want = account == ACCOUNT_USER ? USERNS_MANY : USERNS_ONE;
 
+	open_fuse(user->pw_name);
 	if (setgroups(0, NULL) != 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) != 0 ||
 	    setresuid(user->pw_uid, user->pw_uid, user->pw_uid) != 0 || chdir("/") != 0)
 		return 1;

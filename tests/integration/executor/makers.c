@@ -19,6 +19,7 @@ static int make_oci(struct place *place, struct executor **ret_executor, struct 
 {
 	const struct executor_options options = {
 		.runtime = place->maker->runtime,
+		.rootfs = place->maker->rootfs,
 		.home = place->home,
 	};
 
@@ -27,7 +28,10 @@ static int make_oci(struct place *place, struct executor **ret_executor, struct 
 
 static int make_bwrap(struct place *place, struct executor **ret_executor, struct error *err)
 {
-	const struct executor_options options = { .home = place->home };
+	const struct executor_options options = {
+		.rootfs = place->maker->rootfs,
+		.home = place->home,
+	};
 
 	return executors_open(&place->loop, place->images, "bwrap", &options, ret_executor, err);
 }
@@ -205,6 +209,24 @@ static const struct cannot host_cannot[] = {
 	{ NULL, NULL },
 };
 
+/* What depends on how a root is made; without it the variant is its executor. */
+static const char *const roots_brief[] = {
+	"exit code",
+	"files of the image's user",
+	"/etc of the image",
+	"views are private",
+	"read-only inputs",
+	"outputs of another user",
+	"views of another user",
+	"a volume",
+	"the root is thrown away",
+	"a target behind a link",
+	"the machine's root",
+	"the shim is killed",
+	"staged, then gone",
+	NULL,
+};
+
 static const struct maker makers[] = {
 	{
 		.name = "oci:crun",
@@ -293,6 +315,45 @@ static const struct maker makers[] = {
 		.account = ACCOUNT_LONE_USER,
 		.make = make_bwrap,
 		.has_shim = true,
+		.cannot = bwrap_lone_user_cannot,
+	},
+	{
+		.name = "oci:crun+fuse-overlayfs",
+		.runtime = "crun",
+		.rootfs = "fuse-overlayfs",
+		.make = make_oci,
+		.left = CGROUPS_LEFT,
+		.has_shim = true,
+		.brief = roots_brief,
+		.cannot = nothing,
+	},
+	{
+		.name = "oci:crun+copy",
+		.runtime = "crun",
+		.rootfs = "copy",
+		.make = make_oci,
+		.left = CGROUPS_LEFT,
+		.has_shim = true,
+		.brief = roots_brief,
+		.cannot = nothing,
+	},
+	{
+		.name = "oci:runc@user+fuse-overlayfs",
+		.account = ACCOUNT_USER,
+		.runtime = "runc",
+		.rootfs = "fuse-overlayfs",
+		.make = make_oci,
+		.has_shim = true,
+		.brief = roots_brief,
+		.cannot = user_cannot,
+	},
+	{
+		.name = "bwrap@lone-user+copy",
+		.account = ACCOUNT_LONE_USER,
+		.rootfs = "copy",
+		.make = make_bwrap,
+		.has_shim = true,
+		.brief = roots_brief,
 		.cannot = bwrap_lone_user_cannot,
 	},
 	{

@@ -5,12 +5,13 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "executor/bundle.h"
 #include "executor/exit_record.h"
 
 static void wait_until_ready(const struct job *job)
 {
 	if (job->place->maker->has_shim)
-		job_wait_for_file(job, "rootfs");
+		job_wait_for_file(job, job->place->maker->rootfs ? VIEWS_DIR : ROOTFS_DIR);
 }
 
 static void expect_silence(const struct job *job)

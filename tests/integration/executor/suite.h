@@ -43,6 +43,7 @@ struct maker {
 	const char *name;
 	enum account account;
 	const char *runtime; /* for the OCI executor */
+	const char *rootfs;  /* see executors.h */
 	int (*make)(struct place *place, struct executor **ret_executor, struct error *err);
 	/* Prints a line for each container, cgroup or the like that is left of what began with
 	 * $SUITE; processes are looked for anyway.  NULL: there is nothing else. */
