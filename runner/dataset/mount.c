@@ -17,14 +17,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/mount.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -32,6 +30,7 @@
 #include "base/error_path.h"
 #include "base/io.h"
 #include "base/json.h"
+#include "base/mount_tree.h"
 #include "base/mountinfo.h"
 #include "base/userns.h"
 #include "base/xalloc.h"
@@ -431,20 +430,8 @@ static int clone_tree(const char *tree)
 		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
 		.propagation = MS_PRIVATE,
 	};
-	AUTO_FD int fd = (int)syscall(SYS_open_tree, AT_FDCWD, tree,
-	                              OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
 
-	if (fd < 0 || syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof attr) != 0)
-		return -errno;
-	return take_fd(&fd);
-}
-
-static int attach(int tree, int target)
-{
-	return syscall(SYS_move_mount, tree, "", target, "",
-	               MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0
-	               ? 0
-	               : -errno;
+	return mount_tree_copy(AT_FDCWD, tree, AT_SYMLINK_NOFOLLOW, &attr);
 }
 
 /* The number is another mount's now. */
@@ -501,7 +488,7 @@ static int mount_tree(struct datasets *d, const struct dataset_version *v, const
 	rc = make_claim(d, fd, &c, &dir, err);
 	if (rc < 0)
 		return rc;
-	rc = attach(fd, target);
+	rc = mount_tree_put(fd, target, "");
 	if (rc < 0) {
 		(void)unlinkat(dir, c.name, 0);
 		return no_right(v, rc, err);

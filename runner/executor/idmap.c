@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/mount_tree.h"
 
 enum { NAME_SIZE = 64 };
 
@@ -57,17 +57,15 @@ static int open_user_namespace(const struct stat *owner, uid_t uid, gid_t gid)
 int idmap_mount(const char *dir, const char *target, const struct stat *owner, uid_t uid, gid_t gid)
 {
 	AUTO_FD int userns = open_user_namespace(owner, uid, gid);
-	AUTO_FD int fd = (int)syscall(SYS_open_tree, AT_FDCWD, dir,
-	                              OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (unsigned)userns };
+	AUTO_FD int fd = -1;
 
 	if (userns < 0)
 		return userns;
-	if (fd < 0 || mkdir(target, 0755) != 0)
+	fd = mount_tree_copy(AT_FDCWD, dir, AT_SYMLINK_NOFOLLOW, &attr);
+	if (fd < 0)
+		return fd;
+	if (mkdir(target, 0755) != 0)
 		return -errno;
-	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof attr) != 0)
-		return -errno;
-	return syscall(SYS_move_mount, fd, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) == 0
-	               ? 0
-	               : -errno;
+	return mount_tree_put(fd, AT_FDCWD, target);
 }

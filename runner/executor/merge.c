@@ -2,18 +2,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/mount_tree.h"
 #include "base/strbuf.h"
 #include "executor/layer_copy.h"
 
@@ -157,18 +156,16 @@ static int copy(const struct merge *m, int upper, struct error *err)
 {
 	const struct layer_owner owner = { .uid = m->uid, .gid = m->gid };
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NODEV };
-	char from[32];
+	AUTO_FD int tree = -1;
 	int rc = 0;
 
 	for (size_t i = m->n_lower; rc == 0 && i-- > 0;)
 		rc = layer_copy(m->lower[i], upper, m->uid != 0 ? &owner : NULL);
 	if (rc < 0)
 		return error_sys(err, rc, "cannot copy its files");
-	(void)snprintf(from, sizeof from, "/proc/self/fd/%d", upper);
-	if (mount(from, m->target, NULL, MS_BIND, NULL) != 0 ||
-	    syscall(SYS_mount_setattr, AT_FDCWD, m->target, 0, &attr, sizeof attr) != 0)
-		return error_sys(err, errno, "cannot mount its copy");
-	return 0;
+	tree = mount_tree_copy(upper, "", AT_EMPTY_PATH, &attr);
+	rc = tree < 0 ? tree : mount_tree_put(tree, AT_FDCWD, m->target);
+	return rc < 0 ? error_sys(err, rc, "cannot mount its copy") : 0;
 }
 
 int merge_mount(const struct merge *m, const char *upper, int work, struct error *err)

@@ -4,17 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/mount.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/mount_tree.h"
 #include "executor/bundle.h"
 #include "executor/idmap.h"
 #include "executor/merge.h"
@@ -188,15 +187,12 @@ static int show_entry(int root, int target, const char *name)
 		               : 0;
 	if (!S_ISDIR(st.st_mode))
 		return 0;
-	fd = (int)syscall(SYS_open_tree, root, name,
-	                  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW);
-	if (fd < 0 || mkdirat(target, name, 0755) != 0)
+	fd = mount_tree_copy(root, name, AT_RECURSIVE | AT_SYMLINK_NOFOLLOW, &attr);
+	if (fd < 0)
+		return fd;
+	if (mkdirat(target, name, 0755) != 0)
 		return -errno;
-	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) !=
-	    0)
-		return -errno;
-	return syscall(SYS_move_mount, fd, "", target, name, MOVE_MOUNT_F_EMPTY_PATH) == 0 ? 0
-	                                                                                   : -errno;
+	return mount_tree_put(fd, target, name);
 }
 
 /* An ordinary user can make no overlay of "/", for that would uncover what is hidden by other

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/mount.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/mount_tree.h"
 #include "executor/cgroup.h"
 
 enum { OPTION_MAX = 64 };
@@ -152,14 +152,8 @@ static uint64_t flags_of(const char *list)
 static int open_bind(const char *from, uint64_t flags, bool recursive)
 {
 	struct mount_attr attr = { .attr_set = flags };
-	unsigned depth = recursive ? AT_RECURSIVE : 0;
-	AUTO_FD int fd = (int)syscall(SYS_open_tree, AT_FDCWD, from,
-	                              OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | depth);
 
-	if (fd < 0 ||
-	    syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | depth, &attr, sizeof attr) != 0)
-		return -errno;
-	return take_fd(&fd);
+	return mount_tree_copy(AT_FDCWD, from, recursive ? AT_RECURSIVE : 0, &attr);
 }
 
 int layout_open_read_only(const char *path)
@@ -195,14 +189,6 @@ static int open_new(const char *type, const char *how)
 	return fd < 0 ? -errno : fd;
 }
 
-static int put_at(int tree, int target)
-{
-	return syscall(SYS_move_mount, tree, "", target, "",
-	               MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0
-	               ? 0
-	               : -errno;
-}
-
 /* --- devices ---------------------------------------------------------------------------------- */
 
 static int show_device(int dev, const char *name)
@@ -214,7 +200,7 @@ static int show_device(int dev, const char *name)
 	if (target < 0 || snprintf(from, sizeof from, "/dev/%s", name) < 0)
 		return -errno;
 	tree = open_bind(from, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, false);
-	return tree < 0 ? tree : put_at(tree, target);
+	return tree < 0 ? tree : mount_tree_put(tree, target, "");
 }
 
 /* The machine's own nodes: no others are devices in here. */
@@ -254,11 +240,11 @@ static int show_hierarchy(int dir, const char *name, const char *path)
 	if (tree < 0)
 		return tree;
 	if (name[0] == '\0')
-		return put_at(tree, dir);
+		return mount_tree_put(tree, dir, "");
 	if (mkdirat(dir, name, 0755) != 0)
 		return -errno;
 	target = openat(dir, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return target < 0 ? -errno : put_at(tree, target);
+	return target < 0 ? -errno : mount_tree_put(tree, target, "");
 }
 
 /* As a process in it expects to see its own at /sys/fs/cgroup: of v1 each hierarchy by its name. */
@@ -271,7 +257,7 @@ static int show_cgroup(int root, const struct line *m, const char *path)
 
 	if (rc == 0 && names[0][0] != '\0') {
 		tree = open_new("tmpfs", "mode=755,nosuid,nodev,noexec,");
-		rc = tree < 0 ? tree : put_at(tree, dir);
+		rc = tree < 0 ? tree : mount_tree_put(tree, dir, "");
 		cleanup_fd(&dir);
 		dir = io_open_in_root(root, m->target, O_PATH | O_DIRECTORY);
 	}
@@ -300,7 +286,7 @@ static int mount_line(int root, const struct line *m, const char *cgroup)
 	target = open_target(root, m->target, S_ISDIR(st.st_mode));
 	if (target < 0)
 		return target;
-	rc = put_at(tree, target);
+	rc = mount_tree_put(tree, target, "");
 	return rc == 0 && !is_bind && strcmp(m->target, "/dev") == 0 ? fill_dev(root, m->target)
 	                                                             : rc;
 }
@@ -351,7 +337,7 @@ static int make_readonly(const char *path)
 
 	if (target < 0)
 		return errno == ENOENT ? 0 : -errno;
-	return tree < 0 ? tree : put_at(tree, target);
+	return tree < 0 ? tree : mount_tree_put(tree, target, "");
 }
 
 /* A file by one that is always empty, a directory by an empty one. */
@@ -365,7 +351,7 @@ static int hide(const char *path)
 		return errno == ENOENT ? 0 : -errno;
 	tree = S_ISDIR(st.st_mode) ? open_new("tmpfs", "ro,nosuid,nodev,noexec,")
 	                           : open_bind("/dev/null", MOUNT_ATTR_NOSUID, false);
-	return tree < 0 ? tree : put_at(tree, target);
+	return tree < 0 ? tree : mount_tree_put(tree, target, "");
 }
 
 int layout_protect(const struct orders *o, struct error *err)
