@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +20,7 @@ enum {
 	TRY_NS = 5 * 1000 * 1000,
 };
 
-static bool is_v2(void)
+bool cgroup_is_v2(void)
 {
 	return access(CGROUP_ROOT "/cgroup.controllers", F_OK) == 0;
 }
@@ -76,7 +75,7 @@ static uint64_t read_sum(const char *hierarchy, const char *path, const char *fi
 
 void cgroup_read_stats(const char *path, struct cgroup_stats *ret_stats)
 {
-	if (is_v2())
+	if (cgroup_is_v2())
 		*ret_stats = (struct cgroup_stats){
 			.oom_kills = read_number("", path, "memory.events", "oom_kill"),
 			.cpu_ns = read_number("", path, "cpu.stat", "usage_usec") * 1000,
@@ -135,7 +134,7 @@ static int remove_everywhere(const char *path)
 
 	if (!root)
 		return -errno;
-	if (is_v2())
+	if (cgroup_is_v2())
 		return remove_dir(dirfd(root), path + 1, DEPTH);
 	while ((e = readdir(root))) {
 		char name[PATH_MAX];

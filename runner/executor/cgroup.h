@@ -6,12 +6,16 @@
 #ifndef EXECUTOR_CGROUP_H
 #define EXECUTOR_CGROUP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 
 enum { CGROUP_PERIOD_US = 100 * 1000 };
+
+/* This machine has version 2, and that alone. */
+bool cgroup_is_v2(void);
 
 struct cgroup_limits {
 	uint64_t cpu_quota_us; /* of each CGROUP_PERIOD_US; 0: none */

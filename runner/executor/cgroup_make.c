@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/io.h"
 #include "executor/bundle.h"
@@ -16,7 +15,7 @@ static const char *const v2[] = { "", NULL };
 
 const char *const *cgroup_hierarchies(void)
 {
-	return access(CGROUP_ROOT "/cgroup.controllers", F_OK) == 0 ? v2 : v1;
+	return cgroup_is_v2() ? v2 : v1;
 }
 
 /* VALUE goes into FILE of the cgroup. */

@@ -343,22 +343,27 @@ static int add_mounts(cJSON *config, const struct oci_config *c, struct error *e
 
 /* --- linux ------------------------------------------------------------------------------------ */
 
-static void add_namespaces(cJSON *linux_obj, const struct request *r)
+static void add_namespace(cJSON *list, const char *type)
+{
+	cJSON *obj = json_new_obj();
+
+	json_add_str(obj, "type", type);
+	json_push(list, obj);
+}
+
+/* Of version 2 a runtime mounts the cgroup that its namespace shows, else every one there is; of
+ * version 1 it is always the container's own. */
+static void add_namespaces(cJSON *linux_obj, const struct oci_config *c)
 {
 	static const char *const always[] = { "pid", "mount", "ipc", "uts" };
 	cJSON *list = json_new_arr();
-	cJSON *obj;
 
-	for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {
-		obj = json_new_obj();
-		json_add_str(obj, "type", always[i]);
-		json_push(list, obj);
-	}
-	if (r->network == NETWORK_NONE) {
-		obj = json_new_obj();
-		json_add_str(obj, "type", "network");
-		json_push(list, obj);
-	}
+	for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
+		add_namespace(list, always[i]);
+	if (c->request->network == NETWORK_NONE)
+		add_namespace(list, "network");
+	if (c->ids == USERNS_ROOT && cgroup_is_v2())
+		add_namespace(list, "cgroup");
 	json_add(linux_obj, "namespaces", list);
 }
 
@@ -431,7 +436,7 @@ static void add_linux(cJSON *config, const struct oci_config *c)
 	AUTO_FREE char *cgroup = xasprintf(CGROUP_PARENT "/%s", c->request->id);
 
 	json_add(config, "linux", obj);
-	add_namespaces(obj, c->request);
+	add_namespaces(obj, c);
 	if (c->ids == USERNS_ROOT) {
 		json_add_str(obj, "cgroupsPath", cgroup);
 		add_resources(obj, &c->request->limits);
