@@ -18,12 +18,10 @@
  * It is the first process of a pid namespace of its own: when it ends, for whatever reason, all
  *that it has started is gone.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -40,7 +38,6 @@
 #include "base/parse.h"
 #include "base/strbuf.h"
 #include "base/xalloc.h"
-#include "executor/argv.h"
 #include "executor/bundle.h"
 #include "executor/cgroup.h"
 #include "executor/crilog.h"
@@ -52,14 +49,15 @@
 #include "executor/shim/bwrap.h"
 #include "executor/shim/fork.h"
 #include "executor/shim/life.h"
-#include "executor/shim/network.h"
+#include "executor/shim/measure.h"
+#include "executor/shim/oci.h"
 #include "executor/shim/ops.h"
+#include "executor/shim/prepare.h"
 #include "executor/stop.h"
 
 #define LOG_NAME    "log"
-/* In the bundle. */
-#define PID_FILE    "pid"
-#define RUNTIME_LOG "runtime.log"
+#define PID_FILE    BUNDLE_DIR "/pid"
+#define RUNTIME_LOG BUNDLE_DIR "/runtime.log"
 
 enum {
 	PIPE_SIZE = 1 << 20,
@@ -67,7 +65,6 @@ enum {
 	DRAIN_MS = 2000, /* a process outside the container may hold a pipe for ever */
 	FROZEN_MS = 50,  /* how often a frozen init is looked at */
 	NO_PID = -1,
-	RUSAGE_BLOCK = 512, /* bytes */
 };
 
 enum shim_state {
@@ -109,89 +106,6 @@ struct shim {
 
 /* --- start ------------------------------------------------------------------------------------ */
 
-static int write_bundle(const struct orders *o, struct error *err)
-{
-	AUTO_FD int dir = open(BUNDLE_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	for (size_t i = 0; i < o->files.len; i++) {
-		bool is_script = strcmp(o->files.item[i], BUNDLE_SCRIPT) == 0;
-		AUTO_FD int fd = openat(dir, o->files.item[i],
-		                        O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-		int rc = fd < 0 ? -errno
-		                : io_write_all(fd, o->texts.item[i], strlen(o->texts.item[i]));
-
-		if (rc == 0 && fchmod(fd, is_script ? 0444 : 0644) != 0)
-			rc = -errno;
-		if (rc == 0 && !is_script && fchown(fd, (uid_t)o->uid, (gid_t)o->gid) != 0)
-			rc = -errno;
-		if (rc < 0)
-			return error_sys(err, rc, "cannot write '%s' of the bundle",
-			                 o->files.item[i]);
-	}
-	return 0;
-}
-
-/* PATH and what stands directly in it: "outputs" holds one directory for each output. */
-static int give_dir(const struct orders *o, const char *path)
-{
-	AUTO_DIR DIR *dir = opendir(path);
-	const struct dirent *e;
-
-	if (!dir || fchown(dirfd(dir), (uid_t)o->uid, (gid_t)o->gid) != 0)
-		return -errno;
-	while ((e = readdir(dir)))
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
-		    fchownat(dirfd(dir), e->d_name, (uid_t)o->uid, (gid_t)o->gid,
-		             AT_SYMLINK_NOFOLLOW) != 0)
-			return -errno;
-	return 0;
-}
-
-static int give_to_user(const struct orders *o, struct error *err)
-{
-	for (size_t i = 0; o->uid != 0 && i < o->owned.len; i++) {
-		int rc = give_dir(o, o->owned.item[i]);
-
-		if (rc < 0)
-			return error_sys(err, rc, "cannot give '%s' to the container's user",
-			                 o->owned.item[i]);
-	}
-	return 0;
-}
-
-static int prepare(struct shim *s, struct error *err)
-{
-	const struct orders *o = &s->orders;
-	AUTO_FD int work = -1;
-	struct rootfs root = {
-		.way = o->merge,
-		.layers = o->layers.item,
-		.n_layers = o->layers.len,
-		.upper_in_memory = o->upper_in_memory,
-		.is_users = o->is_users,
-		.views = o->views.item,
-		.n_views = o->views.len,
-		.uid = (uid_t)o->uid,
-		.gid = (gid_t)o->gid,
-	};
-	int rc = rootfs_enter(&work, err);
-
-	root.work = work;
-	if (rc == 0)
-		rc = write_bundle(o, err);
-	if (rc == 0)
-		rc = give_to_user(o, err);
-	if (rc == 0)
-		rc = rootfs_mount(&root, err);
-	if (rc == 0 && o->network_is_private)
-		rc = shim_network_join(err);
-	if (rc == 0 && o->init)
-		rc = bwrap_prepare(o, err);
-	if (rc == 0 && o->owned.len > 0)
-		s->seal_fd = seal_listen(); /* if it fails nothing is sealed */
-	return rc;
-}
-
 /* A pipe for one stream: our end in s->stream, the other one is returned. */
 static int open_stream(struct shim *s, enum crilog_stream which)
 {
@@ -205,60 +119,6 @@ static int open_stream(struct shim *s, enum crilog_stream which)
 	return ends[1];
 }
 
-static int spawn(struct shim *s, int out, int errfd, const char *copy, const char *const *argv)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-	int rc;
-
-	(void)sigemptyset(&none);
-	(void)sigfillset(&all);
-	(void)posix_spawn_file_actions_init(&actions);
-	(void)posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-	(void)posix_spawn_file_actions_adddup2(&actions, errfd, STDERR_FILENO);
-	(void)posix_spawnattr_init(&attr);
-	(void)posix_spawnattr_setsigmask(&attr, &none);
-	(void)posix_spawnattr_setsigdefault(&attr, &all);
-	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	rc = posix_spawn(&s->runtime, copy, &actions, &attr, argv_exec(argv), environ);
-	if (rc != 0) /* there is none, or this machine executes nothing in memory */
-		rc = posix_spawn(&s->runtime, argv[0], &actions, &attr, argv_exec(argv), environ);
-	(void)posix_spawnattr_destroy(&attr);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	return -rc;
-}
-
-/* By its number the copy would be called "8" in lists of processes.  The link goes with the bundle.
- */
-static char *name_copy(const char *bundle, const char *runtime)
-{
-	char *link = xasprintf("%s/%s", bundle, strrchr(runtime, '/') + 1);
-
-	if (symlink(SHIM_RUNTIME_COPY, link) == 0)
-		return link;
-	free(link);
-	return xstrdup(SHIM_RUNTIME_COPY);
-}
-
-/* Absolute paths: crun goes to the bundle before it looks at them, runc after. */
-static int spawn_runtime(struct shim *s, int out, int errfd)
-{
-	AUTO_FREE char *dir = getcwd(NULL, 0);
-	AUTO_FREE char *bundle = xasprintf("%s/" BUNDLE_DIR, dir ? dir : ".");
-	AUTO_FREE char *state = xasprintf("%s/" BUNDLE_STATE, bundle);
-	AUTO_FREE char *log = xasprintf("%s/" RUNTIME_LOG, bundle);
-	AUTO_FREE char *pid_file = xasprintf("%s/" PID_FILE, bundle);
-	AUTO_FREE char *copy = name_copy(bundle, s->orders.runtime);
-	const char *const argv[] = {
-		s->orders.runtime, "--root",   state,  "--log",      log,
-		"--log-format",    "json",     "run",  "--detach",   "--pid-file",
-		pid_file,          "--bundle", bundle, s->orders.id, NULL
-	};
-
-	return spawn(s, out, errfd, copy, argv);
-}
-
 static int start_runtime(struct shim *s, struct error *err)
 {
 	AUTO_FD int out = open_stream(s, CRILOG_STDOUT);
@@ -266,10 +126,9 @@ static int start_runtime(struct shim *s, struct error *err)
 	int rc = out < 0 ? out : errfd;
 
 	if (rc >= 0 && s->orders.init)
-		rc = bwrap_start(&s->orders, BUNDLE_DIR "/" PID_FILE, out, errfd, &s->runtime,
-		                 &s->init_socket);
+		rc = bwrap_start(&s->orders, PID_FILE, out, errfd, &s->runtime, &s->init_socket);
 	else if (rc >= 0)
-		rc = spawn_runtime(s, out, errfd);
+		rc = oci_start(&s->orders, PID_FILE, RUNTIME_LOG, out, errfd, &s->runtime);
 	if (rc < 0) {
 		s->runtime = NO_PID;
 		return error_sys(err, rc, "cannot start the runtime '%s'", s->orders.runtime);
@@ -351,7 +210,7 @@ static void read_complaint(struct shim *s, struct strbuf *ret_message)
 	struct mask_stream masked = MASK_STREAM_INIT(s->mask, add_masked, ret_message);
 	ssize_t n = read(s->stream[CRILOG_STDERR].fd, s->buf, RECORD_ERROR_MAX);
 
-	(void)!io_read_file(AT_FDCWD, BUNDLE_DIR "/" RUNTIME_LOG, &log); /* then it is empty */
+	(void)!io_read_file(AT_FDCWD, RUNTIME_LOG, &log); /* then it is empty */
 	runtime_log_message(strbuf_str(&log), &raw);
 	if (raw.len == 0 && n > 0) {
 		s->buf[n] = '\0';
@@ -392,7 +251,7 @@ static pid_t read_pid_file(void)
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(32);
 	uint64_t pid;
 
-	if (io_read_file(AT_FDCWD, BUNDLE_DIR "/" PID_FILE, &text) < 0)
+	if (io_read_file(AT_FDCWD, PID_FILE, &text) < 0)
 		return NO_PID;
 	text.len = strcspn(strbuf_str(&text), "\n");
 	if (text.buf)
@@ -562,8 +421,10 @@ static bool may_go(void)
 
 static int run(struct shim *s, struct error *err)
 {
-	int rc = prepare(s, err);
+	int rc = shim_prepare(&s->orders, err);
 
+	if (rc == 0 && s->orders.owned.len > 0)
+		s->seal_fd = seal_listen(); /* if it fails nothing is sealed */
 	/* bwrap's container waits by itself. */
 	if (rc == 0 && s->orders.init)
 		rc = start_runtime(s, err);
@@ -593,39 +454,12 @@ static int run(struct shim *s, struct error *err)
 	return 0;
 }
 
-/* An ordinary user's containers have no cgroup that would tell, nor have all of bwrap's: then it is
- * the memory of the largest process. */
-static void measure(const struct shim *s, struct cgroup_stats *ret_stats)
-{
-	const struct timeval *user = &s->used.ru_utime, *system = &s->used.ru_stime;
-
-	if (!s->orders.is_users)
-		cgroup_read_stats(s->orders.cgroup ? s->orders.cgroup : "/", ret_stats);
-	if (ret_stats->cpu_ns == 0)
-		*ret_stats = (struct cgroup_stats){
-			.cpu_ns = (uint64_t)(user->tv_sec + system->tv_sec) * 1000000000 +
-			          (uint64_t)(user->tv_usec + system->tv_usec) * 1000,
-			.peak_bytes = (uint64_t)s->used.ru_maxrss * 1024,
-		};
-}
-
-/* Many kernels count no disks in a cgroup of version 1; then it is what init and those that it
- * waited for have read and written. */
-static void measure_disks(const struct shim *s, struct cgroup_stats *stats)
-{
-	if (stats->read_bytes > 0 || stats->written_bytes > 0)
-		return;
-	stats->read_bytes = (uint64_t)s->used.ru_inblock * RUSAGE_BLOCK;
-	stats->written_bytes = (uint64_t)s->used.ru_oublock * RUSAGE_BLOCK;
-}
-
 static int write_exit_record(struct shim *s)
 {
-	struct cgroup_stats stats = { 0 };
+	struct cgroup_stats stats;
 	int rc = crilog_flush(&s->log);
 
-	measure(s, &stats);
-	measure_disks(s, &stats);
+	shim_measure(&s->orders, &s->used, &stats);
 	if (rc < 0 && s->error.class == 0)
 		(void)error_sys(&s->error, rc, "cannot write the log");
 	s->record.oom = stats.oom_kills > 0;
