@@ -176,7 +176,7 @@ jobs_by_a_daemon() {
 		    with: {image: "bash:5", script: 'echo more >>/inputs/got/file; cat /inputs/got/file; echo $WORD'}
 	END
 	ok run w.yaml --executor docker --network host --secret word=hunter2
-	matches err 'jobs run by docker: Engine API .* at unix:///'
+	matches err 'jobs run by docker: (Docker|Libpod)/[0-9.]+[^ ]* at unix:///'
 	says out 'did it'
 	says out 'from a container'
 	silent out hunter2
@@ -190,7 +190,7 @@ jobs_by_a_daemon() {
 	expect 1 sluice run w.yaml --executor docker --network host
 	same "$(curl -sf --unix-socket "$ENGINE_SOCKET" 'http://engine/containers/json?all=1')" '[]'
 	sluice doctor
-	matches out '^ok +executor docker +works: Engine API'
+	matches out '^ok +executor docker +works: (Docker|Libpod)/'
 }
 
 test_docker() { with_engine docker jobs_by_a_daemon; }

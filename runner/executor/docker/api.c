@@ -44,10 +44,9 @@ static int on_head(void *arg, const struct http_response *r, struct error *err)
 {
 	struct docker_request *q = arg;
 
-	(void)r;
 	(void)err;
 	if (q->hooks.on_head)
-		q->hooks.on_head(q->hooks.arg);
+		q->hooks.on_head(q->hooks.arg, r);
 	return 0;
 }
 
@@ -176,10 +175,20 @@ struct doing {
 	uv_timer_t watch;
 	const atomic_bool *stop;
 	cJSON *doc;
+	char **name;
 	struct error err;
 	int (*on_body)(void *arg, const void *data, size_t len, struct error *err);
 	void *arg;
 };
+
+/* "Docker/20.10.24 (linux)" */
+static void doing_head(void *arg, const struct http_response *r)
+{
+	struct doing *d = arg;
+	const char *server = http_response_header(r, "Server");
+
+	*d->name = server ? xstrndup(server, strcspn(server, " ")) : xstrdup("?");
+}
 
 static int doing_body(void *arg, const void *data, size_t len, struct error *err)
 {
@@ -212,6 +221,7 @@ static int run(struct doing *d, const struct docker_host *host, const struct doc
                struct error *err)
 {
 	const struct docker_hooks hooks = {
+		.on_head = d->name ? doing_head : NULL,
 		.on_body = d->on_body ? doing_body : NULL,
 		.on_done = doing_done,
 		.arg = d,
@@ -246,6 +256,29 @@ int docker_do(const struct docker_host *host, const struct docker_ask *ask, cJSO
 	if (rc == 0 && ret_doc)
 		*ret_doc = take_ptr(&d.doc);
 	cJSON_Delete(d.doc);
+	return rc;
+}
+
+static int drop_body(void *arg, const void *data, size_t len, struct error *err)
+{
+	(void)arg;
+	(void)data;
+	(void)len;
+	(void)err;
+	return 0;
+}
+
+int docker_ping(const struct docker_host *host, char **ret_name, struct error *err)
+{
+	struct doing d = { .name = ret_name, .on_body = drop_body };
+	int rc;
+
+	*ret_name = NULL;
+	rc = run(&d, host, &(struct docker_ask){ .path = "/_ping" }, err);
+	if (rc < 0) {
+		free(*ret_name);
+		*ret_name = NULL;
+	}
 	return rc;
 }
 

@@ -36,7 +36,8 @@ struct docker_ask {
 };
 
 struct docker_hooks {
-	void (*on_head)(void *arg); /* it was well; the body follows.  NULL: nobody asks */
+	/* It was well; the body follows.  NULL: nobody asks. */
+	void (*on_head)(void *arg, const struct http_response *response);
 	/* A piece of the body; NULL: it is kept for on_done. */
 	int (*on_body)(void *arg, const void *data, size_t len, struct error *err);
 	/* `text` is the kept body; `err` is NULL if all was well.  May ask again. */
@@ -57,7 +58,11 @@ void docker_resume(struct docker_request *request);
 int docker_do(const struct docker_host *host, const struct docker_ask *ask, cJSON **ret_doc,
               struct error *err) MUST_USE;
 
-/* The same with a body that comes in pieces; ended soon after `stop` (or NULL) is set. */
+/* Does it answer?  Then *ret_name is what it calls itself ("Docker/20.10.24"), or "?"; the
+ * caller's. */
+int docker_ping(const struct docker_host *host, char **ret_name, struct error *err) MUST_USE;
+
+/* docker_do() with a body that comes in pieces; ended soon after `stop` (or NULL) is set. */
 int docker_stream(const struct docker_host *host, const struct docker_ask *ask,
                   int (*on_body)(void *arg, const void *data, size_t len, struct error *err),
                   void *arg, const atomic_bool *stop, struct error *err) MUST_USE;

@@ -185,8 +185,9 @@ static void on_started(void *arg, const char *text, const struct error *err)
 }
 
 /* Not from inside the head of another answer: what asks again waits for the timer. */
-static void on_attached(void *arg)
+static void on_attached(void *arg, const struct http_response *r)
 {
+	(void)r;
 	docker_wake(arg, 0);
 }
 

@@ -21,16 +21,60 @@ struct docker {
 	const char *dir;       /* where those are looked for */
 	enum images_pull_when pull;
 	const struct config_registries *registries;
-	/* Images that jobs have started from, by id.  Filled by worker threads, which have the time
-	 * that it takes. */
+	/* Some daemons take their time to say what their machine is like: all else goes on
+	 * meanwhile, and who needs to know waits for it. */
+	uv_thread_t asker;
+	bool asks;
+	struct error unknown; /* why it is not known, or class 0 */
 	uv_mutex_t lock;
-	struct map ready;
+	struct map images_known; /* id -> struct docker_image, which stays */
 };
 
 static struct docker *to_docker(struct executor *e)
 {
 	return (struct docker *)e;
 }
+
+/* --- the daemon's machine --------------------------------------------------------------------- */
+
+static void ask(void *arg)
+{
+	struct docker *d = arg;
+	struct docker_place *place = &d->place;
+	AUTO_JSON cJSON *doc = NULL;
+	const char *driver;
+
+	if (docker_do(&place->host, &(struct docker_ask){ .path = "/info" }, &doc, &d->unknown) < 0)
+		return;
+	driver = json_str(doc, "CgroupDriver");
+	place->cores = (uint64_t)json_int(doc, "NCPU", 0);
+	place->memory_total = (uint64_t)json_int(doc, "MemTotal", 0);
+	place->knows_cdi = cJSON_GetArraySize(json_arr(doc, "CDISpecDirs")) > 0;
+	/* Ours are seen by nobody elsewhere. */
+	place->has_cgroups = place->host.socket && driver && strcmp(driver, "cgroupfs") == 0;
+}
+
+static void start_asking(struct docker *d)
+{
+	d->asks = uv_thread_create(&d->asker, ask, d) == 0;
+	if (!d->asks)
+		ask(d);
+}
+
+/* Any thread. */
+static int know(struct docker *d, struct error *err)
+{
+	uv_mutex_lock(&d->lock);
+	if (d->asks)
+		(void)uv_thread_join(&d->asker);
+	d->asks = false;
+	uv_mutex_unlock(&d->lock);
+	if (d->unknown.class != 0)
+		*err = d->unknown;
+	return d->unknown.class;
+}
+
+/* --- images ----------------------------------------------------------------------------------- */
 
 static int look(const struct docker *d, const char *image, char ret_digest[72], struct error *err)
 {
@@ -65,11 +109,42 @@ static int as_lack(int rc, struct error *err)
 	return rc;
 }
 
+static void free_image(void *image)
+{
+	docker_image_release(image);
+	free(image);
+}
+
+/* Under the lock. */
+static struct docker_image *image_of(struct docker *d, const char *id)
+{
+	struct docker_image *image = map_find(&d->images_known, id);
+
+	if (!image) {
+		image = xcalloc(1, sizeof *image);
+		(void)map_set(&d->images_known, id, image);
+	}
+	return image;
+}
+
+static void keep_image(struct docker *d, const char *id, cJSON *doc /* takes */)
+{
+	struct docker_image *image;
+
+	uv_mutex_lock(&d->lock);
+	image = image_of(d, id);
+	if (!image->doc)
+		image->doc = take_ptr(&doc);
+	uv_mutex_unlock(&d->lock);
+	cJSON_Delete(doc);
+}
+
 static int resolve(struct executor *e, const char *image, char ret_digest[72], struct error *err)
 {
-	const struct docker *d = to_docker(e);
+	struct docker *d = to_docker(e);
 	bool look_only = e->order.look_only;
 	AUTO_FREE char *full = NULL;
+	cJSON *doc = NULL;
 	int rc;
 
 	if (images_is_local(image))
@@ -80,40 +155,25 @@ static int resolve(struct executor *e, const char *image, char ret_digest[72], s
 	if (look_only && d->pull == PULL_ALWAYS)
 		return look(d, image, ret_digest, err);
 	rc = docker_image_resolve(&d->place.host, image, look_only ? PULL_NEVER : d->pull,
-	                          d->registries, &e->order, ret_digest, err);
+	                          d->registries, &e->order, ret_digest, &doc, err);
+	if (rc == 0)
+		keep_image(d, ret_digest, doc);
 	if (rc == SLUICE_NOT_FOUND && look_only && d->pull != PULL_NEVER)
 		rc = look(d, image, ret_digest, err);
 	return as_lack(rc, err);
 }
 
-static void free_ready(void *value)
-{
-	docker_image_release(value);
-	free(value);
-}
-
-/* What is found stays until the executor goes. */
-static int find_ready(struct docker *d, const char *id, const struct docker_image **ret_image,
+static int find_image(struct docker *d, const char *id, const struct docker_image **ret_image,
                       struct error *err)
 {
 	struct docker_image *image;
 	int rc = 0;
 
 	uv_mutex_lock(&d->lock);
-	image = map_find(&d->ready, id);
-	if (!image) {
-		image = xmalloc(sizeof *image);
-		*image = (struct docker_image){ .doc = NULL };
+	*ret_image = image = image_of(d, id);
+	if (!image->is_loaded)
 		rc = docker_image_load(&d->place.host, id, d->place.home, image, err);
-		if (rc < 0) {
-			free(image);
-			image = NULL;
-		} else {
-			(void)map_set(&d->ready, id, image);
-		}
-	}
 	uv_mutex_unlock(&d->lock);
-	*ret_image = image;
 	return rc;
 }
 
@@ -132,7 +192,9 @@ static int prepare(struct executor *e, const struct request *request, struct err
 	const struct docker_image *image;
 	int rc = refuse_host_root(request, err);
 
-	return rc < 0 ? rc : find_ready(to_docker(e), request->image, &image, err);
+	if (rc == 0)
+		rc = find_image(to_docker(e), request->image, &image, err);
+	return rc < 0 ? rc : know(to_docker(e), err);
 }
 
 static int stage(struct executor *e, const struct request *request,
@@ -143,7 +205,9 @@ static int stage(struct executor *e, const struct request *request,
 	int rc = refuse_host_root(request, err);
 
 	if (rc == 0)
-		rc = find_ready(d, request->image, &image, err);
+		rc = find_image(d, request->image, &image, err);
+	if (rc == 0)
+		rc = know(d, err);
 	return rc < 0 ? rc
 	              : docker_attempt_stage(&d->place, request, image, hooks, ret_attempt, err);
 }
@@ -151,20 +215,27 @@ static int stage(struct executor *e, const struct request *request,
 static int adopt(struct executor *e, const char *dir, const char *image,
                  const struct attempt_hooks *hooks, struct attempt **ret_attempt, struct error *err)
 {
+	int rc = know(to_docker(e), err);
+
 	(void)image; /* the daemon keeps it for its container */
-	return docker_attempt_adopt(&to_docker(e)->place, dir, hooks, ret_attempt, err);
+	return rc < 0 ? rc
+	              : docker_attempt_adopt(&to_docker(e)->place, dir, hooks, ret_attempt, err);
 }
 
 static int sweep(struct executor *e, const char *dir, struct error *err)
 {
-	return docker_attempt_sweep(&to_docker(e)->place, dir, err);
+	int rc = know(to_docker(e), err);
+
+	return rc < 0 ? rc : docker_attempt_sweep(&to_docker(e)->place, dir, err);
 }
 
 static void docker_free(struct executor *e)
 {
 	struct docker *d = to_docker(e);
+	struct error ignored;
 
-	map_release(&d->ready, free_ready);
+	(void)!know(d, &ignored);
+	map_release(&d->images_known, free_image);
 	uv_mutex_destroy(&d->lock);
 	docker_host_release(&d->place.host);
 	free(d->place.home);
@@ -183,27 +254,6 @@ static const struct executor_ops docker_ops = {
 	.free = docker_free,
 };
 
-/* Does the daemon answer, what is it, and what is its machine like? */
-static int meet(struct docker_place *place, char **ret_what, struct error *err)
-{
-	AUTO_JSON cJSON *doc = NULL;
-	const char *driver, *version;
-	int rc = docker_do(&place->host, &(struct docker_ask){ .path = "/info" }, &doc, err);
-
-	if (rc < 0)
-		return err->class = SLUICE_MISSING;
-	driver = json_str(doc, "CgroupDriver");
-	version = json_str(doc, "ServerVersion");
-	*ret_what = xasprintf("Engine API %s at %s", version ? version : "of a version unknown",
-	                      place->host.name);
-	place->cores = (uint64_t)json_int(doc, "NCPU", 0);
-	place->memory_total = (uint64_t)json_int(doc, "MemTotal", 0);
-	place->knows_cdi = cJSON_GetArraySize(json_arr(doc, "CDISpecDirs")) > 0;
-	/* Ours are seen by nobody elsewhere. */
-	place->has_cgroups = place->host.socket && driver && strcmp(driver, "cgroupfs") == 0;
-	return 0;
-}
-
 /* One that is spoken to by TCP may be another machine, or think that it is one: a tunnel, a virtual
  * machine. */
 static int choose_transfer(struct docker_place *place, enum docker_transfer told, struct error *err)
@@ -218,44 +268,82 @@ static int choose_transfer(struct docker_place *place, enum docker_transfer told
 		"in the configuration");
 }
 
-int executor_docker_new(uv_loop_t *loop, struct images *images,
-                        const struct executor_options *options, struct executor **ret_executor,
-                        struct error *err)
+/* Does the daemon answer, what is it, and how does it get at files? */
+static int meet(const struct docker_settings *settings, struct docker_place *place, char **ret_what,
+                struct error *err)
 {
-	static const struct docker_settings none = { .host = NULL };
-	const struct docker_settings *settings = options->docker ? options->docker : &none;
-	struct docker_place place = { .loop = loop, .gpus = options->gpus };
-	char *what = NULL;
-	struct docker *d;
-	int rc = docker_host_find(settings, &place.host, err);
+	AUTO_FREE char *name = NULL;
+	int rc = docker_host_find(settings, &place->host, err);
 
 	if (rc == 0)
-		rc = choose_transfer(&place, settings->transfer, err);
-	if (rc == 0)
-		rc = meet(&place, &what, err);
-	if (rc < 0) {
-		docker_host_release(&place.host);
+		rc = choose_transfer(place, settings->transfer, err);
+	if (rc < 0)
 		return rc;
-	}
-	place.home = xstrdup(options->home);
-	d = xmalloc(sizeof *d);
+	if (docker_ping(&place->host, &name, err) < 0)
+		return err->class = SLUICE_MISSING;
+	*ret_what = xasprintf("%s at %s", name, place->host.name);
+	return 0;
+}
+
+static struct docker *new_docker(struct docker_place *place /* takes what it has */,
+                                 char *what /* takes */, struct images *images,
+                                 const struct executor_options *options)
+{
+	struct docker *d = xmalloc(sizeof *d);
+
 	*d = (struct docker){
 		.base = { .ops = &docker_ops,
 		          .name = "docker",
 		          .what = what,
 		          .has_network = true,
-		          .is_elsewhere = place.copies && !place.host.socket,
-		          .cpu_milli = place.cores * 1000,
-		          .memory = place.memory_total },
-		.place = place,
-		.what = what,
+		          .is_elsewhere = place->copies && !place->host.socket },
+		.place = *place,
 		.images = images,
 		.dir = options->dir,
 		.pull = options->pull,
 		.registries = options->registries,
 	};
+	d->what = what;
+	d->place.home = xstrdup(options->home);
 	if (uv_mutex_init(&d->lock) != 0)
 		abort();
-	*ret_executor = &d->base;
+	return d;
+}
+
+/* Whoever shares out another machine has to know it first. */
+static int know_elsewhere(struct docker *d, struct error *err)
+{
+	int rc = d->base.is_elsewhere ? know(d, err) : 0;
+
+	if (rc < 0)
+		return err->class = SLUICE_MISSING;
+	if (d->base.is_elsewhere) {
+		d->base.cpu_milli = d->place.cores * 1000;
+		d->base.memory = d->place.memory_total;
+	}
 	return 0;
+}
+
+int executor_docker_new(uv_loop_t *loop, struct images *images,
+                        const struct executor_options *options, struct executor **ret_executor,
+                        struct error *err)
+{
+	static const struct docker_settings none = { .host = NULL };
+	struct docker_place place = { .loop = loop, .gpus = options->gpus };
+	char *what = NULL;
+	struct docker *d;
+	int rc = meet(options->docker ? options->docker : &none, &place, &what, err);
+
+	if (rc < 0) {
+		docker_host_release(&place.host);
+		return rc;
+	}
+	d = new_docker(&place, what, images, options);
+	start_asking(d);
+	rc = know_elsewhere(d, err);
+	if (rc < 0)
+		docker_free(&d->base);
+	else
+		*ret_executor = &d->base;
+	return rc;
 }

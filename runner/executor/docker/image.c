@@ -41,7 +41,7 @@ static int inspect(const struct docker_host *host, const char *name, cJSON **ret
 }
 
 static int find(const struct docker_host *host, const char *name, char ret_id[ID_SIZE],
-                struct error *err)
+                cJSON **ret_doc, struct error *err)
 {
 	AUTO_JSON cJSON *doc = NULL;
 	int rc = inspect(host, name, &doc, err);
@@ -53,6 +53,7 @@ static int find(const struct docker_host *host, const char *name, char ret_id[ID
 	if (snprintf(ret_id, ID_SIZE, "%s%s", strchr(id, ':') ? "" : "sha256:", id) >= ID_SIZE)
 		return error_set(err, SLUICE_REMOTE, "Docker at %s: '%.100s' is no id of an image",
 		                 host->name, id);
+	*ret_doc = take_ptr(&doc);
 	return 0;
 }
 
@@ -189,7 +190,7 @@ static int pull_from(const struct docker_host *host, const struct endpoint *e, c
 /* Of the places where it is to be had, in their order. */
 static int pull(const struct docker_host *host, const struct reference *ref,
                 const struct config_registries *registries, const struct image_order *order,
-                char ret_id[ID_SIZE], struct error *err)
+                char ret_id[ID_SIZE], cJSON **ret_doc, struct error *err)
 {
 	AUTO_ENDPOINTS struct endpoints places = { .n = 0 };
 	const char *tag = ref->digest ? ref->digest : ref->tag;
@@ -202,7 +203,7 @@ static int pull(const struct docker_host *host, const struct reference *ref,
 
 		rc = pull_from(host, e, tag, order, err);
 		if (rc == 0)
-			return find(host, name, ret_id, err);
+			return find(host, name, ret_id, ret_doc, err);
 		(void)error_wrap(err, "cannot pull '%s'", name);
 		if (rc == SLUICE_CANCELED)
 			break;
@@ -212,7 +213,8 @@ static int pull(const struct docker_host *host, const struct reference *ref,
 
 int docker_image_resolve(const struct docker_host *host, const char *name,
                          enum images_pull_when when, const struct config_registries *registries,
-                         const struct image_order *order, char ret_id[ID_SIZE], struct error *err)
+                         const struct image_order *order, char ret_id[ID_SIZE], cJSON **ret_doc,
+                         struct error *err)
 {
 	static const struct config_registries none = { .n = 0 };
 	AUTO_REFERENCE struct reference ref = { .registry = NULL };
@@ -223,11 +225,11 @@ int docker_image_resolve(const struct docker_host *host, const char *name,
 		return rc;
 	full = reference_format(&ref);
 	if (when != PULL_ALWAYS) {
-		rc = find(host, full, ret_id, err);
+		rc = find(host, full, ret_id, ret_doc, err);
 		if (rc != SLUICE_NOT_FOUND || when == PULL_NEVER)
 			return rc;
 	}
-	return pull(host, &ref, registries ? registries : &none, order, ret_id, err);
+	return pull(host, &ref, registries ? registries : &none, order, ret_id, ret_doc, err);
 }
 
 /* --- giving ----------------------------------------------------------------------------------- */
@@ -249,6 +251,7 @@ static int loaded_id(const struct docker_host *host, const char *told, char ret_
 	const char *id = strstr(told, "sha256:");
 	const char *name = strstr(told, by_name);
 	AUTO_FREE char *full = NULL;
+	AUTO_JSON cJSON *doc = NULL;
 
 	if (id && strspn(id + 7, "0123456789abcdef") == DIGEST_HEX_LEN) {
 		(void)snprintf(ret_id, ID_SIZE, "%.*s", 7 + DIGEST_HEX_LEN, id);
@@ -259,7 +262,7 @@ static int loaded_id(const struct docker_host *host, const char *told, char ret_
 		                 host->name);
 	name += strlen(by_name);
 	full = xstrndup(name, strcspn(name, "\\\"\n, "));
-	return find(host, full, ret_id, err);
+	return find(host, full, ret_id, &doc, err);
 }
 
 int docker_image_give(const struct docker_host *host, struct images *images, const char *name,
@@ -413,22 +416,19 @@ static int find_user(const struct docker_host *host, const char *id, const char 
 }
 
 int docker_image_load(const struct docker_host *host, const char *id, const char *home,
-                      struct docker_image *ret_image, struct error *err)
+                      struct docker_image *image, struct error *err)
 {
 	const char *user;
-	int rc;
+	int rc = image->doc ? 0 : inspect(host, id, &image->doc, err);
 
-	*ret_image = (struct docker_image){ .user = { .home = "/" } };
-	rc = inspect(host, id, &ret_image->doc, err);
 	if (rc < 0)
 		return rc;
-	ret_image->config = json_obj(ret_image->doc, "Config");
-	user = json_str(ret_image->config, "User");
-	if (!user || !user[0] || strcmp(user, "0") == 0)
-		return 0;
-	rc = find_user(host, id, home, user, &ret_image->user, err);
-	if (rc < 0)
-		docker_image_release(ret_image);
+	image->config = json_obj(image->doc, "Config");
+	image->user = (struct user){ .home = "/" };
+	user = json_str(image->config, "User");
+	if (user && user[0] && strcmp(user, "0") != 0)
+		rc = find_user(host, id, home, user, &image->user, err);
+	image->is_loaded = rc == 0;
 	return rc;
 }
 

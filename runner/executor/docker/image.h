@@ -15,9 +15,10 @@
 #include "image/image.h"
 
 struct docker_image {
-	cJSON *doc;          /* as /images/NAME/json has it */
+	cJSON *doc;          /* as /images/NAME/json has it, or NULL: it was not asked for yet */
 	const cJSON *config; /* its Config */
 	struct user user;
+	bool is_loaded; /* there is all of it */
 };
 
 /*
@@ -27,16 +28,16 @@ struct docker_image {
 int docker_image_resolve(const struct docker_host *host, const char *name,
                          enum images_pull_when when, const struct config_registries *registries,
                          const struct image_order *order, char ret_id[72],
-                         struct error *err) MUST_USE;
+                         cJSON **ret_doc /* as an image's */, struct error *err) MUST_USE;
 
 /* Hands an image of our home over to the daemon; `name` is the home's for it.  HOME is on a disk
  * that has room for it. */
 int docker_image_give(const struct docker_host *host, struct images *images, const char *name,
                       const char *home, char ret_id[72], struct error *err) MUST_USE;
 
-/* Its user is looked up in its own files. */
+/* Gets what is not there of it yet.  Its user is looked up in its own files. */
 int docker_image_load(const struct docker_host *host, const char *id, const char *home,
-                      struct docker_image *ret_image, struct error *err) MUST_USE;
+                      struct docker_image *image, struct error *err) MUST_USE;
 void docker_image_release(struct docker_image *image);
 
 #endif
