@@ -41,6 +41,7 @@ static int follow(struct attempt *a, const struct docker_found *found, struct er
 		return docker_give_up(a, rc);
 	a->container = xstrdup(found->container);
 	a->fetch = xstrdup(found->fetch);
+	a->is_limited = true; /* it may be */
 	a->grace_ms = found->grace_ms;
 	a->stop_signal = found->stop_signal;
 	a->may_go = true;

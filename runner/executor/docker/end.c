@@ -78,7 +78,9 @@ static void on_removed(void *arg, const char *text, const struct error *err)
 	(void)text;
 	(void)err; /* executor_sweep() finds it by its label */
 	a->pending--;
-	start_cleaning(a);
+	if (!a->has_ended)
+		start_cleaning(a);
+	docker_settle(a);
 }
 
 /* Once the container is gone, nothing else tells a runner that comes after this one. */
@@ -141,7 +143,7 @@ void docker_finish(struct attempt *a)
 		docker_tell(a);
 	if (a->container)
 		docker_ask_for(a, "DELETE", "?force=1&v=1", on_removed);
-	else
+	if (!a->container || a->has_ended) /* what runs needs what there is to clean */
 		start_cleaning(a);
 }
 

@@ -62,6 +62,8 @@ struct attempt {
 	int64_t deadline_ms;
 	pid_t init; /* 0: not known */
 	bool may_go, has_ended, is_told, is_stopping, is_frozen, was_killed;
+	bool has_said_all; /* it ended with 0, and there is no limit that it can have met */
+	bool is_limited;   /* ... in its memory; or it is not known */
 };
 
 typedef void docker_done_fn(void *arg, const char *text, const struct error *err);
