@@ -79,12 +79,14 @@ static void test_lines(void **state)
 	free(text);
 }
 
+/* Not by strstr(): under AddressSanitizer each call of it goes through all of the text. */
 static size_t count(const char *text, const char *what)
 {
+	size_t len = strlen(what);
 	size_t n = 0;
 
-	for (; (text = strstr(text, what)); text++)
-		n++;
+	for (; *text; text++)
+		n += strncmp(text, what, len) == 0;
 	return n;
 }
 
