@@ -299,7 +299,7 @@ static void nothing_is_lost(void **state)
 	static const struct {
 		const char *how;
 		unsigned long step;
-	} faults[] = { { "kill", 7 }, { "ENOSPC", 11 }, { "EIO", 13 } };
+	} faults[] = { { "kill", 13 }, { "ENOSPC", 29 }, { "EIO", 31 } };
 	struct fixture *f = *state;
 	bool all = getenv("SLUICE_CAMPAIGN") != NULL;
 	unsigned long calls;

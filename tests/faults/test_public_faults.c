@@ -26,7 +26,7 @@
 #include "tests/support/dataset_home.h"
 #include "tests/support/tar_maker.h"
 
-enum { FILES = 3, IN_TAR = 2, PATH_SIZE = 128, STEP = 3 };
+enum { FILES = 3, IN_TAR = 2, PATH_SIZE = 128, STEP = 7 };
 
 struct fixture {
 	char root[64];

@@ -1,4 +1,4 @@
-# Trees that nobody should make.  ENTRIES=100000 in one directory.
+# Trees that nobody should make.  ENTRIES=50000 in one directory.
 
 # put NAME DIRECTORY: commits a version with what lies in the directory.
 put() {
@@ -21,7 +21,7 @@ on_ext4() {
 }
 
 test_very_many_entries() {
-	local n=${ENTRIES:-100000}
+	local n=${ENTRIES:-50000}
 	mkdir many
 	(cd many && seq "$n" | xargs touch)
 	on_ext4 8G $((n * 3))
