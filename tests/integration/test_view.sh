@@ -223,10 +223,13 @@ test_a_pull_says_how_far_it_is() {
 	trap 'stop_registries; close_terminal' EXIT
 	type_line "$SLUICE images pull $REGISTRY/team/noise:1"
 	wait_for 20 shows '^127\.0.*\.\.\.  [0-3] of 3 layers +[0-9]+ %$'
+	shows '^[0-9a-f]{12}  downloading +[0-9]+ %$' || fail 'no line for a layer'
+	wait_for 20 shows '^[0-9a-f]{12}  done$'
 	wait_for 20 shows '^Pulled image: '
-	has_times 'of 3 layers' 0 || fail 'the line stays'
+	has_times 'of 3 layers|^[0-9a-f]{12}  ' 0 || fail 'the lines stay'
 	# None where nobody would see it.
 	forget_images
 	ok images pull "$REGISTRY/team/noise:1"
 	silent err 'of 3 layers'
+	silent err downloading
 }
