@@ -1,21 +1,20 @@
 /*
  * Which job may start now: counters, no rescans.  Pure.
  *
- * Each job counts the needs that have not succeeded yet; at zero it is ready.  Of the ready jobs
- * always the first of the file starts, however late it became ready, as soon as all that it asks
- * for is free.  One that has to wait lets later ones pass, but not to what it lacks: from the
- *moment that it lacked something, no later job takes of that until it has started.  So it starts
- *for certain, and what it does not wait for is not idle.  A job that did not succeed takes
- *everything that needs it with it.
+ * Each job counts the needs that have not succeeded yet; at zero it is ready.  Of the ready
+ * jobs always the first of the file starts, however late it became ready, as soon as all that
+ * it asks for is free.  One that has to wait lets later ones pass, but not to what it lacks:
+ * from the moment that it lacked something, no later job takes of that until it has started.
+ * So it starts for certain, and what it does not wait for is not idle.  A job that did not
+ * succeed takes everything that needs it with it.
+ *
+ * Two jobs may be got ready ahead: one that is ready but lacks something, and one whose needs
+ * have all started and have not all ended, if it takes nothing from them.
  *
  *	sched_init(&s, spec, ...);
  *	while (sched_next(&s, &job))   get it ready
  *	if (sched_holds(&s, job))      ... and start it, now or after another sched_next()
  *	sched_done(&s, job, ok, ...)   it has ended; then ask sched_next() again
- *
- * Two jobs may be got ready ahead: one whose needs have ended well but which lacks something, and
- *one whose needs all run or have run, and which takes nothing from them.
- *
  *	...
  *	sched_is_done(&s)
  */

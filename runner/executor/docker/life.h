@@ -4,10 +4,11 @@
  *	CREATING -> READY -> ATTACHING -> STARTING -> RUNNING -> LOOKING -> REMOVING -> GONE
  *
  * and where the daemon gets copies, CREATING -> SENDING -> READY and LOOKING -> FETCHING ->
- *REMOVING. Whatever goes wrong leads to REMOVING.  The output is asked for before the container
- *starts, so that none is lost, and in adopted ones from the log that the daemon keeps.  The end is
- *told when the container has ended and its output with it; only then is it removed.  Every request
- *that is out counts in `pending`: the attempt is freed when the last one is back.
+ * REMOVING.  Whatever goes wrong leads to REMOVING.  The output is asked for before the
+ * container starts, so that none is lost, and in adopted ones from the log that the daemon
+ * keeps.  The end is told when the container has ended and its output with it; only then is it
+ * removed.  Every request that is out counts in `pending`: the attempt is freed when the last
+ * one is back.
  */
 #ifndef EXECUTOR_DOCKER_LIFE_H
 #define EXECUTOR_DOCKER_LIFE_H
