@@ -13,11 +13,8 @@
 #include "base/strbuf.h"
 
 enum {
-	TRIES = 5,
-	WAIT_MS = 1000,
 	MAX_WAIT_MS = 30 * 1000,
 	MAX_ASKED_MS = 120 * 1000,
-	SHOWN_TEXT = 200,
 };
 
 /* One call of fetch_file(). */
@@ -110,13 +107,7 @@ static int on_body(void *arg, const void *data, size_t len, struct error *err)
 
 static void status_error(struct fetching *f, const struct http_response *r)
 {
-	AUTO_FREE char *url = http_url_for_message(f->fetch->request.url);
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT(4 * SHOWN_TEXT + 1);
-
-	strbuf_addprintable(&text, r->text, SHOWN_TEXT);
-	(void)error_set(&f->err, r->status == 404 ? SLUICE_NOT_FOUND : SLUICE_REMOTE,
-	                "cannot get '%s': the server answers %d%s%s", url, r->status,
-	                text.len ? ": " : "", strbuf_str(&text));
+	ask_say_status("get", f->fetch->request.url, r, &f->err);
 	f->passing = http_status_is_passing(r->status);
 	f->refused = r->status == 416 && f->have > 0;
 	f->retry_after_s = r->retry_after_s;
@@ -134,7 +125,7 @@ static void on_done(void *arg, const struct http_response *r, const struct error
 	}
 }
 
-static void try_once(struct fetching *f, struct http *http, uv_loop_t *loop)
+static void try_once(struct fetching *f, struct asker *by)
 {
 	const struct http_hooks hooks = {
 		.on_head = on_head, .on_body = on_body, .on_done = on_done, .arg = f
@@ -149,32 +140,17 @@ static void try_once(struct fetching *f, struct http *http, uv_loop_t *loop)
 	q.max_body = 0; /* on_body() counts what there was, too */
 	if (f->fetch->on_try)
 		f->fetch->on_try(f->fetch->arg, &q);
-	(void)http_start(http, &q, &hooks);
-	(void)uv_run(loop, UV_RUN_DEFAULT);
+	(void)http_start(by->http, &q, &hooks);
+	(void)uv_run(&by->loop, UV_RUN_DEFAULT);
 }
 
-static void on_waited(uv_timer_t *timer)
+static int try_often(struct fetching *f, struct asker *by, struct error *err)
 {
-	uv_close((uv_handle_t *)timer, NULL);
-}
-
-static void wait_ms(uv_loop_t *loop, unsigned ms)
-{
-	uv_timer_t timer;
-
-	(void)uv_timer_init(loop, &timer);
-	uv_update_time(loop);
-	(void)uv_timer_start(&timer, on_waited, ms, 0);
-	(void)uv_run(loop, UV_RUN_DEFAULT);
-}
-
-static int try_often(struct fetching *f, struct http *http, uv_loop_t *loop, struct error *err)
-{
-	unsigned tries = f->fetch->tries ? f->fetch->tries : TRIES;
-	unsigned base_ms = f->fetch->wait_ms ? f->fetch->wait_ms : WAIT_MS;
+	unsigned tries = f->fetch->tries ? f->fetch->tries : ASK_TRIES;
+	unsigned base_ms = f->fetch->wait_ms ? f->fetch->wait_ms : ASK_WAIT_MS;
 
 	for (unsigned n = 1;; n++) {
-		try_once(f, http, loop);
+		try_once(f, by);
 		if (!f->err.class)
 			return 0;
 		*err = f->err;
@@ -182,7 +158,7 @@ static int try_often(struct fetching *f, struct http *http, uv_loop_t *loop, str
 			return err->class;
 		if ((f->refused || !may_go_on(f)) && start_over(f, err) != 0)
 			return err->class;
-		wait_ms(loop, fetch_delay_ms(n, base_ms, f->retry_after_s));
+		asker_wait(by, fetch_delay_ms(n, base_ms, f->retry_after_s));
 	}
 }
 
@@ -224,17 +200,12 @@ static int check(struct fetching *f, struct error *err)
 
 static int run(struct fetching *f, struct error *err)
 {
-	uv_loop_t loop;
-	struct http *http;
-	int rc = uv_loop_init(&loop);
+	struct asker *own = NULL;
+	int rc = f->fetch->by ? 0 : asker_new(&own, err);
 
-	if (rc < 0)
-		return error_sys(err, rc, "cannot make an event loop");
-	http = http_new(&loop, 1);
-	rc = try_often(f, http, &loop, err);
-	http_free(http);
-	(void)uv_run(&loop, UV_RUN_DEFAULT);
-	(void)!uv_loop_close(&loop);
+	if (rc == 0)
+		rc = try_often(f, f->fetch->by ? f->fetch->by : own, err);
+	asker_free(own);
 	return rc;
 }
 

@@ -9,11 +9,12 @@
 #define LOOP_FETCH_H
 
 #include "base/digest.h"
-#include "loop/http.h"
+#include "loop/ask.h"
 
 struct fetch {
 	struct http_request request; /* offset and if_range are set here */
 	const struct digest *digest; /* of the whole, or NULL */
+	struct asker *by;            /* whose connection it uses; NULL: one of its own */
 	unsigned tries;              /* 0: 5 */
 	unsigned wait_ms;            /* before the second try, doubled for each more; 0: 1000 */
 

@@ -61,7 +61,7 @@ static const CURLcode lasting[] = {
 
 bool http_status_is_passing(int status)
 {
-	return status == 408 || status == 429 || status >= 500;
+	return status == 408 || status == 429 || (status >= 500 && status != 501);
 }
 
 static bool status_is_good(int status)
@@ -521,6 +521,9 @@ static void set_method(struct http_transfer *t, const struct http_request *q)
 		(void)curl_easy_setopt(e, CURLOPT_UPLOAD, 1L);
 		(void)curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read);
 		(void)curl_easy_setopt(e, CURLOPT_READDATA, t);
+		if (q->body_len > 0)
+			(void)curl_easy_setopt(e, CURLOPT_INFILESIZE_LARGE,
+			                       (curl_off_t)q->body_len);
 	} else if (!t->is_get) { /* the size first: the body is copied at once */
 		(void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body_len);
 		(void)curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, body);

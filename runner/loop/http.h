@@ -30,7 +30,7 @@ struct http_request {
 	const char *url;
 	const char *method; /* NULL: GET, or POST if there is a body; HEAD brings none back */
 	const char *body;   /* sent along, body_len bytes; one that is a stream comes by on_send */
-	size_t body_len;
+	size_t body_len;    /* ... and with 0 has any length, which some servers do not take */
 	const char *unix_socket;    /* a path: connect to it, whatever host the URL names */
 	const char *const *headers; /* "Accept: text/plain", ...; NULL ends them */
 	const char *bearer;         /* a token, or ... */
@@ -100,7 +100,7 @@ const char *http_response_header(const struct http_response *response, const cha
 const char *http_response_header_at(const struct http_response *response, const char *name,
                                     size_t i);
 
-/* Whether the same request may go well later: 408, 429 and 5xx. */
+/* Whether the same request may go well later: 408, 429 and 5xx but 501, which is for ever. */
 bool http_status_is_passing(int status);
 
 /* The URL as messages name it; the caller frees it. */

@@ -97,7 +97,7 @@ static char *list_url(const struct s3_bucket *b, const char *prefix, const char 
 
 /* --- the signature ---------------------------------------------------------------------------- */
 
-/* Of no bytes: a GET has no body. */
+/* Of no bytes. */
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 static struct digest hmac(const void *key, size_t key_len, const char *text)
@@ -133,55 +133,90 @@ static char *host_of(const char *url)
 	return xstrndup(begin, len);
 }
 
-static const char *signed_names(const struct s3_bucket *b)
+/* By their names, as the signature wants them. */
+static int by_name(const void *a, const void *b)
 {
-	return b->token ? "host;x-amz-content-sha256;x-amz-date;x-amz-security-token"
-	                : "host;x-amz-content-sha256;x-amz-date";
+	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static struct digest canonical_request(const struct s3_bucket *b, const char *url, const char *when)
+/* "name: value" each; borrowed. */
+struct lines {
+	char *list[S3_HEADERS_MOST];
+	size_t n;
+};
+
+/* *ret_names: "host;x-amz-date", which the caller frees. */
+static struct digest canonical_request(const struct s3_request *q, const char *payload,
+                                       const struct lines *lines, char **ret_names)
 {
 	AUTO_STRBUF struct strbuf sb = STRBUF_INIT(STRBUF_BIG);
-	AUTO_FREE char *host = host_of(url);
-	const char *path = strchr(strstr(url, "://") + strlen("://"), '/');
+	struct strbuf names = STRBUF_INIT(STRBUF_BIG);
+	const char *path = strchr(strstr(q->url, "://") + strlen("://"), '/');
 	size_t len = strcspn(path, "?");
 
-	strbuf_addf(&sb, "GET\n%.*s\n%s\n", (int)len, path, path[len] ? path + len + 1 : "");
-	strbuf_addf(&sb, "host:%s\nx-amz-content-sha256:" EMPTY_SHA256 "\nx-amz-date:%s\n", host,
-	            when);
-	if (b->token)
-		strbuf_addf(&sb, "x-amz-security-token:%s\n", b->token);
-	strbuf_addf(&sb, "\n%s\n" EMPTY_SHA256, signed_names(b));
+	strbuf_addf(&sb, "%s\n%.*s\n%s\n", q->method, (int)len, path,
+	            path[len] ? path + len + 1 : "");
+	for (size_t i = 0; i < lines->n; i++) {
+		const char *line = lines->list[i];
+		size_t name = strcspn(line, ":");
+
+		strbuf_addf(&sb, "%.*s:%s\n", (int)name, line, line + name + strlen(": "));
+		strbuf_addf(&names, "%s%.*s", i ? ";" : "", (int)name, line);
+	}
+	strbuf_addf(&sb, "\n%s\n%s", strbuf_str(&names), payload);
+	*ret_names = strbuf_detach(&names);
 	return digest_of(sb.buf, sb.len);
 }
 
-void s3_sign(const struct s3_bucket *b, const char *url, time_t now, struct s3_headers *ret)
+static char *authorization(const struct s3_bucket *b, const struct s3_request *q,
+                           const char *payload, const char *when, const struct lines *lines)
 {
 	enum { DAY_LEN = sizeof "20130524" - 1 };
-	char when[sizeof "20130524T000000Z"], day[DAY_LEN + 1], hex[DIGEST_HEX_LEN + 1];
-	AUTO_FREE char *scope = NULL;
-	AUTO_FREE char *text = NULL;
-	struct digest d;
-	struct tm tm;
+	AUTO_FREE char *day = xstrndup(when, DAY_LEN);
+	AUTO_FREE char *scope = xasprintf("%s/%s/s3/aws4_request", day, b->region);
+	AUTO_FREE char *names = NULL;
+	char hex[DIGEST_HEX_LEN + 1];
+	struct digest d = canonical_request(q, payload, lines, &names);
+	AUTO_FREE char *text =
+		xasprintf("AWS4-HMAC-SHA256\n%s\n%s\n%s", when, scope, digest_hex(&d, hex));
 
-	*ret = (struct s3_headers){ .list = { NULL } };
-	if (!b->key_id || !gmtime_r(&now, &tm) ||
-	    strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", &tm) == 0)
-		return;
-	memcpy(day, when, DAY_LEN);
-	day[DAY_LEN] = '\0';
-	scope = xasprintf("%s/%s/s3/aws4_request", day, b->region);
-	d = canonical_request(b, url, when);
-	text = xasprintf("AWS4-HMAC-SHA256\n%s\n%s\n%s", when, scope, digest_hex(&d, hex));
 	d = signing_key(b, day);
 	d = hmac(d.b, sizeof d.b, text);
-	ret->list[0] = xasprintf("Authorization: AWS4-HMAC-SHA256 Credential=%s/%s, "
-	                         "SignedHeaders=%s, Signature=%s",
-	                         b->key_id, scope, signed_names(b), digest_hex(&d, hex));
-	ret->list[1] = xasprintf("x-amz-date: %s", when);
-	ret->list[2] = xstrdup("x-amz-content-sha256: " EMPTY_SHA256);
-	if (b->token)
-		ret->list[3] = xasprintf("x-amz-security-token: %s", b->token);
+	return xasprintf("Authorization: AWS4-HMAC-SHA256 Credential=%s/%s, "
+	                 "SignedHeaders=%s, Signature=%s",
+	                 b->key_id, scope, names, digest_hex(&d, hex));
+}
+
+void s3_sign(const struct s3_bucket *b, const struct s3_request *q, time_t now,
+             struct s3_headers *ret)
+{
+	char when[sizeof "20130524T000000Z"], hex[DIGEST_HEX_LEN + 1];
+	const char *payload = q->payload ? digest_hex(q->payload, hex) : EMPTY_SHA256;
+	AUTO_FREE char *host = host_of(q->url);
+	AUTO_FREE char *host_line = xasprintf("host: %s", host);
+	struct lines lines = { .n = 0 };
+	bool is_signed = b->key_id;
+	struct tm tm;
+	char **to = ret->list;
+
+	*ret = (struct s3_headers){ .list = { NULL } };
+	if (!gmtime_r(&now, &tm) || strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", &tm) == 0)
+		is_signed = false;
+	if (is_signed) {
+		to++; /* the signature itself comes first */
+		lines.list[lines.n++] = xasprintf("x-amz-date: %s", when);
+		lines.list[lines.n++] = xasprintf("x-amz-content-sha256: %s", payload);
+		if (b->token)
+			lines.list[lines.n++] = xasprintf("x-amz-security-token: %s", b->token);
+	}
+	for (const char *const *h = q->headers; h && *h; h++)
+		lines.list[lines.n++] = xstrdup(*h);
+	memcpy(to, lines.list, lines.n * sizeof *to);
+	if (!is_signed)
+		return;
+	lines.list[lines.n++] = host_line;
+	qsort(lines.list, lines.n, sizeof lines.list[0], by_name);
+	ret->list[0] = authorization(b, q, payload, when, &lines);
 }
 
 void s3_headers_release(struct s3_headers *h)
@@ -193,9 +228,12 @@ void s3_headers_release(struct s3_headers *h)
 
 /* --- requests --------------------------------------------------------------------------------- */
 
+enum { HASTY_MS = 5000 };
+
 struct signing {
 	const struct s3_bucket *bucket;
-	const struct fetch *how;
+	struct s3_request request; /* without its URL */
+	const struct fetch *how;   /* of a GET */
 	struct s3_headers headers;
 };
 
@@ -204,7 +242,8 @@ static void sign_try(void *arg, struct http_request *request)
 	struct signing *s = arg;
 
 	s3_headers_release(&s->headers);
-	s3_sign(s->bucket, request->url, time(NULL), &s->headers);
+	s->request.url = request->url;
+	s3_sign(s->bucket, &s->request, time(NULL), &s->headers);
 	request->headers = (const char *const *)s->headers.list;
 }
 
@@ -218,16 +257,87 @@ static void hand_progress_on(void *arg, uint64_t have, int64_t total)
 
 int s3_fetch(const struct s3_bucket *b, const struct fetch *how, int fd, struct error *err)
 {
-	struct signing s = { .bucket = b, .how = how };
+	struct signing s = { .bucket = b, .request = { .method = "GET" }, .how = how };
 	struct fetch fetch = *how;
 	int rc;
 
+	if (b->hasty) {
+		fetch.tries = 1;
+		fetch.request.connect_ms = HASTY_MS;
+	}
 	fetch.on_try = sign_try;
 	fetch.on_progress = hand_progress_on;
 	fetch.arg = &s;
 	rc = fetch_file(&fetch, fd, err);
 	s3_headers_release(&s.headers);
 	return rc;
+}
+
+/* What `what` names of the request beside its URL is set here. */
+static int send_signed(const struct s3_bucket *b, struct asker *by, const char *key,
+                       struct signing *s, struct ask *what, struct error *err)
+{
+	AUTO_FREE char *url = s3_url(b, key);
+	int rc;
+
+	s->bucket = b;
+	what->tries = b->hasty ? 1 : 0;
+	what->request.connect_ms = b->hasty ? HASTY_MS : 0;
+	what->request.url = url;
+	what->request.method = s->request.method;
+	what->on_try = sign_try;
+	what->arg = s;
+	rc = ask(by, what, err);
+	s3_headers_release(&s->headers);
+	return rc;
+}
+
+int s3_look(const struct s3_bucket *b, struct asker *by, const char *key, struct error *err)
+{
+	struct signing s = { .request = { .method = "HEAD" } };
+	struct ask what = { .len = 0 };
+
+	return send_signed(b, by, key, &s, &what, err);
+}
+
+static int put(const struct s3_bucket *b, struct asker *by, const char *key,
+               const struct s3_body *body, bool replace, struct error *err)
+{
+	static const char *const new_alone[] = { "if-none-match: *", NULL };
+	struct signing s = { .request = { .method = "PUT",
+		                          .payload = &body->digest,
+		                          .headers = replace ? NULL : new_alone } };
+	struct ask what = { .fd = body->fd,
+		            .offset = body->offset,
+		            .len = body->text ? 0 : body->len };
+
+	if (!what.len) {
+		what.request.body = body->text ? body->text : "";
+		what.request.body_len = body->len;
+	}
+	return send_signed(b, by, key, &s, &what, err);
+}
+
+int s3_put(const struct s3_bucket *b, struct asker *by, const char *key, const struct s3_body *body,
+           bool replace, struct error *err)
+{
+	int rc = put(b, by, key, body, replace, err);
+
+	if (rc != SLUICE_INVALID || replace)
+		return rc;
+	rc = s3_look(b, by, key, err);
+	if (rc == SLUICE_NOT_FOUND)
+		return put(b, by, key, body, true, err);
+	return rc < 0 ? rc : error_set(err, SLUICE_EXISTS, "object '%.512s' is there already", key);
+}
+
+int s3_delete(const struct s3_bucket *b, struct asker *by, const char *key, struct error *err)
+{
+	struct signing s = { .request = { .method = "DELETE" } };
+	struct ask what = { .len = 0 };
+	int rc = send_signed(b, by, key, &s, &what, err);
+
+	return rc == SLUICE_NOT_FOUND ? 0 : rc;
 }
 
 enum {

@@ -1,10 +1,11 @@
 /*
- * S3: what lies below a prefix of a bucket, and how an object of it is asked for.  Reads only.
+ * S3: what lies below a prefix of a bucket, and how an object of it is read, written and deleted.
  * Requests are signed by Signature Version 4 where there are keys, else sent as they are, which
  * public buckets allow.  Any thread.
  *
- * Sources: Amazon S3 API Reference, ListObjectsV2, and "Authenticating Requests: Using the
- * Authorization Header (AWS Signature Version 4)".
+ * Sources: Amazon S3 API Reference, ListObjectsV2, PutObject (conditional writes), HeadObject,
+ * DeleteObject, and "Authenticating Requests: Using the Authorization Header (AWS Signature Version
+ * 4)".
  */
 #ifndef LOOP_S3_H
 #define LOOP_S3_H
@@ -24,6 +25,7 @@ struct s3_bucket {
 	const char *region;
 	const char *key_id, *secret; /* NULL: nothing is signed */
 	const char *token;           /* of a session, or NULL */
+	bool hasty;                  /* a request is tried once, and does not wait long */
 };
 
 /* The keys and the region that the environment names (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
@@ -33,15 +35,26 @@ void s3_use_environment(struct s3_bucket *b);
 /* The caller frees it. */
 char *s3_url(const struct s3_bucket *b, const char *key);
 
-enum { S3_HEADERS_MOST = 5 };
+enum { S3_HEADERS_MOST = 9 };
 
-/* What a GET of `url` must bring along: "NAME: VALUE" each, NULL after the last; none if nothing is
- * signed.  Good for a quarter of an hour. */
+/* What a request must bring along: "NAME: VALUE" each, NULL after the last. */
 struct s3_headers {
 	char *list[S3_HEADERS_MOST];
 };
 
-void s3_sign(const struct s3_bucket *b, const char *url, time_t now, struct s3_headers *ret);
+struct s3_request {
+	const char *method;
+	const char *url;
+	const struct digest *payload; /* of its body; NULL: it has none */
+	/* More that it brings along, signed as well; names in lower case, up to four; may be NULL.
+	 */
+	const char *const *headers;
+};
+
+/* Without keys that is `headers` alone.  The signature comes first; it is good for a quarter of an
+ * hour. */
+void s3_sign(const struct s3_bucket *b, const struct s3_request *q, time_t now,
+             struct s3_headers *ret);
 void s3_headers_release(struct s3_headers *h);
 
 /* fetch_file() of an object's URL, signed anew for each try. */
@@ -51,6 +64,29 @@ int s3_fetch(const struct s3_bucket *b, const struct fetch *how, int fd,
 /* Does the bucket answer, and to these keys?  One try; SLUICE_INVALID says what of bucket, keys,
  * region and endpoint is wrong, SLUICE_REMOTE that nobody answers. */
 int s3_check(const struct s3_bucket *b, struct error *err) MUST_USE;
+
+/* Bytes in memory, or a part of a file; their digest is in the signature, so that the server knows
+ * them from others. */
+struct s3_body {
+	const char *text; /* or NULL: */
+	int fd;
+	uint64_t offset;
+	uint64_t len;
+	struct digest digest;
+};
+
+/* Without `replace` an object that is there already stays: SLUICE_EXISTS.  Where the server knows
+ * no conditional writes, this looks first: then two who put one object at once may both do so. */
+int s3_put(const struct s3_bucket *b, struct asker *by, const char *key, const struct s3_body *body,
+           bool replace, struct error *err) MUST_USE;
+
+/* Is the object there?  SLUICE_NOT_FOUND: no. */
+int s3_look(const struct s3_bucket *b, struct asker *by, const char *key,
+            struct error *err) MUST_USE;
+
+/* What is not there is deleted. */
+int s3_delete(const struct s3_bucket *b, struct asker *by, const char *key,
+              struct error *err) MUST_USE;
 
 struct s3_object {
 	const char *key;

@@ -111,7 +111,7 @@ static void on_done(void *arg, const struct http_response *r, const struct error
 	c->rc = err ? err->class : r->status < 200 || r->status > 299 ? say_status(c, r) : 0;
 }
 
-static int ask(struct checking *c)
+static int ask_once(struct checking *c)
 {
 	const struct http_hooks hooks = { .on_body = on_body, .on_done = on_done, .arg = c };
 	struct s3_headers headers;
@@ -121,7 +121,8 @@ static int ask(struct checking *c)
 
 	if (rc < 0)
 		return error_sys(c->err, rc, "cannot make an event loop");
-	s3_sign(c->bucket, c->url, time(NULL), &headers);
+	s3_sign(c->bucket, &(struct s3_request){ .method = "GET", .url = c->url }, time(NULL),
+	        &headers);
 	http = http_new(&loop, 1);
 	(void)http_start(http,
 	                 &(struct http_request){ .url = c->url,
@@ -154,7 +155,7 @@ int s3_check(const struct s3_bucket *b, struct error *err)
 		.bucket = b, .url = url, .answer = STRBUF_INIT(ANSWER_MAX), .err = err
 	};
 	AUTO_FREE char *token = NULL;
-	int rc = ask(&c);
+	int rc = ask_once(&c);
 
 	if (rc == 0 &&
 	    s3_parse_list(strbuf_str(&c.answer), c.answer.len, see_object, NULL, &token, err) < 0)

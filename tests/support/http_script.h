@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { SCRIPT_MOST = 12, SCRIPT_REQUEST = 512 };
+enum { SCRIPT_MOST = 12, SCRIPT_REQUEST = 608 };
 
 enum script_end {
 	SCRIPT_CLOSE,

@@ -26,50 +26,73 @@ static const struct s3_bucket example = {
 	.secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
 };
 
-/* "Signature Calculations for the Authorization Header", its examples without a body. */
+static void check_signature(const struct s3_request *q, const char *names, const char *signature)
+{
+	AUTO_FREE char *want =
+		xasprintf("Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/"
+	                  "20130524/us-east-1/s3/aws4_request, SignedHeaders=%s, Signature=%s",
+	                  names, signature);
+	struct s3_headers h;
+
+	s3_sign(&example, q, MAY_24_2013, &h);
+	assert_string_equal(h.list[0], want);
+	assert_string_equal(h.list[1], "x-amz-date: 20130524T000000Z");
+	s3_headers_release(&h);
+	assert_null(h.list[0]);
+}
+
+/* "Signature Calculations for the Authorization Header": all of its examples. */
 static void test_signatures(void **state)
 {
-	static const struct {
-		const char *url, *signature;
+	static const char text[] = "Welcome to Amazon S3.";
+	static const char *const range[] = { "range: bytes=0-9", NULL };
+	static const char *const more[] = { "x-amz-storage-class: REDUCED_REDUNDANCY",
+		                            "date: Fri, 24 May 2013 00:00:00 GMT", NULL };
+	const struct digest payload = digest_of(text, strlen(text));
+	const struct {
+		struct s3_request q;
+		const char *names, *signature;
 	} row[] = {
-		{ "https://examplebucket.s3.amazonaws.com/?lifecycle=",
+		{ { "GET", "https://examplebucket.s3.amazonaws.com/test.txt", NULL, range },
+		  "host;range;x-amz-content-sha256;x-amz-date",
+		  "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41" },
+		{ { "PUT", "https://examplebucket.s3.amazonaws.com/test%24file.text", &payload,
+		    more },
+		  "date;host;x-amz-content-sha256;x-amz-date;x-amz-storage-class",
+		  "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd" },
+		{ { "GET", "https://examplebucket.s3.amazonaws.com/?lifecycle=", NULL, NULL },
+		  "host;x-amz-content-sha256;x-amz-date",
 		  "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543" },
-		{ "https://examplebucket.s3.amazonaws.com:443/?max-keys=2&prefix=J",
+		{ { "GET", "https://examplebucket.s3.amazonaws.com:443/?max-keys=2&prefix=J", NULL,
+		    NULL },
+		  "host;x-amz-content-sha256;x-amz-date",
 		  "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7" },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
-		AUTO_FREE char *want = xasprintf(
-			"Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/"
-			"us-east-1/s3/aws4_request, "
-			"SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=%s",
-			row[i].signature);
-		struct s3_headers h;
-
-		s3_sign(&example, row[i].url, MAY_24_2013, &h);
-		assert_string_equal(h.list[0], want);
-		assert_string_equal(h.list[1], "x-amz-date: 20130524T000000Z");
-		assert_null(h.list[3]);
-		s3_headers_release(&h);
-		assert_null(h.list[0]);
-	}
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
+		check_signature(&row[i].q, row[i].names, row[i].signature);
 }
 
 static void test_session_token_and_no_keys(void **state)
 {
+	static const char *const more[] = { "if-none-match: *", NULL };
+	const struct s3_request q = { .method = "PUT", .url = "https://h/", .headers = more };
 	struct s3_bucket b = example;
 	struct s3_headers h;
 
 	(void)state;
 	b.token = "of-a-session";
-	s3_sign(&b, "https://h/", MAY_24_2013, &h);
+	s3_sign(&b, &q, MAY_24_2013, &h);
 	assert_non_null(strstr(h.list[0], ";x-amz-date;x-amz-security-token, Sig"));
 	assert_string_equal(h.list[3], "x-amz-security-token: of-a-session");
+	assert_string_equal(h.list[4], more[0]);
 	s3_headers_release(&h);
 	b.key_id = NULL;
-	s3_sign(&b, "https://h/", MAY_24_2013, &h);
-	assert_null(h.list[0]);
+	s3_sign(&b, &q, MAY_24_2013, &h);
+	assert_string_equal(h.list[0], more[0]);
+	assert_null(h.list[1]);
+	s3_headers_release(&h);
 }
 
 static void test_urls(void **state)
@@ -218,12 +241,132 @@ static void test_pages(void **state)
 	assert_non_null(strstr(s.requests[1], "?continuation-token=a%2Bb&encoding-type=url"));
 }
 
+/* --- writes ----------------------------------------------------------------------------------- */
+
+#define SAYS(status) "HTTP/1.1 " status "\r\nContent-Length: 0\r\nRetry-After: 0\r\n\r\n"
+
+static const struct s3_body hello = { .text = "hello", .len = 5 };
+
+/* What comes of it, with so many requests. */
+static void check_put(const char *const *answers, bool replace, int want, unsigned requests,
+                      struct http_script *s)
+{
+	AUTO_FREE char *endpoint = NULL;
+	struct s3_bucket b = example;
+	struct s3_body body = hello;
+	struct error err = { .msg = "" };
+	struct asker *by = NULL;
+	int rc;
+
+	assert_int_equal(asker_new(&by, &err), 0);
+	*s = (struct http_script){ .whole = true };
+	for (size_t i = 0; answers[i]; i++)
+		s->answers[i] = answers[i];
+	assert_int_equal(setenv("no_proxy", "127.0.0.1", 1), 0);
+	script_start(s);
+	b.endpoint = endpoint = xasprintf("http://127.0.0.1:%d", s->port);
+	body.digest = digest_of(body.text, body.len);
+	rc = s3_put(&b, by, "a/b c", &body, replace, &err);
+	asker_free(by);
+	script_stop(s);
+	if (rc != want || s->n_requests != requests)
+		fail_msg("%d after %u requests: %s", rc, s->n_requests, err.msg);
+	assert_non_null(strstr(s->requests[0], "PUT /examplebucket/a/b%20c HTTP"));
+	assert_non_null(strstr(s->requests[0], "\r\nContent-Length: 5\r\n"));
+	assert_non_null(strstr(s->requests[0], "\r\n\r\nhello"));
+	assert_int_equal(strstr(s->requests[0], "if-none-match: *") == NULL, replace);
+}
+
+static void test_put(void **state)
+{
+	struct http_script s;
+
+	(void)state;
+	check_put((const char *[]){ SAYS("200 OK"), NULL }, true, 0, 1, &s);
+	assert_non_null(strstr(s.requests[0], "x-amz-content-sha256: "
+	                                      "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e"
+	                                      "73043362938b9824"));
+	check_put((const char *[]){ SAYS("200 OK"), NULL }, false, 0, 1, &s);
+	check_put((const char *[]){ SAYS("412 x"), NULL }, false, SLUICE_EXISTS, 1, &s);
+	check_put((const char *[]){ SAYS("403 x"), NULL }, true, SLUICE_REMOTE, 1, &s);
+	check_put((const char *[]){ SAYS("404 x"), NULL }, true, SLUICE_NOT_FOUND, 1, &s);
+}
+
+/* What may be over at the next try is tried again: broken connections, too. */
+static void test_put_again(void **state)
+{
+	struct http_script s;
+
+	(void)state;
+	check_put((const char *[]){ SAYS("503 x"), "", SAYS("200 OK"), NULL }, true, 0, 3, &s);
+	assert_string_equal(strstr(s.requests[2], "\r\n\r\n"), "\r\n\r\nhello");
+	check_put((const char *[]){ SAYS("409 x"), SAYS("412 x"), NULL }, false, SLUICE_EXISTS, 2,
+	          &s);
+}
+
+/* It looks first where the server cannot. */
+static void test_put_without_conditions(void **state)
+{
+	struct http_script s;
+
+	(void)state;
+	check_put((const char *[]){ SAYS("501 x"), SAYS("404 x"), SAYS("200 OK"), NULL }, false, 0,
+	          3, &s);
+	assert_non_null(strstr(s.requests[1], "HEAD /examplebucket/a/b%20c HTTP"));
+	assert_null(strstr(s.requests[2], "if-none-match"));
+	check_put((const char *[]){ SAYS("501 x"), SAYS("200 OK"), NULL }, false, SLUICE_EXISTS, 2,
+	          &s);
+	check_put((const char *[]){ SAYS("501 x"), SAYS("403 x"), NULL }, false, SLUICE_REMOTE, 2,
+	          &s);
+}
+
+static void test_put_part_of_a_file_and_delete(void **state)
+{
+	struct http_script s = { .answers = { SAYS("500 x"), SAYS("200 OK"), SAYS("204 x"),
+		                              SAYS("404 x"), SAYS("403 x") },
+		                 .whole = true };
+	AUTO_FREE char *endpoint = NULL;
+	struct s3_bucket b = example;
+	struct s3_body body = { .offset = 2, .len = 3, .digest = digest_of("llo", 3) };
+	FILE *file = tmpfile();
+	struct error err;
+	struct asker *by = NULL;
+
+	(void)state;
+	assert_non_null(file);
+	assert_int_equal(asker_new(&by, &err), 0);
+	assert_true(fputs("hello, you", file) >= 0 && fflush(file) == 0);
+	body.fd = fileno(file);
+	script_start(&s);
+	b.endpoint = endpoint = xasprintf("http://127.0.0.1:%d", s.port);
+	assert_int_equal(s3_put(&b, by, "k", &body, true, &err), 0);
+	assert_int_equal(s3_delete(&b, by, "k", &err), 0);
+	assert_int_equal(s3_delete(&b, by, "k", &err), 0);
+	assert_int_equal(s3_delete(&b, by, "k", &err), SLUICE_REMOTE);
+	/* A file that has become shorter is nobody's remote trouble. */
+	body.offset = 8;
+	assert_int_equal(s3_put(&b, by, "k", &body, true, &err), SLUICE_SYSTEM);
+	asker_free(by);
+	script_stop(&s);
+	assert_int_equal(fclose(file), 0);
+	assert_non_null(strstr(s.requests[1], "\r\nContent-Length: 3\r\n"));
+	assert_string_equal(strstr(s.requests[1], "\r\n\r\n"), "\r\n\r\nllo");
+	assert_non_null(strstr(s.requests[2], "DELETE /examplebucket/k HTTP"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_signatures), cmocka_unit_test(test_session_token_and_no_keys),
-		cmocka_unit_test(test_urls),       cmocka_unit_test(test_environment),
-		cmocka_unit_test(test_lists),      cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_signatures),
+		cmocka_unit_test(test_session_token_and_no_keys),
+		cmocka_unit_test(test_urls),
+		cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_put),
+		cmocka_unit_test(test_put_again),
+		cmocka_unit_test(test_put_without_conditions),
+		cmocka_unit_test(test_put_part_of_a_file_and_delete),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
