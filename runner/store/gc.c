@@ -112,6 +112,28 @@ int gc_add_root(struct gc *gc, const struct digest *manifest, struct error *err)
 	return 0;
 }
 
+int gc_add_cached_root(struct gc *gc, const struct digest *manifest, struct error *err)
+{
+	AUTO_ROOT struct manifest_root root = { 0 };
+	bool whole = true;
+	int rc;
+
+	if (marks_has(&gc->marks, MARK_ROOT, manifest))
+		return true;
+	rc = reader_load_root(gc->store, manifest, &root, err);
+	if (rc < 0)
+		return rc == SLUICE_NOT_FOUND ? false : rc;
+	for (size_t i = 0; rc == 0 && i < root.n; i++) {
+		rc = mark_segment(gc, &root.part[i].digest, err);
+		if (rc == SLUICE_NOT_FOUND)
+			rc = whole = false;
+	}
+	(void)marks_add(&gc->marks, OBJECT_MANIFEST, manifest);
+	if (rc == 0 && whole)
+		(void)marks_add(&gc->marks, MARK_ROOT, manifest);
+	return rc < 0 ? rc : whole;
+}
+
 static int mark_roots(struct gc *gc, struct error *err)
 {
 	int rc = gc->how->roots(gc->how->arg, gc, err);

@@ -25,6 +25,11 @@ struct gc;
 /* Names a root; one that was named before costs nothing. */
 int gc_add_root(struct gc *gc, const struct digest *manifest, struct error *err) MUST_USE;
 
+/* Names a root whose bytes are in a bucket, too: what is here of it stays, what is not is no
+ * damage. Returns whether all its lists of files are here; if not it must be named again the next
+ * time. */
+int gc_add_cached_root(struct gc *gc, const struct digest *manifest, struct error *err) MUST_USE;
+
 struct gc_how {
 	/* Names all roots there are, by gc_add_root.  Called often: it skips what it has named. */
 	int (*roots)(void *arg, struct gc *gc, struct error *err);

@@ -98,8 +98,7 @@ struct chunk_job {
 	struct digest zero; /* of a whole chunk of a hole */
 };
 
-/* The digest of a chunk without a byte of data. */
-static struct digest digest_of_zeros(void)
+struct digest hash_zeros(void)
 {
 	AUTO_FREE uint8_t *zeros = xcalloc(1, CHUNK_SIZE);
 
@@ -152,7 +151,7 @@ int hash_chunks(int fd, uint64_t size, struct progress *progress, const atomic_b
 	if (list.n == 0)
 		return -EFBIG;
 	if (job.has_holes)
-		job.zero = digest_of_zeros();
+		job.zero = hash_zeros();
 	list.chunk = xcalloc(list.n, sizeof *list.chunk);
 	rc = parallel_run(list.n, 0, &ops, &job);
 	if (rc != 0) {
@@ -214,8 +213,10 @@ static int read_chunk(int fd, uint8_t *buf, size_t len, uint64_t offset)
 	return 0;
 }
 
-static int write_chunk(int fd, const uint8_t *buf, size_t len, uint64_t offset)
+int write_at(int fd, const void *data, size_t len, uint64_t offset)
 {
+	const uint8_t *buf = data;
+
 	while (len > 0) {
 		ssize_t n = pwrite(fd, buf, len, (off_t)offset);
 
@@ -269,7 +270,7 @@ static int copy_one_chunk(void *arg, void *state, size_t i)
 	if (rc < 0)
 		return rc;
 	if (!is_in_base(c->base, job->list, i))
-		rc = write_chunk(c->out, copier->buf, len, offset);
+		rc = write_at(c->out, copier->buf, len, offset);
 	progress_add(c->progress, len);
 	return rc;
 }

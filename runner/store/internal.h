@@ -81,6 +81,12 @@ int copy_chunks(const struct chunk_copy *copy, struct chunk_list *ret_list) MUST
 int hash_chunks(int fd, uint64_t size, struct progress *progress, const atomic_bool *stop,
                 struct chunk_list *ret_list) MUST_USE;
 
+/* The digest of a chunk that is all zeros. */
+struct digest hash_zeros(void);
+
+/* Writes all of it there, or fails.  Leaf. */
+int write_at(int fd, const void *data, size_t len, uint64_t offset) MUST_USE;
+
 /* --- object.c: files named by their content -------------------------------------------------- */
 
 enum { OBJECT_PATH_SIZE = 96 };
