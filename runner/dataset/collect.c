@@ -21,16 +21,21 @@ struct collection {
 	struct map named; /* DS/VER of committed versions: they never change */
 	struct gc *gc;
 	const char *ds;
+	bool is_cached; /* its bytes are in a bucket */
 	struct error *err;
 };
 
 /* --- roots ------------------------------------------------------------------------------------ */
 
+/* Whether it need not be named again. */
 static int add_root(struct collection *c, const char *ver, const struct digest *manifest)
 {
-	int rc = gc_add_root(c->gc, manifest, c->err);
+	int rc = c->is_cached ? gc_add_cached_root(c->gc, manifest, c->err)
+	                      : gc_add_root(c->gc, manifest, c->err);
 
-	return rc < 0 ? error_wrap(c->err, "version '%s:%s'", c->ds, ver) : 0;
+	if (rc < 0)
+		return error_wrap(c->err, "version '%s:%s'", c->ds, ver);
+	return c->is_cached ? rc : true;
 }
 
 static int name_committed(void *arg, const char *name)
@@ -49,9 +54,9 @@ static int name_committed(void *arg, const char *name)
 		return 0;
 	if (rc == 0)
 		rc = add_root(c, ver, &v.manifest);
-	if (rc == 0)
+	if (rc > 0)
 		(void)map_set(&c->named, key, c);
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 static int name_open(void *arg, const char *name)
@@ -66,7 +71,17 @@ static int name_open(void *arg, const char *name)
 	rc = record_read_open(c->d->store, c->ds, ver, &open, c->err);
 	if (rc == SLUICE_NOT_FOUND)
 		return 0;
-	return rc == 0 && open.taken ? add_root(c, ver, &open.v.manifest) : rc;
+	if (rc == 0 && open.taken)
+		rc = add_root(c, ver, &open.v.manifest);
+	return rc < 0 ? rc : 0;
+}
+
+static bool is_in_bucket(const struct collection *c, const char *ds)
+{
+	struct dataset is;
+	struct error ignored;
+
+	return record_get_dataset(c->d->store, ds, &is, &ignored) == 0 && is.provider[0];
 }
 
 /* Also of a directory that lacks its dataset.json: who lost that record wants the rest back. */
@@ -79,8 +94,10 @@ static int name_dataset(void *arg, const char *ds)
 	if (!id_is_dataset(ds))
 		return 0;
 	c->ds = ds;
+	c->is_cached = false; /* what an open version has is here alone */
 	(void)snprintf(path, sizeof path, "%s/open", ds);
 	rc = store_list_records(c->d->store, path, name_open, c, c->err);
+	c->is_cached = is_in_bucket(c, ds);
 	(void)snprintf(path, sizeof path, "%s/versions", ds);
 	return rc < 0 ? rc : store_list_records(c->d->store, path, name_committed, c, c->err);
 }
@@ -90,10 +107,13 @@ static int name_lost(void *arg, const struct catalog_version *row)
 	struct collection *c = arg;
 	struct digest manifest;
 
+	int rc = row->manifest && digest_parse(row->manifest, &manifest) ? 0 : 1;
+
 	c->ds = row->dataset;
-	return row->manifest && digest_parse(row->manifest, &manifest)
-	               ? add_root(c, row->id, &manifest)
-	               : 0;
+	c->is_cached = is_in_bucket(c, row->dataset);
+	if (rc == 0)
+		rc = add_root(c, row->id, &manifest);
+	return rc < 0 ? rc : 0;
 }
 
 static void on_waiting(void *arg)

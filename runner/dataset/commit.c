@@ -6,11 +6,12 @@
  *	2  one sync                           store_sync
  *	3  the digest, in the open record     where the directory is ours to take
  *	4  the directory becomes the tree     store_take_tree
- *	5  the record                         see commit_record.c
+ *	5  all of it in the bucket            where the dataset is on one: see store/bucket.h
+ *	6  the record there, the record here  see remote.h and commit_record.c
  *
  * Killed before 3: the files are where they were; what got into the store is garbage until the next
  * try finds it there.  Killed after 3: the digest stands for the files, and the next try goes on
- * with 5; that the directory may lie there still, or the tree may not, is harmless, because
+ * from there; that the directory may lie there still, or the tree may not, is harmless, because
  * store_tree makes a tree from its objects.
  *
  * Two that commit one version at once must not take one directory together: the bytes are behind
@@ -25,6 +26,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/xalloc.h"
+#include "dataset/remote.h"
 
 struct bytes {
 	struct datasets *d;
@@ -120,6 +122,9 @@ static int commit_bytes(struct bytes *b, struct store_tree_info *ret_info, int *
 	rc = record_get_open(d->store, v, &b->open, err);
 	if (rc == 0)
 		rc = add_bytes(b, ret_info, err);
+	if (rc == 0)
+		rc = remote_send(d, v->dataset, &ret_info->manifest,
+		                 b->open.has_base ? &b->open.base : NULL, b->watch, err);
 	if (rc < 0)
 		return rc;
 	*ret_lock = take_fd(&lock);

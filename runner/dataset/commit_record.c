@@ -2,6 +2,7 @@
  * The second half of a commit: the records, which make versions of what is in the store.  A job's
  * outputs go together:
  *
+ *	0  of those whose datasets are in a bucket: the records there, see remote_commit.c
  *	1  the locks of their datasets, in the order of the ids
  *	2  who may commit them, and the next numbers
  *	3  an intent for each
@@ -106,6 +107,9 @@ static int number(struct group *g, size_t i, struct error *err)
 {
 	struct dataset_version *v = &g->member[i].open.v;
 
+	v->seq = g->member[i].c->seq;
+	if (v->seq)
+		return 0;
 	if (is_first_of_dataset(g, i))
 		return index_next_seq(g->d, v->dataset, &v->seq, err);
 	v->seq = g->member[i - 1].open.v.seq + 1;
@@ -127,7 +131,7 @@ static int complete(struct group *g, size_t i, struct error *err)
 	m->open.v.manifest = m->c->info.manifest;
 	m->open.v.files = m->c->info.files;
 	m->open.v.bytes = m->c->info.bytes;
-	m->open.v.committed_ms = clock_wall_ms();
+	m->open.v.committed_ms = m->c->seq ? m->c->committed_ms : clock_wall_ms();
 	return 0;
 }
 
@@ -208,7 +212,9 @@ int datasets_commit_records(struct datasets *d, struct dataset_commit *commits, 
 	if (n == 0)
 		return 0;
 	group_init(&g, commits, n);
-	rc = lock_all(&g, err);
+	rc = datasets_commit_remote(d, commits, n, maker, err);
+	if (rc == 0)
+		rc = lock_all(&g, err);
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = complete(&g, i, err);
 	if (rc == 0)

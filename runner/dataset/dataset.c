@@ -1,4 +1,5 @@
 #include "dataset/internal.h"
+#include "dataset/remote.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ void datasets_close(struct datasets *d)
 {
 	if (!d)
 		return;
+	map_release(&d->refreshed, NULL);
 	catalog_close(d->catalog);
 	store_close(d->store);
 	free(d->home);
@@ -170,7 +172,7 @@ static int change(struct datasets *d, struct dataset *dataset, const struct reco
 		rc = index_intend(d, dataset->id, err);
 	if (rc < 0)
 		return rc;
-	rc = record_change(d->store, record_dataset_path(dataset->id, path), texts, err);
+	rc = remote_rewrite(d, dataset->id, record_dataset_path(dataset->id, path), texts, err);
 	index_settle(d, dataset->id);
 	return rc < 0 ? rc : record_get_dataset(d->store, dataset->id, dataset, err);
 }

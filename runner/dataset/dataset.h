@@ -1,7 +1,8 @@
 /*
  * Datasets, versions and tags: the records in the store and their index in the catalog, kept in
- * step.  Blocking.  A `struct datasets` is used by one thread, except datasets_commit_bytes() and
- * datasets_tree(), which touch the store only and may run on a worker thread.
+ * step.  Blocking.  A `struct datasets` is used by one thread, except datasets_commit_bytes(),
+ * datasets_commit_remote(), datasets_fetch() and datasets_tree(), which touch the store only and
+ * may run on a worker thread.
  *
  * What changes a record (create, open, hand over, commit_record, drop, delete, tags) is refused
  * with SLUICE_INVALID while a transaction of the catalog is open: commit it before.
@@ -202,7 +203,17 @@ struct dataset_commit {
 	struct dataset_version *version; /* open; committed afterwards */
 	struct store_tree_info info;
 	int lock; /* both from datasets_commit_bytes(); it is closed */
+	/* From datasets_commit_remote(); 0: it has not been there. */
+	int64_t seq, committed_ms;
 };
+
+/*
+ * Between the halves, for a worker thread: the records in the bucket, of those whose dataset is on
+ * one; see remote.h.  After a failure none of them is there.  It may be left out where the thread
+ * may wait for a server: the second half does it then.
+ */
+int datasets_commit_remote(struct datasets *d, struct dataset_commit *commits, size_t n,
+                           const struct dataset_maker *maker, struct error *err) MUST_USE;
 
 /*
  * Second half: the records (this is the commit) and the catalog.  `maker` must be the one that
@@ -328,6 +339,17 @@ struct datasets_usage {
 int datasets_measure(struct datasets *d, const struct dataset *dataset,
                      const struct dataset_version *only, struct datasets_usage *ret_usage,
                      struct error *err) MUST_USE;
+
+/* What of a version shall be in the home. */
+enum dataset_part {
+	DATASET_LIST,  /* its list of files */
+	DATASET_FILES, /* all of it */
+};
+
+/* Of a committed version of a dataset that is in a bucket: what is asked for comes here, verified,
+ * as far as it is not here yet.  Any thread.  All functions that read a version do so. */
+int datasets_fetch(struct datasets *d, const struct dataset_version *v, enum dataset_part part,
+                   struct progress *progress /* or NULL */, struct error *err) MUST_USE;
 
 /* Absolute path of the read-only tree of a committed version; the caller frees it. */
 int datasets_tree(struct datasets *d, const struct dataset_version *v, char **ret_path,

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "dataset/internal.h"
 #include "dataset/mount.h"
+#include "dataset/remote.h"
 
 static int refuse_held(void *arg, const struct catalog_hold *hold)
 {
@@ -111,6 +112,29 @@ static bool is_gone(struct datasets *d, const struct dataset_version *v)
 	return record_get_version(d->store, v->dataset, v->id, &is, &ignored) == SLUICE_NOT_FOUND;
 }
 
+struct removal {
+	struct datasets *d;
+	const char *ds;
+	struct error *err;
+};
+
+static int forget_tag(void *arg, const char *tag)
+{
+	const struct removal *r = arg;
+	char path[RECORD_PATH_SIZE];
+
+	return remote_change(r->d, r->ds, record_tag_path(r->ds, tag, path), NULL, r->err);
+}
+
+/* In the bucket, if it is in one. */
+static int forget(struct datasets *d, const struct dataset_version *v, struct error *err)
+{
+	struct removal r = { .d = d, .ds = v->dataset, .err = err };
+	int rc = tags_each_of(d, v->dataset, v->id, forget_tag, &r, err);
+
+	return rc < 0 ? rc : remote_forget(d, v->dataset, v->id, err);
+}
+
 static int delete_committed(struct datasets *d, const struct dataset_version *v, unsigned flags,
                             struct error *err)
 {
@@ -120,6 +144,8 @@ static int delete_committed(struct datasets *d, const struct dataset_version *v,
 	AUTO_FD int lock = index_lock_dataset(d, v->dataset, err);
 	int rc = lock < 0 ? lock : check_version(d, v, flags, err);
 
+	if (rc == 0)
+		rc = forget(d, v, err);
 	if (rc == 0)
 		rc = index_intend(d, intent_of_version(v->dataset, v->id, what), err);
 	if (rc < 0)
@@ -201,6 +227,8 @@ int datasets_delete(struct datasets *d, const struct dataset *dataset, unsigned 
 	AUTO_FD int lock = names < 0 ? names : index_lock_dataset(d, dataset->id, err);
 	int rc = lock < 0 ? lock : check_dataset(d, dataset->id, flags, err);
 
+	if (rc == 0)
+		rc = remote_forget(d, dataset->id, NULL, err);
 	if (rc == 0)
 		rc = index_intend(d, dataset->id, err);
 	if (rc < 0)

@@ -60,7 +60,12 @@ static int walk_version(void *arg, const struct dataset_version *v)
 	m->usage.files += ours ? v->files : 0;
 	if (!ours && !marks_add(&m->walked, 'm', &v->manifest))
 		return 0;
-	rc = store_each(m->d->store, &v->manifest, "", ours ? add_mine : add_shared, m, m->err);
+	rc = ours ? datasets_fetch(m->d, v, DATASET_LIST, NULL, m->err) : 0;
+	if (rc == 0)
+		rc = store_each(m->d->store, &v->manifest, "", ours ? add_mine : add_shared, m,
+		                m->err);
+	if (rc == SLUICE_NOT_FOUND && !ours) /* it is in a bucket, and has nothing here */
+		rc = 0;
 	return rc < 0 ? error_wrap(m->err, "version '%s:%s'", v->dataset, v->id) : rc;
 }
 

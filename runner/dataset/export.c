@@ -172,6 +172,8 @@ int datasets_export(struct datasets *d, const struct dataset_version *v,
 		               "version '%s:%s' is open, and may still change: commit it first",
 		               v->dataset_name, v->id);
 	if (rc >= 0)
+		rc = datasets_fetch(d, v, DATASET_FILES, how->progress, err);
+	if (rc >= 0)
 		rc = write_all(&x, v, fd);
 	(void)archive_write_free(x.archive);
 	archive_entry_free(x.entry);

@@ -12,6 +12,7 @@
 #include "base/near.h"
 #include "base/xalloc.h"
 #include "dataset/internal.h"
+#include "dataset/remote.h"
 
 /* At a path that the user gave. */
 static int fail(struct error *err, int sys, const char *doing, const char *path)
@@ -341,7 +342,9 @@ int datasets_each_file(struct datasets *d, const struct dataset_version *v, cons
 	if (rc < 0)
 		return rc;
 	if (!open)
-		return store_each(d->store, &manifest, plain, fn, arg, err);
+		rc = datasets_fetch(d, v, DATASET_LIST, NULL, err);
+	if (!open)
+		return rc < 0 ? rc : store_each(d->store, &manifest, plain, fn, arg, err);
 	shared = store_lock(d->store, LOCK_SHARED, err);
 	root = shared < 0 ? shared : open_files(d, v, err);
 	return root < 0 ? root : each_open_file(root, plain, fn, arg, err);
@@ -425,7 +428,9 @@ static int open_found(struct datasets *d, const struct dataset_version *v,
 	if (fd < 0)
 		return fd;
 	if (!open)
-		return store_open_file(d->store, entry, err);
+		fd = remote_fetch_file(d, v->dataset, entry, err);
+	if (!open)
+		return fd < 0 ? fd : store_open_file(d->store, entry, err);
 	root = open_files(d, v, err);
 	if (root < 0)
 		return root;
@@ -535,7 +540,8 @@ int datasets_get(struct datasets *d, const struct dataset_version *v, const char
 	if (!target[0])
 		return error_set(err, SLUICE_INVALID, "the target path is empty");
 	shared = store_lock(d->store, LOCK_SHARED, err);
-	from = shared < 0 ? shared : open_files(d, v, err);
+	rc = shared < 0 ? shared : datasets_fetch(d, v, DATASET_FILES, progress, err);
+	from = rc < 0 ? rc : open_files(d, v, err);
 	if (from < 0)
 		return from;
 	c.from = from;

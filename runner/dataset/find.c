@@ -1,4 +1,5 @@
 #include "dataset/internal.h"
+#include "dataset/remote.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,10 +168,14 @@ int datasets_find(struct datasets *d, const char *name_or_id, struct dataset *re
 
 	if (rc == 0)
 		rc = catalog_each_dataset(d->catalog, name, take_dataset, &found, err);
+	if (rc == 0 && found.n == 0 && remote_refresh_all_once(d))
+		rc = catalog_each_dataset(d->catalog, name, take_dataset, &found, err);
 	if (rc == 0)
 		rc = found.n == 0 ? no_dataset(d, name_or_id, name, err)
 		                  : take_the_one(&found, name, ret_dataset, err);
 	strbuf_release(&found.ids);
+	if (rc == 0)
+		remote_refresh_once(d, ret_dataset);
 	return rc;
 }
 

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/lock.h"
+#include "base/map.h"
 #include "catalog/catalog.h"
 #include "dataset/provider.h"
 #include "dataset/public.h"
@@ -15,6 +16,7 @@ struct datasets {
 	struct store *store;
 	struct catalog *catalog;
 	struct datasets_public public;
+	struct map refreshed; /* datasets and storage providers, by their ids: see remote.h */
 	bool behind; /* a record changed and its row could not: heal before the next look */
 };
 
@@ -43,13 +45,21 @@ int record_damaged(struct store *store, const char *path, const char *why, struc
 /* Does the member have this text? */
 bool record_says(const cJSON *doc, const char *name, const char *value);
 
-/* Gives text members of a record another value, where it is not NULL, in one step; what else the
- * record says stays.  The list ends with one without a name. */
+/* What a record says when text members of it have another value, where that is not NULL; what else
+ * it says stays.  The list ends with one without a name. */
 struct record_text {
 	const char *name, *value;
 };
-int record_change(struct store *store, const char *path, const struct record_text *texts,
-                  struct error *err) MUST_USE;
+int record_changed(struct store *store, const char *path, const struct record_text *texts,
+                   char **ret_text /* the caller frees it */, struct error *err) MUST_USE;
+
+/* Of what a record says; the caller frees it. */
+char *record_dataset_text(const struct dataset *dataset);
+char *record_version_text(const struct dataset_version *v, const char *const *inputs);
+/* NULL, or why the record of this id is damaged; then nothing is returned. */
+const char *record_parse_dataset(const cJSON *doc, const char *ds, struct dataset *ret_dataset);
+const char *record_parse_version(const cJSON *doc, const char *ds, const char *ver,
+                                 struct dataset_version *ret_version);
 
 int record_put_dataset(struct store *store, const struct dataset *dataset,
                        struct error *err) MUST_USE;
@@ -173,6 +183,8 @@ typedef int tag_of_fn(void *arg, const char *tag);
 /* Each tag whose record names the version; fn may delete it. */
 int tags_each_of(struct datasets *d, const char *ds, const char *ver, tag_of_fn *fn, void *arg,
                  struct error *err) MUST_USE;
+/* Deletes one here, and not in a bucket; the dataset's lock is held. */
+int tags_delete(struct datasets *d, const char *ds, const char *tag, struct error *err) MUST_USE;
 /* Deletes the tags of a version; the dataset's lock is held. */
 int tags_delete_of(struct datasets *d, const char *ds, const char *ver, struct error *err) MUST_USE;
 

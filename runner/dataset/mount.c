@@ -518,7 +518,7 @@ int datasets_mount(struct datasets *d, const struct dataset_version *v, const ch
 	if (target < 0)
 		return target;
 	/* Laying it out may take long: not while others wait for the dataset. */
-	rc = store_tree(d->store, &v->manifest, &tree, err);
+	rc = datasets_tree(d, v, &tree, err);
 	if (rc < 0)
 		return rc;
 	lock = index_lock_dataset(d, v->dataset, err);

@@ -70,6 +70,11 @@ int providers_each(struct store *store, provider_fn *fn, void *arg, struct error
 /* SLUICE_INVALID while datasets are on it, with their names.  Nothing in the bucket is touched. */
 int providers_delete(struct datasets *d, const char *id, struct error *err) MUST_USE;
 
+/* What other homes did in its bucket becomes known here: all of it, or of dataset `ds` alone.  See
+ * remote.h. */
+int providers_refresh(struct datasets *d, const char *id, const char *ds /* or NULL */,
+                      struct error *err) MUST_USE;
+
 /* Its bucket, for requests; borrowed from `p`, which is not the home's own. */
 void provider_bucket(const struct provider *p, struct s3_bucket *ret_bucket);
 

@@ -81,8 +81,8 @@ int record_load(struct store *store, const char *path, cJSON **ret_doc, struct e
 	return 0;
 }
 
-int record_change(struct store *store, const char *path, const struct record_text *texts,
-                  struct error *err)
+int record_changed(struct store *store, const char *path, const struct record_text *texts,
+                   char **ret_text, struct error *err)
 {
 	AUTO_JSON cJSON *doc = NULL;
 	int rc = record_load(store, path, &doc, err);
@@ -95,7 +95,8 @@ int record_change(struct store *store, const char *path, const struct record_tex
 		cJSON_DeleteItemFromObjectCaseSensitive(doc, texts->name);
 		json_add_str(doc, texts->name, texts->value);
 	}
-	return put(store, path, doc, true, err);
+	*ret_text = json_print_pretty(doc);
+	return 0;
 }
 
 bool record_says(const cJSON *doc, const char *name, const char *value)
@@ -107,10 +108,9 @@ bool record_says(const cJSON *doc, const char *name, const char *value)
 
 /* --- datasets ------------------------------------------------------------------------------ */
 
-int record_put_dataset(struct store *store, const struct dataset *dataset, struct error *err)
+char *record_dataset_text(const struct dataset *dataset)
 {
 	AUTO_JSON cJSON *doc = json_new_obj();
-	char path[RECORD_PATH_SIZE];
 
 	json_add_str(doc, "id", dataset->id);
 	json_add_str(doc, "name", dataset->name);
@@ -118,7 +118,29 @@ int record_put_dataset(struct store *store, const struct dataset *dataset, struc
 	if (dataset->provider[0])
 		json_add_str(doc, "storage_provider", dataset->provider);
 	json_add_int(doc, "created_ms", dataset->created_ms);
-	return put(store, record_dataset_path(dataset->id, path), doc, false, err);
+	return json_print_pretty(doc);
+}
+
+int record_put_dataset(struct store *store, const struct dataset *dataset, struct error *err)
+{
+	AUTO_FREE char *text = record_dataset_text(dataset);
+	char path[RECORD_PATH_SIZE];
+
+	return store_put_record(store, record_dataset_path(dataset->id, path), text, false, err);
+}
+
+const char *record_parse_dataset(const cJSON *doc, const char *ds, struct dataset *ret_dataset)
+{
+	struct dataset found = { .created_ms = json_int(doc, "created_ms", 0) };
+
+	if (!record_says(doc, "id", ds) || !json_str(doc, "name"))
+		return "its id or name is not what it must be";
+	text_copy(found.id, sizeof found.id, ds);
+	text_copy(found.name, sizeof found.name, json_str(doc, "name"));
+	text_copy(found.description, sizeof found.description, json_str(doc, "description"));
+	text_copy(found.provider, sizeof found.provider, json_str(doc, "storage_provider"));
+	*ret_dataset = found;
+	return NULL;
 }
 
 int record_get_dataset(struct store *store, const char *ds, struct dataset *ret_dataset,
@@ -126,20 +148,13 @@ int record_get_dataset(struct store *store, const char *ds, struct dataset *ret_
 {
 	AUTO_JSON cJSON *doc = NULL;
 	char path[RECORD_PATH_SIZE];
-	struct dataset found = { .created_ms = 0 };
+	const char *why;
 	int rc = record_load(store, record_dataset_path(ds, path), &doc, err);
 
 	if (rc < 0)
 		return rc;
-	if (!record_says(doc, "id", ds) || !json_str(doc, "name"))
-		return record_damaged(store, path, "its id or name is not what it must be", err);
-	text_copy(found.id, sizeof found.id, ds);
-	text_copy(found.name, sizeof found.name, json_str(doc, "name"));
-	text_copy(found.description, sizeof found.description, json_str(doc, "description"));
-	text_copy(found.provider, sizeof found.provider, json_str(doc, "storage_provider"));
-	found.created_ms = json_int(doc, "created_ms", 0);
-	*ret_dataset = found;
-	return 0;
+	why = record_parse_dataset(doc, ds, ret_dataset);
+	return why ? record_damaged(store, path, why, err) : 0;
 }
 
 /* --- versions ------------------------------------------------------------------------------ */
@@ -195,13 +210,14 @@ static bool read_manifest(const cJSON *doc, struct dataset_version *v)
 	return true;
 }
 
-static int read_version_doc(struct store *store, const char *path, const char *ds, const char *ver,
-                            const cJSON *doc, struct dataset_version *v, struct error *err)
+/* What open and committed versions have in common; NULL, or why it is damaged. */
+static const char *parse_version_doc(const cJSON *doc, const char *ds, const char *ver,
+                                     struct dataset_version *v)
 {
 	const cJSON *maker = json_obj(doc, "maker");
 
 	if (!record_says(doc, "dataset", ds) || !record_says(doc, "version", ver))
-		return record_damaged(store, path, "its ids are not what its path says", err);
+		return "its ids are not what its path says";
 	text_copy(v->dataset, sizeof v->dataset, ds);
 	text_copy(v->id, sizeof v->id, ver);
 	text_copy(v->message, sizeof v->message, json_str(doc, "message"));
@@ -209,39 +225,48 @@ static int read_version_doc(struct store *store, const char *path, const char *d
 	text_copy(v->job, sizeof v->job, json_str(maker, "job"));
 	v->attempt = (int)json_int(maker, "attempt", 0);
 	v->created_ms = json_int(doc, "created_ms", 0);
-	return 0;
+	return NULL;
+}
+
+char *record_version_text(const struct dataset_version *v, const char *const *inputs)
+{
+	AUTO_JSON cJSON *doc = new_version_doc(v, inputs);
+
+	json_add_int(doc, "seq", v->seq);
+	json_add_int(doc, "committed_ms", v->committed_ms);
+	add_manifest(doc, v);
+	return json_print_pretty(doc);
 }
 
 int record_put_version(struct store *store, const struct dataset_version *v,
                        const char *const *inputs, struct error *err)
 {
-	AUTO_JSON cJSON *doc = new_version_doc(v, inputs);
+	AUTO_FREE char *text = record_version_text(v, inputs);
 	char path[RECORD_PATH_SIZE];
 
-	json_add_int(doc, "seq", v->seq);
-	json_add_int(doc, "committed_ms", v->committed_ms);
-	add_manifest(doc, v);
-	return put(store, record_version_path(v->dataset, v->id, path), doc, false, err);
+	return store_put_record(store, record_version_path(v->dataset, v->id, path), text, false,
+	                        err);
 }
 
-/* `fn` may be NULL: then it is only seen that they are whole. */
-static int read_inputs(struct store *store, const char *path, const cJSON *doc, record_text_fn *fn,
-                       void *arg, struct error *err)
+const char *record_parse_version(const cJSON *doc, const char *ds, const char *ver,
+                                 struct dataset_version *ret_version)
 {
+	struct dataset_version v = { .committed = true };
+	const char *why = parse_version_doc(doc, ds, ver, &v);
 	const cJSON *input;
 
+	v.seq = json_int(doc, "seq", 0);
+	v.committed_ms = json_int(doc, "committed_ms", 0);
+	if (!why && (v.seq < 1 || !read_manifest(doc, &v)))
+		why = "it lacks its number or its manifest";
 	cJSON_ArrayForEach(input, json_arr(json_obj(doc, "maker"), "inputs"))
 	{
-		int rc = 0;
-
-		if (!cJSON_IsString(input))
-			return record_damaged(store, path, "one of its inputs is no text", err);
-		if (fn)
-			rc = fn(arg, input->valuestring);
-		if (rc != 0)
-			return rc;
+		if (!why && !cJSON_IsString(input))
+			why = "one of its inputs is no text";
 	}
-	return 0;
+	if (!why)
+		*ret_version = v;
+	return why;
 }
 
 int record_read_version(struct store *store, const char *ds, const char *ver, record_text_fn *fn,
@@ -249,19 +274,21 @@ int record_read_version(struct store *store, const char *ds, const char *ver, re
 {
 	AUTO_JSON cJSON *doc = NULL;
 	char path[RECORD_PATH_SIZE];
-	struct dataset_version v = { .committed = true };
+	const cJSON *input;
+	const char *why;
 	int rc = record_load(store, record_version_path(ds, ver, path), &doc, err);
 
-	if (rc == 0)
-		rc = read_version_doc(store, path, ds, ver, doc, &v, err);
 	if (rc < 0)
 		return rc;
-	v.seq = json_int(doc, "seq", 0);
-	v.committed_ms = json_int(doc, "committed_ms", 0);
-	if (v.seq < 1 || !read_manifest(doc, &v))
-		return record_damaged(store, path, "it lacks its number or its manifest", err);
-	*ret_version = v;
-	return read_inputs(store, path, doc, fn, arg, err);
+	why = record_parse_version(doc, ds, ver, ret_version);
+	if (why)
+		return record_damaged(store, path, why, err);
+	cJSON_ArrayForEach(input, json_arr(json_obj(doc, "maker"), "inputs"))
+	{
+		if (rc == 0 && fn)
+			rc = fn(arg, input->valuestring);
+	}
+	return rc;
 }
 
 int record_get_version(struct store *store, const char *ds, const char *ver,
@@ -300,12 +327,14 @@ int record_read_open(struct store *store, const char *ds, const char *ver,
 	char path[RECORD_PATH_SIZE];
 	struct open_record open = { .taken = false };
 	const char *base;
+	const char *why;
 	int rc = record_load(store, record_open_path(ds, ver, path), &doc, err);
 
-	if (rc == 0)
-		rc = read_version_doc(store, path, ds, ver, doc, &open.v, err);
 	if (rc < 0)
 		return rc;
+	why = parse_version_doc(doc, ds, ver, &open.v);
+	if (why)
+		return record_damaged(store, path, why, err);
 	open.taken = read_manifest(doc, &open.v);
 	base = json_str(doc, "base");
 	open.has_base = base && strlen(base) == DIGEST_HEX_LEN && digest_parse(base, &open.base);

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "dataset/internal.h"
+#include "dataset/remote.h"
 
 static int check_tag(const char *tag, struct error *err)
 {
@@ -78,12 +79,14 @@ int datasets_set_tag(struct datasets *d, const struct dataset_version *v, const 
 	text_copy(line, sizeof line, v->id);
 	line[VERSION_ID_LEN] = '\n';
 	line[VERSION_ID_LEN + 1] = '\0';
-	rc = store_put_record(d->store, record_tag_path(v->dataset, tag, path), line, true, err);
+	rc = remote_change(d, v->dataset, record_tag_path(v->dataset, tag, path), line, err);
+	if (rc == 0)
+		rc = store_put_record(d->store, path, line, true, err);
 	index_settle(d, what);
 	return rc;
 }
 
-static int delete_tag(struct datasets *d, const char *ds, const char *tag, struct error *err)
+int tags_delete(struct datasets *d, const char *ds, const char *tag, struct error *err)
 {
 	char path[RECORD_PATH_SIZE];
 	char what[INTENT_SIZE];
@@ -99,13 +102,18 @@ static int delete_tag(struct datasets *d, const char *ds, const char *tag, struc
 int datasets_delete_tag(struct datasets *d, const struct dataset *dataset, const char *tag,
                         struct error *err)
 {
+	char path[RECORD_PATH_SIZE];
 	AUTO_FD int lock = -1;
 	int rc = check_tag(tag, err);
 
 	if (rc < 0)
 		return rc;
 	lock = index_lock_dataset(d, dataset->id, err);
-	rc = lock < 0 ? lock : delete_tag(d, dataset->id, tag, err);
+	rc = lock < 0 ? lock
+	              : remote_change(d, dataset->id, record_tag_path(dataset->id, tag, path), NULL,
+	                              err);
+	if (rc == 0)
+		rc = tags_delete(d, dataset->id, tag, err);
 	if (rc == SLUICE_NOT_FOUND)
 		return error_set(err, rc, "dataset '%s' has no tag '%s'", dataset->name, tag);
 	return rc;
@@ -146,7 +154,7 @@ static int delete_one(void *arg, const char *tag)
 {
 	const struct tags_of *t = arg;
 
-	return delete_tag(t->d, t->ds, tag, t->err);
+	return tags_delete(t->d, t->ds, tag, t->err);
 }
 
 int tags_delete_of(struct datasets *d, const char *ds, const char *ver, struct error *err)

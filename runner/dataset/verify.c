@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/xalloc.h"
 #include "dataset/internal.h"
+#include "store/bucket.h"
 
 struct verified {
 	char ds[DATASET_ID_LEN + 1], ver[VERSION_ID_LEN + 1];
@@ -22,6 +23,7 @@ struct verification {
 	struct verified *version;
 	size_t n, cap;
 	const char *ds;
+	bool in_bucket; /* the dataset is on a storage provider that is one */
 	struct error *err;
 };
 
@@ -69,7 +71,8 @@ static int see_version(void *arg, const char *name)
 	if (!record_is_of_version(name, ver))
 		return 0;
 	rc = look(v, ver, record_get_version(v->d->store, v->ds, ver, &found, v->err));
-	if (rc == 1)
+	/* What a bucket has need not be here; it is verified when it comes. */
+	if (rc == 1 && (!v->in_bucket || bucket_is_here(v->d->store, &found.manifest)))
 		add(v, &found);
 	return rc < 0 ? rc : 0;
 }
@@ -116,6 +119,7 @@ static int see_dataset(void *arg, const char *ds)
 		return 0;
 	v->ds = ds;
 	found = look(v, NULL, record_get_dataset(v->d->store, ds, &is, v->err));
+	v->in_bucket = found == 1 && is.provider[0];
 	rc = found < 0 ? found : 0;
 	for (size_t i = 0; rc == 0 && i < sizeof part / sizeof part[0]; i++) {
 		AUTO_FREE char *path = xasprintf("%s/%s", ds, part[i].folder);
@@ -200,10 +204,12 @@ int datasets_verify(struct datasets *d, const struct datasets_verify_how *how,
 	int rc = 0;
 
 	v.verify = verify_new(d->store, how->progress);
-	if (how->only)
+	if (how->only) {
 		add(&v, how->only);
-	else
+		rc = datasets_fetch(d, how->only, DATASET_FILES, how->progress, err);
+	} else {
 		rc = store_list_records(d->store, "", see_dataset, &v, err);
+	}
 	if (rc == 0 && !how->only)
 		rc = look_for_lost(&v);
 	for (size_t i = 0; rc == 0 && how->progress && i < v.n; i++)

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/xalloc.h"
+#include "dataset/remote.h"
 
 char *open_data_path(const struct datasets *d, const char *ds, const char *ver)
 {
@@ -134,12 +135,6 @@ int datasets_open_version(struct datasets *d, const struct dataset *dataset, con
 	rc = lock < 0 ? lock : record_get_dataset(d->store, dataset->id, &is, err);
 	if (rc == SLUICE_NOT_FOUND)
 		return error_set(err, rc, "there is no dataset '%s' any more", dataset->name);
-	if (rc == 0 && is.provider[0])
-		return error_set(
-			err, SLUICE_INVALID,
-			"dataset '%s' is on storage provider %s, and buckets are not written "
-			"to yet",
-			dataset->name, is.provider);
 	if (rc == 0)
 		rc = datasets_each_version(d, dataset, true, take_base, &open, err);
 	if (rc < 0)
@@ -250,7 +245,7 @@ int datasets_set_message(struct datasets *d, struct dataset_version *v, const ch
 		rc = index_intend(d, intent_of_version(v->dataset, v->id, what), err);
 	if (rc < 0)
 		return rc;
-	rc = record_change(d->store, path, texts, err);
+	rc = remote_rewrite(d, v->dataset, path, texts, err);
 	index_settle(d, what);
 	if (rc == 0)
 		text_copy(v->message, sizeof v->message, message);
@@ -266,9 +261,12 @@ int datasets_each_input(struct datasets *d, const struct dataset_version *v, dat
 int datasets_tree(struct datasets *d, const struct dataset_version *v, char **ret_path,
                   struct error *err)
 {
+	int rc;
+
 	if (!v->committed)
 		return error_set(err, SLUICE_INVALID,
 		                 "version '%s:%s' is not committed, and has no tree yet",
 		                 v->dataset, v->id);
-	return store_tree(d->store, &v->manifest, ret_path, err);
+	rc = datasets_fetch(d, v, DATASET_FILES, NULL, err);
+	return rc < 0 ? rc : store_tree(d->store, &v->manifest, ret_path, err);
 }

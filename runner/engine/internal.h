@@ -97,6 +97,7 @@ struct job_work {
 	struct job_request *request;
 	struct piece *pieces; /* of work, as many as are needed side by side */
 	size_t n_pieces;
+	struct job_records *records; /* of its outputs, when their bytes are in the store */
 };
 
 /* --- resolve.c ----------------------------------------------------------------------------- */

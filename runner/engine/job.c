@@ -39,6 +39,8 @@ struct piece {
 	struct error error;
 };
 
+static void records_free(struct job_records *r);
+
 static const struct {
 	const char *name, *phase;
 	unsigned next; /* bits of the states that may follow */
@@ -94,6 +96,7 @@ static void free_live(struct run_job *job)
 
 	job->live = NULL;
 	job_request_free(live->request);
+	records_free(live->records);
 	free(live->unneeded);
 	free(live->pieces);
 	free(live);
@@ -227,9 +230,11 @@ static void prepare_input(struct work *work)
 	struct piece *p = container_of(work, struct piece, work);
 	const struct run *run = p->job->run;
 
-	p->rc = run->options->verify_inputs ? store_verify(datasets_store(run->datasets),
-	                                                   &p->pin->version.manifest, &p->error)
-	                                    : 0;
+	p->rc = datasets_fetch(run->datasets, &p->pin->version, DATASET_FILES,
+	                       &p->job->live->progress, &p->error);
+	if (p->rc == 0 && run->options->verify_inputs)
+		p->rc = store_verify(datasets_store(run->datasets), &p->pin->version.manifest,
+		                     &p->error);
 	if (p->rc == 0)
 		p->rc = datasets_tree(run->datasets, &p->pin->version, &p->path, &p->error);
 }
@@ -432,33 +437,86 @@ static void start_commit(struct run_job *job)
 		job_advance(job);
 }
 
-/* All bytes are in the store and durable; one record each makes them versions. */
-static int record_versions(struct run_job *job, struct error *err)
-{
-	struct run *run = job->run;
-	struct dataset_maker maker = maker_of(job);
-	const char **inputs = xcalloc(job->spec->n_inputs + 1, sizeof *inputs);
-	struct dataset_commit *commits = xcalloc(job->live->n_pieces, sizeof *commits);
-	size_t n = 0;
+/* What makes versions of the outputs, for a worker and then for the loop. */
+struct job_records {
+	struct work work;
+	struct run_job *job;
+	struct dataset_maker maker;
+	const char **inputs;
+	struct dataset_commit *commits; /* one for each piece */
 	int rc;
+	struct error error;
+};
 
+static void records_free(struct job_records *r)
+{
+	for (size_t i = 0; r && r->inputs[i]; i++)
+		free((void *)(uintptr_t)r->inputs[i]);
+	if (r) {
+		free(r->inputs);
+		free(r->commits);
+	}
+	free(r);
+}
+
+static struct job_records *records_new(struct run_job *job)
+{
+	struct job_records *r = xcalloc(1, sizeof *r);
+	size_t n = 0;
+
+	r->job = job;
+	r->maker = maker_of(job);
+	r->inputs = xcalloc(job->spec->n_inputs + 1, sizeof *r->inputs);
+	r->maker.inputs = r->inputs;
+	r->commits = xcalloc(job->live->n_pieces, sizeof *r->commits);
 	for (size_t i = 0; i < job->spec->n_inputs; i++) {
 		const struct pin *pin = job_input_pin(job, &job->spec->inputs[i]);
 
 		if (pin)
-			inputs[n++] = xasprintf("%s:%s", pin->version.dataset, pin->version.id);
+			r->inputs[n++] = xasprintf("%s:%s", pin->version.dataset, pin->version.id);
 	}
-	maker.inputs = inputs;
 	for (size_t i = 0; i < job->live->n_pieces; i++) {
 		struct piece *p = &job->live->pieces[i];
 
 		p->output->info = p->info;
-		commits[i] = (struct dataset_commit){ .version = &p->output->version,
-			                              .info = p->info,
-			                              .lock = take_fd(&p->lock) };
+		r->commits[i] = (struct dataset_commit){ .version = &p->output->version,
+			                                 .info = p->info,
+			                                 .lock = -1 };
 	}
+	return r;
+}
+
+static void put_remote_records(struct work *work)
+{
+	struct job_records *r = container_of(work, struct job_records, work);
+
+	r->rc = datasets_commit_remote(r->job->run->datasets, r->commits, r->job->live->n_pieces,
+	                               &r->maker, &r->error);
+}
+
+static void remote_records_put(struct work *work)
+{
+	struct job_records *r = container_of(work, struct job_records, work);
+
+	if (r->rc < 0) {
+		r->job->live->error = r->error;
+		(void)error_wrap(&r->job->live->error, "cannot commit its outputs");
+	}
+	job_advance(r->job);
+}
+
+/* All bytes are in the store and durable; one record each makes them versions. */
+static int record_versions(struct run_job *job, struct error *err)
+{
+	struct run *run = job->run;
+	struct job_records *r = job->live->records;
+	int rc;
+
+	for (size_t i = 0; i < job->live->n_pieces; i++)
+		r->commits[i].lock = take_fd(&job->live->pieces[i].lock);
 	history_flush(run); /* a record is not changed inside a transaction */
-	rc = datasets_commit_records(run->datasets, commits, job->live->n_pieces, &maker, err);
+	rc = datasets_commit_records(run->datasets, r->commits, job->live->n_pieces, &r->maker,
+	                             err);
 	if (rc < 0)
 		(void)error_wrap(err, "cannot commit its outputs");
 	/* Also those that an earlier runner has committed: it may have died before it said so. */
@@ -466,10 +524,6 @@ static int record_versions(struct run_job *job, struct error *err)
 		if (job->outputs[i].version.committed)
 			history_link(job, true, job->outputs[i].spec->name,
 			             &job->outputs[i].version);
-	while (n > 0)
-		free((void *)(uintptr_t)inputs[--n]);
-	free(inputs);
-	free(commits);
 	return rc;
 }
 
@@ -644,6 +698,12 @@ static void after_committing(struct run_job *job)
 {
 	struct job_work *live = job->live;
 
+	if (live->error.class == 0 && !live->records) {
+		live->records = records_new(job);
+		work_start(job->run->loop, &live->records->work, put_remote_records,
+		           remote_records_put);
+		return;
+	}
 	if (live->error.class == 0 && record_versions(job, &live->error) == 0) {
 		job_end(job, JOB_SUCCEEDED, NULL);
 		return;

@@ -221,7 +221,7 @@ static int find_committed(struct datasets *datasets, const char *ref,
 		               "'%s' is not committed yet and can still change: 'sluice datasets "
 		               "versions commit %s' commits it",
 		               ref, ref);
-	return rc;
+	return rc < 0 ? rc : datasets_fetch(datasets, ret_version, DATASET_LIST, NULL, err);
 }
 
 static int compare(struct cli *cli, const struct cli_args *args, struct comparison *c,

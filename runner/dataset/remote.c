@@ -1,0 +1,246 @@
+#include "dataset/remote.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/xalloc.h"
+#include "dataset/internal.h"
+
+enum { RECORD_MAX = 4 << 20 };
+
+int remote_open_provider(struct datasets *d, const char *provider, struct remote *ret_remote,
+                         struct error *err)
+{
+	AUTO_PROVIDER struct provider p = PROVIDER_INIT;
+	struct remote r = { .by = NULL };
+	int rc;
+
+	if (!provider[0])
+		return REMOTE_NONE;
+	rc = record_get_provider(d->store, provider, &p, err);
+	if (rc == SLUICE_NOT_FOUND)
+		(void)error_set(err, rc, "there is no storage provider '%s'", provider);
+	if (rc < 0)
+		return rc;
+	rc = asker_new(&r.by, err);
+	if (rc < 0)
+		return rc;
+	r.provider = p;
+	p = PROVIDER_INIT;
+	provider_bucket(&r.provider, &r.bucket.s3);
+	r.bucket.prefix = r.provider.prefix;
+	*ret_remote = r;
+	return 0;
+}
+
+int remote_open(struct datasets *d, const char *ds, struct remote *ret_remote, struct error *err)
+{
+	struct dataset dataset;
+	int rc = record_get_dataset(d->store, ds, &dataset, err);
+
+	return rc < 0 ? rc : remote_open_provider(d, dataset.provider, ret_remote, err);
+}
+
+void remote_release(struct remote *r)
+{
+	asker_free(r->by);
+	provider_release(&r->provider);
+}
+
+/* --- records -----------------------------------------------------------------------------------
+ */
+
+static char *key_of(const struct remote *r, const char *path)
+{
+	return xasprintf("%sdatasets/%s", r->bucket.prefix, path);
+}
+
+static int in_bucket(const struct remote *r, int rc, struct error *err)
+{
+	return rc < 0 ? error_wrap(err, "storage provider '%s'", r->provider.name) : rc;
+}
+
+int remote_put_record(struct remote *r, const char *path, const char *text, bool replace,
+                      struct error *err)
+{
+	AUTO_FREE char *key = key_of(r, path);
+	const size_t len = strlen(text);
+	const struct s3_body body = { .text = text, .len = len, .digest = digest_of(text, len) };
+
+	return in_bucket(r, s3_put(&r->bucket.s3, r->by, key, &body, replace, err), err);
+}
+
+int remote_get_record(struct remote *r, const char *path, struct strbuf *ret_text,
+                      struct error *err)
+{
+	AUTO_FREE char *key = key_of(r, path);
+	AUTO_FREE char *url = s3_url(&r->bucket.s3, key);
+	AUTO_FD int fd = memfd_create("record", MFD_CLOEXEC);
+	const struct fetch how = { .request = { .url = url, .max_body = RECORD_MAX }, .by = r->by };
+	int rc = fd < 0 ? error_sys(err, errno, "cannot make room for a record")
+	                : s3_fetch(&r->bucket.s3, &how, fd, err);
+
+	if (rc < 0)
+		return in_bucket(r, rc, err);
+	rc = lseek(fd, 0, SEEK_SET) < 0 ? -errno : io_read_all(fd, ret_text);
+	return rc < 0 ? error_sys(err, rc, "cannot read record '%s'", path) : 0;
+}
+
+int remote_delete_record(struct remote *r, const char *path, struct error *err)
+{
+	AUTO_FREE char *key = key_of(r, path);
+
+	return in_bucket(r, s3_delete(&r->bucket.s3, r->by, key, err), err);
+}
+
+struct listing {
+	size_t skip; /* so many bytes of a key stand before a record's path */
+	remote_name_fn *fn;
+	void *arg;
+};
+
+static int see_key(void *arg, const struct s3_object *object, struct error *err)
+{
+	const struct listing *l = arg;
+
+	return strlen(object->key) > l->skip ? l->fn(l->arg, object->key + l->skip, err) : 0;
+}
+
+int remote_each_record(struct remote *r, const char *path, remote_name_fn *fn, void *arg,
+                       struct error *err)
+{
+	AUTO_FREE char *begin = key_of(r, path);
+	struct listing l = { .skip = strlen(begin) - strlen(path), .fn = fn, .arg = arg };
+
+	return in_bucket(r, s3_each(&r->bucket.s3, begin, see_key, &l, err), err);
+}
+
+static int see_name(void *arg, const char *name)
+{
+	(void)arg;
+	(void)name;
+	return 1;
+}
+
+/* REMOTE_NONE too, if the bucket need not know of the dataset yet. */
+static int open_known(struct datasets *d, const char *ds, struct remote *ret_remote,
+                      struct error *err)
+{
+	AUTO_FREE char *versions = xasprintf("%s/versions", ds);
+	int rc = store_list_records(d->store, versions, see_name, NULL, err);
+
+	return rc == 0 ? REMOTE_NONE : rc < 0 ? rc : remote_open(d, ds, ret_remote, err);
+}
+
+int remote_change(struct datasets *d, const char *ds, const char *path, const char *text,
+                  struct error *err)
+{
+	struct remote r;
+	int rc = open_known(d, ds, &r, err);
+
+	if (rc != 0)
+		return rc == REMOTE_NONE ? 0 : rc;
+	rc = text ? remote_put_record(&r, path, text, true, err)
+	          : remote_delete_record(&r, path, err);
+	remote_release(&r);
+	return rc;
+}
+
+int remote_rewrite(struct datasets *d, const char *ds, const char *path,
+                   const struct record_text *texts, struct error *err)
+{
+	AUTO_FREE char *text = NULL;
+	int rc = record_changed(d->store, path, texts, &text, err);
+
+	if (rc == 0 && !strstr(path, "/open/"))
+		rc = remote_change(d, ds, path, text, err);
+	return rc < 0 ? rc : store_put_record(d->store, path, text, true, err);
+}
+
+/* What is deleted of a dataset: all but what says so. */
+struct forgetting {
+	struct remote *r;
+	char keep[RECORD_PATH_SIZE];
+};
+
+static int forget_record(void *arg, const char *path, struct error *err)
+{
+	const struct forgetting *f = arg;
+
+	return strcmp(path, f->keep) == 0 ? 0 : remote_delete_record(f->r, path, err);
+}
+
+int remote_forget(struct datasets *d, const char *ds, const char *ver, struct error *err)
+{
+	struct remote r;
+	struct forgetting f = { .r = &r };
+	char path[RECORD_PATH_SIZE];
+	int rc = open_known(d, ds, &r, err);
+
+	if (rc != 0)
+		return rc == REMOTE_NONE ? 0 : rc;
+	(void)snprintf(f.keep, sizeof f.keep, "%s/deleted/%s", ds, ver ? ver : REMOTE_ALL);
+	rc = remote_put_record(&r, f.keep, "", true, err);
+	if (rc == 0)
+		rc = remote_delete_record(&r,
+		                          ver ? record_version_path(ds, ver, path)
+		                              : record_dataset_path(ds, path),
+		                          err);
+	(void)snprintf(path, sizeof path, "%s/", ds);
+	if (rc == 0 && !ver)
+		rc = remote_each_record(&r, path, forget_record, &f, err);
+	remote_release(&r);
+	return rc;
+}
+
+/* --- bytes -------------------------------------------------------------------------------------
+ */
+
+int remote_send(struct datasets *d, const char *ds, const struct digest *manifest,
+                const struct digest *base, const struct store_watch *watch, struct error *err)
+{
+	struct remote r;
+	uint64_t bytes = 0;
+	int rc = remote_open(d, ds, &r, err);
+
+	if (rc != 0)
+		return rc == REMOTE_NONE ? 0 : rc;
+	rc = in_bucket(&r, bucket_send(d->store, &r.bucket, manifest, base, watch, &bytes, err),
+	               err);
+	remote_release(&r);
+	return rc;
+}
+
+int remote_fetch_file(struct datasets *d, const char *ds, const struct store_entry *entry,
+                      struct error *err)
+{
+	struct remote r;
+	int rc = remote_open(d, ds, &r, err);
+
+	if (rc != 0)
+		return rc == REMOTE_NONE ? 0 : rc;
+	rc = in_bucket(&r, bucket_fetch_file(d->store, &r.bucket, entry, err), err);
+	remote_release(&r);
+	return rc;
+}
+
+int datasets_fetch(struct datasets *d, const struct dataset_version *v, enum dataset_part part,
+                   struct progress *progress, struct error *err)
+{
+	struct remote r;
+	int rc = v->committed ? remote_open(d, v->dataset, &r, err) : REMOTE_NONE;
+
+	if (rc != 0)
+		return rc == REMOTE_NONE ? 0 : rc;
+	rc = part == DATASET_LIST ? bucket_fetch_lists(d->store, &r.bucket, &v->manifest, err)
+	                          : bucket_fetch(d->store, &r.bucket, &v->manifest, progress, err);
+	rc = in_bucket(&r, rc, err);
+	remote_release(&r);
+	return rc;
+}
