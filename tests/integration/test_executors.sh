@@ -71,26 +71,21 @@ test_resume_uses_what_it_was_started_with() {
 	nothing_left
 }
 
+# two_jobs NAME [COMMANDS]: one makes the dataset of that name, the other one changes its view of it,
+# prints it and a secret, and then does these.
+two_jobs() {
+	{
+		echo 'jobs:'
+		script_job make "outputs: {made: {type: dataset, with: {ref: $1}}}" \
+			<<<'echo from a container >/outputs/made/file; echo did it'
+		script_job use 'needs: [make]' 'env: {WORD: secret:word}' 'inputs: {got: make.outputs.made}' \
+			<<<"echo more >>/inputs/got/file; cat /inputs/got/file; echo \$WORD${2:+; $2}"
+	} >w.yaml
+}
+
 # A whole run, and one that is killed and goes on.
 test_bwrap() {
-	cat >w.yaml <<-'END'
-		jobs:
-		  make:
-		    uses: script@v1
-		    outputs:
-		      made: {type: dataset, with: {ref: by-bwrap}}
-		    with: {image: "bash:5", script: 'echo from a container >/outputs/made/file; echo did it'}
-		  use:
-		    uses: script@v1
-		    needs: [make]
-		    env: {WORD: secret:word}
-		    inputs: {got: make.outputs.made}
-		    with:
-		      image: "bash:5"
-		      script: |
-		        echo more >>/inputs/got/file; cat /inputs/got/file; echo $WORD
-		        until [ -e /storage/go ]; do sleep 0.05; done; echo gone on
-	END
+	two_jobs by-bwrap 'until [ -e /storage/go ]; do sleep 0.05; done; echo gone on'
 	"$SLUICE" run w.yaml --executor bwrap --secret word=hunter2 >out 2>err &
 	runner=$!
 	wait_for 60 grep -q '^use *| more' out
@@ -125,7 +120,7 @@ test_other_ways_to_make_roots() {
 
 # with_engine docker|podman FUNCTION: with a daemon of its own, which has the image bash:5.
 with_engine() {
-	export -f jobs_by_a_daemon gpu_by_a_daemon jobs_by_tls jobs_by_copies one script_job ok expect sluice says same fail matches silent has_dataset contents made versions
+	export -f jobs_by_a_daemon gpu_by_a_daemon jobs_by_tls jobs_by_copies one two_jobs script_job ok expect sluice says same fail matches silent has_dataset contents made versions
 	"$REPO/tests/services/engine" "$1" bash -euc "
 		sluice images export bash:5 bash.tar --docker-archive
 		curl -sf --unix-socket \$ENGINE_SOCKET -H 'Content-Type: application/x-tar' \
@@ -161,20 +156,7 @@ gpu_by_a_daemon() {
 }
 
 jobs_by_a_daemon() {
-	cat >w.yaml <<-'END'
-		jobs:
-		  make:
-		    uses: script@v1
-		    outputs:
-		      made: {type: dataset, with: {ref: by-daemon}}
-		    with: {image: "bash:5", script: 'echo from a container >/outputs/made/file; echo did it'}
-		  use:
-		    uses: script@v1
-		    needs: [make]
-		    env: {WORD: secret:word}
-		    inputs: {got: make.outputs.made}
-		    with: {image: "bash:5", script: 'echo more >>/inputs/got/file; cat /inputs/got/file; echo $WORD'}
-	END
+	two_jobs by-daemon
 	ok run w.yaml --executor docker --network host --secret word=hunter2
 	matches err 'jobs run by docker: (Docker|Libpod)/[0-9.]+[^ ]* at unix:///'
 	says out 'did it'
