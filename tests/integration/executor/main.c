@@ -1,4 +1,4 @@
-/* suite_executor EXECUTOR [all|WORD]: see suite.h. */
+/* suite_executor EXECUTOR [all|quick|kernel|WORD]: see suite.h. */
 #include "suite.h"
 
 #include <stdio.h>
@@ -23,12 +23,10 @@ static void test_nothing_left(void **state)
 	assert_int_equal(uv_loop_alive(&p->loop), 0);
 }
 
-static bool is_quick(const struct behaviour *b)
+static bool is_among(const char *const *names, const struct behaviour *b)
 {
-	if (!maker->brief)
-		return b->quick;
-	for (const char *const *name = maker->brief; *name; name++)
-		if (strcmp(*name, b->name) == 0)
+	for (; *names; names++)
+		if (strcmp(*names, b->name) == 0)
 			return true;
 	return false;
 }
@@ -36,7 +34,9 @@ static bool is_quick(const struct behaviour *b)
 static bool is_picked(const struct behaviour *b)
 {
 	if (strcmp(pick, "quick") == 0)
-		return is_quick(b);
+		return maker->brief ? is_among(maker->brief, b) : b->quick;
+	if (strcmp(pick, "kernel") == 0)
+		return is_among(kernel_brief, b);
 	return strcmp(pick, "all") == 0 || strstr(b->name, pick);
 }
 

@@ -227,6 +227,25 @@ static const char *const roots_brief[] = {
 	NULL,
 };
 
+const char *const kernel_brief[] = {
+	"usage is measured",
+	"isolation",
+	"devices",
+	"views are private",
+	"outputs of another user",
+	"views of another user",
+	"the root is thrown away",
+	"the machine's root",
+	"a stop reaches all processes",
+	"out of memory",
+	"a limit of processor time",
+	"the size of /dev/shm",
+	"the shim is killed",
+	"what is left is swept",
+	"a running job is adopted",
+	NULL,
+};
+
 static const struct maker makers[] = {
 	{
 		.name = "oci:crun",

@@ -1,9 +1,11 @@
 /*
  * The behaviours that every executor must have, tried with real containers through executor.h.
  *
- *	suite_executor oci:crun       a quick pick of them (of a slow executor a brief one), all
- *with SLUICE_CAMPAIGN=1 suite_executor oci:crun all   all of them suite_executor oci:crun ends
- *those whose name has this word
+ *	suite_executor oci:crun          a quick pick of them (of a slow executor a brief one);
+ *	                                 with SLUICE_CAMPAIGN=1 all
+ *	suite_executor oci:crun all      all of them
+ *	suite_executor oci:crun kernel   what depends on the kernel
+ *	suite_executor oci:crun ends     those whose name has this word
  *
  * A theme is a file with a table of behaviours.  makers.c knows how each executor is made, and
  * what it cannot do.
@@ -55,6 +57,9 @@ struct maker {
 		const char *behaviour, *why;
 	} * cannot; /* ended by one without a name */
 };
+
+/* Names, ended by NULL: what another kernel does in another way. */
+extern const char *const kernel_brief[];
 
 const struct maker *maker_find(const char *name);
 
