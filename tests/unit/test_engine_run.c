@@ -696,11 +696,12 @@ static void a_given_directory_that_cannot_be_kept_stops_the_run(void **state)
 	struct error err;
 	char path[128];
 	char deep[128 + 2 * 257] = "";
+	size_t len;
 
 	give_directory(f, &given, path);
-	(void)snprintf(deep, sizeof deep, "%s", path);
+	len = (size_t)snprintf(deep, sizeof deep, "%s", path);
 	for (int i = 0; i < 257; i++) { /* one more than a version can hold */
-		(void)strcat(deep, "/d");
+		len += (size_t)snprintf(deep + len, sizeof deep - len, "/d");
 		assert_int_equal(mkdir(deep, 0755), 0);
 	}
 	assert_int_equal(make_run(f, reader, &err), 0);
