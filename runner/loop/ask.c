@@ -59,13 +59,29 @@ static enum sluice_err class_of(int status)
 	                                    : SLUICE_REMOTE;
 }
 
+char *ask_element(const char *xml, const char *name)
+{
+	AUTO_FREE char *open = xasprintf("<%s>", name);
+	const char *begin = strstr(xml, open);
+
+	if (!begin)
+		return NULL;
+	begin += strlen(open);
+	return xstrndup(begin, strcspn(begin, "<"));
+}
+
 void ask_say_status(const char *doing, const char *url, const struct http_response *r,
                     struct error *err)
 {
 	AUTO_FREE char *shown = http_url_for_message(url);
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT(4 * SHOWN_TEXT + 1);
+	AUTO_FREE char *code = ask_element(r->text, "Code");
+	AUTO_FREE char *message = code ? ask_element(r->text, "Message") : NULL;
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(8 * SHOWN_TEXT + 1);
 
-	strbuf_addprintable(&text, r->text, SHOWN_TEXT);
+	strbuf_addprintable(&text, code ? code : r->text, SHOWN_TEXT);
+	if (message)
+		strbuf_addstr(&text, ": ");
+	strbuf_addprintable(&text, message ? message : "", SHOWN_TEXT);
 	(void)error_set(err, class_of(r->status), "cannot %s '%s': the server answers %d%s%s",
 	                doing, shown, r->status, text.len ? ": " : "", strbuf_str(&text));
 }

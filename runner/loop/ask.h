@@ -45,7 +45,12 @@ int ask(struct asker *by, const struct ask *what, struct error *err) MUST_USE;
 
 enum { ASK_TRIES = 5, ASK_WAIT_MS = 1000 };
 
-/* Says that an answer was none of 2xx: "cannot DOING 'URL': the server answers 500: ITS TEXT". */
+/* The text of the first element of that name, which has no attributes, in an XML text; NULL: there
+ * is none.  The caller frees it. */
+char *ask_element(const char *xml, const char *name);
+
+/* Says that an answer was none of 2xx: "cannot DOING 'URL': the server answers 500: ITS TEXT",
+ * or of S3's XML its code and message. */
 void ask_say_status(const char *doing, const char *url, const struct http_response *r,
                     struct error *err);
 

@@ -61,9 +61,10 @@ void s3_headers_release(struct s3_headers *h);
 int s3_fetch(const struct s3_bucket *b, const struct fetch *how, int fd,
              struct error *err) MUST_USE;
 
-/* Does the bucket answer, and to these keys?  One try; SLUICE_INVALID says what of bucket, keys,
- * region and endpoint is wrong, SLUICE_REMOTE that nobody answers. */
-int s3_check(const struct s3_bucket *b, struct error *err) MUST_USE;
+/* Does the bucket answer, and may these keys list it, write and delete?  SLUICE_INVALID says what
+ * of bucket, keys, region and endpoint is wrong, SLUICE_REMOTE what else.  An object whose key
+ * begins with `prefix` is there for a moment. */
+int s3_check(const struct s3_bucket *b, const char *prefix, struct error *err) MUST_USE;
 
 /* Bytes in memory, or a part of a file; their digest is in the signature, so that the server knows
  * them from others. */

@@ -7,8 +7,10 @@
 #include <uv.h>
 
 #include "base/cleanup.h"
+#include "base/id.h"
 #include "base/strbuf.h"
 #include "base/xalloc.h"
+#include "loop/ask.h"
 #include "loop/s3.h"
 
 enum { ANSWER_MAX = 1 << 20, CONNECT_MS = 10 * 1000, STALL_S = 20, SHOWN = 300 };
@@ -20,18 +22,6 @@ struct checking {
 	int rc;
 	struct error *err;
 };
-
-/* The text of an element of a short XML text, or NULL; the caller frees it. */
-static char *element(const char *xml, const char *name)
-{
-	AUTO_FREE char *open = xasprintf("<%s>", name);
-	const char *begin = strstr(xml, open);
-
-	if (!begin)
-		return NULL;
-	begin += strlen(open);
-	return xstrndup(begin, strcspn(begin, "<"));
-}
 
 /* The errors that have to do with what a person told; %s is the bucket, or the access key. */
 static const struct {
@@ -73,8 +63,8 @@ static int say_code(const struct checking *c, const char *code)
 static int say_status(const struct checking *c, const struct http_response *r)
 {
 	const char *region = http_response_header(r, "x-amz-bucket-region");
-	AUTO_FREE char *code = element(r->text, "Code");
-	AUTO_FREE char *message = element(r->text, "Message");
+	AUTO_FREE char *code = ask_element(r->text, "Code");
+	AUTO_FREE char *message = ask_element(r->text, "Message");
 	AUTO_FREE char *shown = http_url_for_message(c->url);
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(4 * SHOWN + 1);
 	int rc;
@@ -147,7 +137,7 @@ static int see_object(void *arg, const struct s3_object *object, struct error *e
 	return 0;
 }
 
-int s3_check(const struct s3_bucket *b, struct error *err)
+static int check_list(const struct s3_bucket *b, struct error *err)
 {
 	AUTO_FREE char *root = s3_url(b, "");
 	AUTO_FREE char *url = xasprintf("%s?list-type=2&max-keys=1", root);
@@ -162,4 +152,35 @@ int s3_check(const struct s3_bucket *b, struct error *err)
 		rc = error_set(err, SLUICE_INVALID, "what answers at '%s' is no S3 server", root);
 	strbuf_release(&c.answer);
 	return rc;
+}
+
+/* An object of a name that nobody else has, for a moment. */
+static int check_write(const struct s3_bucket *b, const char *prefix, struct error *err)
+{
+	static const char text[] = "sluice looks whether it may write here\n";
+	const size_t len = sizeof text - 1;
+	const struct s3_body body = { .text = text, .len = len, .digest = digest_of(text, len) };
+	struct s3_bucket hasty = *b;
+	struct asker *by;
+	AUTO_FREE char *key = NULL;
+	char uuid[UUID_LEN + 1];
+	int rc = asker_new(&by, err);
+
+	if (rc < 0)
+		return rc;
+	hasty.hasty = true;
+	id_new_uuid(uuid);
+	key = xasprintf("%scheck-%s", prefix, uuid);
+	rc = s3_put(&hasty, by, key, &body, false, err);
+	if (rc == 0)
+		rc = s3_delete(&hasty, by, key, err);
+	asker_free(by);
+	return rc < 0 ? error_wrap(err, "the bucket can be listed, but not changed") : 0;
+}
+
+int s3_check(const struct s3_bucket *b, const char *prefix, struct error *err)
+{
+	int rc = check_list(b, err);
+
+	return rc < 0 ? rc : check_write(b, prefix, err);
 }
