@@ -32,16 +32,30 @@ static int take_first(void *arg, const char *path, struct error *err)
 	return FOUND;
 }
 
-static int take_number(struct remote *r, struct dataset_version *v, struct error *err)
+static int take_highest(void *arg, const struct catalog_version *row)
+{
+	int64_t *seq = arg;
+
+	if (row->committed && row->seq > *seq)
+		*seq = row->seq;
+	return 0;
+}
+
+/* It is higher than those known here, too: the provider may have been given another bucket. */
+static int take_number(struct datasets *d, struct remote *r, struct dataset_version *v,
+                       struct error *err)
 {
 	char path[RECORD_PATH_SIZE];
-	int64_t seq = 0;
-	int rc;
+	int64_t seq = 0, here = 0;
+	int rc = catalog_each_version(d->catalog, v->dataset, NULL, take_highest, &here, err);
 
 	(void)snprintf(path, sizeof path, "%s.seq/", v->dataset);
-	rc = remote_each_record(r, path, take_first, &seq, err);
+	if (rc == 0)
+		rc = remote_each_record(r, path, take_first, &seq, err);
 	if (rc < 0)
 		return rc;
+	if (seq < here)
+		seq = here;
 	rc = SLUICE_EXISTS;
 	for (int i = 0; rc == SLUICE_EXISTS && i < SEQ_TRIES; i++) {
 		(void)snprintf(path, sizeof path, "%s.seq/%010" PRId64, v->dataset,
@@ -90,7 +104,7 @@ static int put_version(struct datasets *d, struct remote *r, struct dataset_vers
 {
 	AUTO_FREE char *text = NULL;
 	char path[RECORD_PATH_SIZE];
-	int rc = take_number(r, v, err);
+	int rc = take_number(d, r, v, err);
 
 	if (rc < 0)
 		return rc;
