@@ -321,7 +321,8 @@ struct datasets_verify_how {
 struct datasets_verify_result {
 	struct verify_count count;
 	uint64_t versions;
-	uint64_t damage; /* how often it was told */
+	uint64_t elsewhere; /* more versions, which a bucket has and this home has not */
+	uint64_t damage;    /* how often it was told */
 };
 
 /* Hashes everything again; see verify.h.  Damage is told, not an error. */

@@ -72,7 +72,9 @@ static int see_version(void *arg, const char *name)
 		return 0;
 	rc = look(v, ver, record_get_version(v->d->store, v->ds, ver, &found, v->err));
 	/* What a bucket has need not be here; it is verified when it comes. */
-	if (rc == 1 && (!v->in_bucket || bucket_is_here(v->d->store, &found.manifest)))
+	if (rc == 1 && v->in_bucket && !bucket_is_here(v->d->store, &found.manifest))
+		v->result.elsewhere++;
+	else if (rc == 1)
 		add(v, &found);
 	return rc < 0 ? rc : 0;
 }

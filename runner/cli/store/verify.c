@@ -67,6 +67,11 @@ static void print_result(const struct datasets_verify_result *r)
 		(void)puts("all are whole");
 	else
 		(void)printf("%" PRIu64 " damaged or missing\n", r->count.damaged);
+	if (r->elsewhere > 0)
+		(void)printf("%" PRIu64
+		             " more lie%s in buckets alone: their files are verified when "
+		             "they come\n",
+		             r->elsewhere, r->elsewhere == 1 ? "s" : "");
 }
 
 static void print_result_json(const struct datasets_verify_result *r, cJSON *damage)
@@ -74,6 +79,7 @@ static void print_result_json(const struct datasets_verify_result *r, cJSON *dam
 	cJSON *out = json_new_obj();
 
 	json_add_int(out, "versions", (int64_t)r->versions);
+	json_add_int(out, "versionsElsewhere", (int64_t)r->elsewhere);
 	json_add_int(out, "objects", (int64_t)r->count.objects);
 	json_add_int(out, "bytes", (int64_t)r->count.bytes);
 	json_add_int(out, "damagedObjects", (int64_t)r->count.damaged);
