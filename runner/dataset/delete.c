@@ -227,7 +227,7 @@ int datasets_delete(struct datasets *d, const struct dataset *dataset, unsigned 
 	AUTO_FD int lock = names < 0 ? names : index_lock_dataset(d, dataset->id, err);
 	int rc = lock < 0 ? lock : check_dataset(d, dataset->id, flags, err);
 
-	if (rc == 0)
+	if (rc == 0 && !(flags & DATASET_DELETE_HERE))
 		rc = remote_forget(d, dataset->id, NULL, err);
 	if (rc == 0)
 		rc = index_intend(d, dataset->id, err);

@@ -441,12 +441,67 @@ static int check_unused(struct datasets *d, const char *id, struct error *err)
 	if (rc == 0 && u.n > 0)
 		rc = error_set(
 			err, SLUICE_INVALID,
-			"%zu dataset%s on this storage provider: %.512s; delete %s before it", u.n,
-			u.n == 1 ? " is" : "s are", strbuf_str(&u.names),
-			u.n == 1 ? "that" : "those");
+			"%zu dataset%s on this storage provider: %.512s; to leave them to the "
+			"bucket and its other homes give --forget-datasets, while 'sluice "
+			"datasets delete' deletes one for all",
+			u.n, u.n == 1 ? " is" : "s are", strbuf_str(&u.names));
 	strbuf_release(&u.names);
 	return rc;
 }
+
+/* --- datasets that are left to the bucket ------------------------------------------------------
+ */
+
+struct leaving {
+	struct datasets *d;
+	const char *id;
+	struct dataset *dataset;
+	size_t n, cap;
+	struct error *err;
+};
+
+static int refuse_open(void *arg, const struct dataset_version *v)
+{
+	return error_set(
+		arg, SLUICE_INVALID,
+		"version '%s:%s' of '%s' is open, and nowhere but here; commit it, or delete "
+		"it by 'sluice datasets versions delete'",
+		v->dataset, v->id, v->dataset_name);
+}
+
+static int add_leaving(void *arg, const struct dataset *dataset)
+{
+	struct leaving *l = arg;
+	int rc;
+
+	if (strcmp(dataset->provider, l->id) != 0)
+		return 0;
+	rc = datasets_each_version(l->d, dataset, false, refuse_open, l->err, l->err);
+	if (rc < 0)
+		return rc;
+	l->dataset = xgrow(l->dataset, l->n, &l->cap, sizeof *l->dataset);
+	l->dataset[l->n++] = *dataset;
+	return 0;
+}
+
+int providers_forget_datasets(struct datasets *d, const char *id, struct error *err)
+{
+	struct leaving l = { .d = d, .id = id, .err = err };
+	int rc = is_managed(id) ? refuse_managed("deleted", err)
+	                        : datasets_each(d, add_leaving, &l, err);
+
+	for (size_t i = 0; rc == 0 && i < l.n; i++) {
+		rc = datasets_delete(d, &l.dataset[i], DATASET_DELETE_TAGS | DATASET_DELETE_HERE,
+		                     err);
+		if (rc == SLUICE_NOT_FOUND) /* another did */
+			rc = 0;
+	}
+	free(l.dataset);
+	return rc;
+}
+
+/* --- the end ------------------------------------------------------------------------------------
+ */
 
 int providers_delete(struct datasets *d, const char *id, struct error *err)
 {

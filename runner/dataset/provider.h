@@ -70,6 +70,10 @@ int providers_each(struct store *store, provider_fn *fn, void *arg, struct error
 /* SLUICE_INVALID while datasets are on it, with their names.  Nothing in the bucket is touched. */
 int providers_delete(struct datasets *d, const char *id, struct error *err) MUST_USE;
 
+/* This home forgets the datasets on it, which the bucket keeps: whoever connects that again has
+ * them.  SLUICE_INVALID if there is an open version, which nobody else has, or one is held. */
+int providers_forget_datasets(struct datasets *d, const char *id, struct error *err) MUST_USE;
+
 /* What other homes did in its bucket becomes known here: all of it, or of dataset `ds` alone.  See
  * remote.h. */
 int providers_refresh(struct datasets *d, const char *id, const char *ds /* or NULL */,

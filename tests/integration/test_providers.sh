@@ -165,16 +165,22 @@ test_completion() {
 	same "$("$SLUICE" complete -- storageProviders delete '' | cut -f1 | paste -sd,)" 'Gradient Managed,Our data'
 }
 
-# A real S3 server says what is wrong with a bucket.
-test_the_server_is_asked() {
+# One server for both: it takes a while to start.
+test_a_real_server() {
 	dir=$PWD/s3
-	trap '"$REPO/tests/services/s3" stop "$dir"' EXIT
+	trap '"$REPO/tests/services/s3" stop "$dir"; end' EXIT
 	"$REPO/tests/services/s3" start "$dir"
-	"$REPO/tests/services/s3" put "$dir" team-data/some/thing "$dir/env"
+	"$REPO/tests/services/s3" put "$dir" team-data/some/thing /dev/null
 	# shellcheck source=/dev/null
 	. "$dir/env"
-	local create=(storageProviders create s3 --name real --endpoint "$S3_ENDPOINT" --accessKey)
 	export no_proxy=127.0.0.1
+	check_is_made
+	left_to_others
+}
+
+# A real S3 server says what is wrong with a bucket.
+check_is_made() {
+	local create=(storageProviders create s3 --name real --endpoint "$S3_ENDPOINT" --accessKey)
 	expect 2 sluice "${create[@]}" "$AWS_ACCESS_KEY_ID" --secretAccessKey wrong --bucket team-data
 	says err "does not take this secret access key from access key '$AWS_ACCESS_KEY_ID'"
 	expect 2 sluice "${create[@]}" nobody --secretAccessKey wrong --bucket team-data
@@ -193,4 +199,47 @@ test_the_server_is_asked() {
 	expect 2 sluice storageProviders update s3 real --endpoint "http://127.0.0.1:$(grep -oE 'port [0-9]+' port | cut -d ' ' -f 2)"
 	kill $web
 	matches err 'no S3 server|answers'
+}
+
+# What others have in a bucket is known when it is connected, and left to them when that ends.
+left_to_others() {
+	"$REPO/tests/services/s3" put "$dir" second/some/thing /dev/null
+	local create=(storageProviders create s3 --name shared --endpoint "$S3_ENDPOINT" --bucket team-data)
+	mkdir one
+	echo one >one/file
+	export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+	ok "${create[@]}"
+	ok datasets create pics --storageProviderId shared
+	ok datasets put pics one/
+	# In another bucket numbers begin anew, and yet what comes last is the latest.
+	ok datasets put pics one/ --message before
+	ok storageProviders update s3 shared --bucket second
+	ok datasets put pics one/ --message after
+	ok datasets versions list pics --json
+	same "$(jq -r '.[0].message' out)" after
+
+	local first=$SLUICE_HOME
+	export SLUICE_HOME=$PWD/other
+	cp -a "$BASE_HOME" "$SLUICE_HOME"
+	ok "${create[@]}"
+	says err '1 dataset is there already'
+	has_dataset pics || fail 'it is not known'
+	ok store verify --all
+	says out '2 more lie in buckets alone'
+	expect 2 sluice storageProviders delete shared
+	says err "'pics'"
+	ok datasets versions create pics
+	local open
+	open=$(sed -n 's/^Created dataset version: //p' out)
+	expect 2 sluice storageProviders delete shared --forget-datasets
+	says err 'is open, and nowhere but here'
+	ok datasets versions delete "$open"
+	ok storageProviders delete shared --forget-datasets
+	! has_dataset pics || fail 'it is still known'
+	ok "${create[@]}"
+	same "$(contents pics file)" one
+	export SLUICE_HOME=$first
+	ok storageProviders update s3 shared --bucket team-data
+	ok datasets versions list pics --json
+	same "$(jq length out)" 3
 }

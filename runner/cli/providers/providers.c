@@ -204,6 +204,8 @@ static int run_delete(struct cli *cli, const struct cli_args *args)
 
 	if (cli_open_datasets(cli, &datasets, &err) < 0 ||
 	    providers_find(datasets_store(datasets), args_get(args, "id"), &p, &err) < 0 ||
+	    (args_has(args, "forget-datasets") &&
+	     providers_forget_datasets(datasets, p.id, &err) < 0) ||
 	    providers_delete(datasets, p.id, &err) < 0)
 		return cli_fail(&err);
 	(void)printf("Deleted storage provider: %s\n", p.id);
@@ -216,6 +218,9 @@ static const struct cli_option delete_options[] = {
 	  .required = true,
 	  .help = "The storage provider: its id or name.",
 	  .complete = COMPLETE_PROVIDER },
+	{ .name = "forget-datasets",
+	  .other = "forgetDatasets",
+	  .help = "Forget its datasets here as well; whoever connects the bucket again has them." },
 	{ .name = NULL },
 };
 
@@ -223,7 +228,8 @@ const struct cli_command cmd_providers_delete = {
 	.words = "storageProviders delete",
 	.arguments = "PROVIDER",
 	.summary = "Forget a storage provider.",
-	.help = "Refused while datasets are on it.  Nothing in the bucket is touched.",
+	.help = "Refused while datasets are on it, unless they are to be forgotten here.  Nothing in the "
+		"bucket is touched.",
 	.first = "id",
 	.options = delete_options,
 	.run = run_delete,

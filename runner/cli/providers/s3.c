@@ -117,7 +117,7 @@ static int check(const struct cli_args *args, const struct provider *p, struct e
 	if (args_has(args, "no-check"))
 		return 0;
 	provider_bucket(p, &bucket);
-	rc = s3_check(&bucket, err);
+	rc = s3_check(&bucket, p->prefix, err);
 	return rc < 0 ? error_wrap(err, "asking for bucket '%s' (not with --no-check)", p->bucket)
 	              : 0;
 }
@@ -156,8 +156,35 @@ static int check(const struct cli_args *args, const struct provider *p, struct e
 /* --- create s3 ----------------------------------------------------------------------------------
  */
 
-static int create(struct datasets *datasets, const struct cli_args *args,
-                  struct provider_config *config, struct error *err)
+struct tally {
+	const char *provider;
+	size_t n;
+};
+
+static int count_on(void *arg, const struct dataset *dataset)
+{
+	struct tally *t = arg;
+
+	t->n += strcmp(dataset->provider, t->provider) == 0;
+	return 0;
+}
+
+/* What others have in the bucket is known from now on. */
+static void look_into(const struct cli *cli, struct datasets *datasets, const struct provider *p)
+{
+	struct tally t = { .provider = p->id };
+	struct error err;
+
+	if (providers_refresh(datasets, p->id, NULL, &err) < 0 ||
+	    datasets_each(datasets, count_on, &t, &err) < 0)
+		cli_note(cli, "%s", err.msg);
+	else if (t.n > 0)
+		cli_note(cli, "%zu dataset%s there already: 'sluice datasets list' shows %s", t.n,
+		         t.n == 1 ? " is" : "s are", t.n == 1 ? "it" : "them");
+}
+
+static int create(const struct cli *cli, struct datasets *datasets, const struct cli_args *args,
+                  const struct provider_config *config, struct error *err)
 {
 	AUTO_PROVIDER struct provider wanted = PROVIDER_INIT;
 	AUTO_PROVIDER struct provider made = PROVIDER_INIT;
@@ -169,9 +196,12 @@ static int create(struct datasets *datasets, const struct cli_args *args,
 		rc = check(args, &wanted, err);
 	if (rc == 0)
 		rc = providers_create(datasets, config, &made, err);
-	if (rc == 0)
-		(void)printf("Created new storage provider with id: %s\n", made.id);
-	return rc;
+	if (rc < 0)
+		return rc;
+	(void)printf("Created new storage provider with id: %s\n", made.id);
+	if (!args_has(args, "no-check"))
+		look_into(cli, datasets, &made);
+	return 0;
 }
 
 static int run_create(struct cli *cli, const struct cli_args *args)
@@ -187,7 +217,7 @@ static int run_create(struct cli *cli, const struct cli_args *args)
 	if (rc == 0)
 		rc = cli_open_datasets(cli, &datasets, &err);
 	if (rc == 0)
-		rc = create(datasets, args, &config, &err);
+		rc = create(cli, datasets, args, &config, &err);
 	secret_free(secret);
 	return rc < 0 ? cli_fail(&err) : CLI_OK;
 }
