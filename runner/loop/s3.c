@@ -228,7 +228,7 @@ void s3_headers_release(struct s3_headers *h)
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-enum { HASTY_MS = 5000 };
+enum { HASTY_MS = 5000, HASTY_STALL_S = 10 };
 
 struct signing {
 	const struct s3_bucket *bucket;
@@ -264,6 +264,7 @@ int s3_fetch(const struct s3_bucket *b, const struct fetch *how, int fd, struct 
 	if (b->hasty) {
 		fetch.tries = 1;
 		fetch.request.connect_ms = HASTY_MS;
+		fetch.request.stall_s = HASTY_STALL_S;
 	}
 	fetch.on_try = sign_try;
 	fetch.on_progress = hand_progress_on;
@@ -283,6 +284,7 @@ static int send_signed(const struct s3_bucket *b, struct asker *by, const char *
 	s->bucket = b;
 	what->tries = b->hasty ? 1 : 0;
 	what->request.connect_ms = b->hasty ? HASTY_MS : 0;
+	what->request.stall_s = b->hasty ? HASTY_STALL_S : 0;
 	what->request.url = url;
 	what->request.method = s->request.method;
 	what->on_try = sign_try;
