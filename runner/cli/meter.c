@@ -220,6 +220,8 @@ void meter_watch_warn(void *watch, const char *text)
 
 void meter_watch_end(struct meter_watch *w)
 {
+	if (w->end)
+		return;
 	(void)pthread_mutex_lock(&w->lock);
 	w->end = true;
 	(void)pthread_cond_signal(&w->ended);

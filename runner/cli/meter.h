@@ -62,7 +62,7 @@ struct progress *meter_watch_begin_parts(struct meter_watch *w, const struct cli
 void meter_watch_clear(struct meter_watch *w);
 /* Prints a warning above the line; `watch` is a struct meter_watch, as in struct store_watch. */
 void meter_watch_warn(void *watch, const char *text);
-void meter_watch_end(struct meter_watch *w);
+void meter_watch_end(struct meter_watch *w); /* also of one that has ended */
 
 /* What is drawn after so long, in at most `columns`.  Pure. */
 void meter_line(struct strbuf *sb, const struct meter *m, uint64_t done, uint64_t total,

@@ -68,9 +68,14 @@ static int tell(const struct store_entry *from, const struct store_entry *to, in
 	return fn(arg, &change);
 }
 
-static int merge(struct side *from, struct side *to, diff_fn *fn, void *arg, struct error *err)
+static int merge(struct side *from, struct side *to, struct progress *progress, diff_fn *fn,
+                 void *arg, struct error *err)
 {
+	size_t left = reader_left(from->reader) + reader_left(to->reader);
+
+	progress_expect(progress, left);
 	for (;;) {
+		size_t before = left;
 		const struct store_entry *a;
 		const struct store_entry *b;
 		int order;
@@ -78,6 +83,8 @@ static int merge(struct side *from, struct side *to, diff_fn *fn, void *arg, str
 
 		if (rc < 0)
 			return rc;
+		left = reader_left(from->reader) + reader_left(to->reader);
+		progress_add(progress, before - left);
 		a = entry_of(from);
 		b = entry_of(to);
 		if (!a && !b)
@@ -92,7 +99,7 @@ static int merge(struct side *from, struct side *to, diff_fn *fn, void *arg, str
 }
 
 static int diff(struct store *store, const struct digest *from, const struct digest *to,
-                diff_fn *fn, void *arg, struct error *err)
+                struct progress *progress, diff_fn *fn, void *arg, struct error *err)
 {
 	AUTO_READER struct reader *a = NULL;
 	AUTO_READER struct reader *b = NULL;
@@ -102,7 +109,8 @@ static int diff(struct store *store, const struct digest *from, const struct dig
 		rc = reader_open(store, to, &b, err);
 	if (rc < 0)
 		return rc;
-	return merge(&(struct side){ .reader = a }, &(struct side){ .reader = b }, fn, arg, err);
+	return merge(&(struct side){ .reader = a }, &(struct side){ .reader = b }, progress, fn,
+	             arg, err);
 }
 
 /* --- renames ---------------------------------------------------------------------------------- */
@@ -248,14 +256,14 @@ static int tell_kept(const struct kept_list *l, diff_fn *fn, void *arg)
 }
 
 int store_diff(struct store *store, const struct digest *from, const struct digest *to,
-               unsigned flags, diff_fn *fn, void *arg, struct error *err)
+               const struct diff_how *how, diff_fn *fn, void *arg, struct error *err)
 {
 	struct kept_list l = { 0 };
 	int rc;
 
-	if (!(flags & DIFF_RENAMES))
-		return diff(store, from, to, fn, arg, err);
-	rc = diff(store, from, to, keep, &l, err);
+	if (!(how->flags & DIFF_RENAMES))
+		return diff(store, from, to, how->progress, fn, arg, err);
+	rc = diff(store, from, to, how->progress, keep, &l, err);
 	if (rc == 0) {
 		pair_all(&l);
 		rc = tell_kept(&l, fn, arg);

@@ -9,6 +9,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/progress.h"
 #include "store/store.h"
 
 enum diff_what {
@@ -31,10 +32,15 @@ enum diff_flags {
 	DIFF_RENAMES = 1 << 0,
 };
 
+struct diff_how {
+	unsigned flags;
+	struct progress *progress; /* of segments of both that were read, or NULL */
+};
+
 /* Told in order of bytes of the new path, the old one of what is removed; a return other than 0
  * ends it and is returned. */
 typedef int diff_fn(void *arg, const struct diff_change *change);
 int store_diff(struct store *store, const struct digest *from, const struct digest *to,
-               unsigned flags, diff_fn *fn, void *arg, struct error *err) MUST_USE;
+               const struct diff_how *how, diff_fn *fn, void *arg, struct error *err) MUST_USE;
 
 #endif

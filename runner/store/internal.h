@@ -167,6 +167,9 @@ int reader_next(struct reader *reader, const struct manifest_segment **ret_segme
 /* Goes on behind the segment that reader_next failed to read. */
 void reader_skip(struct reader *reader);
 
+/* How many segments are still to be read. */
+size_t reader_left(const struct reader *reader);
+
 /* Is there a next segment in both, and is it the same? */
 bool reader_is_same_next(const struct reader *a, const struct reader *b);
 

@@ -93,6 +93,11 @@ void reader_skip(struct reader *reader)
 	reader->next++;
 }
 
+size_t reader_left(const struct reader *reader)
+{
+	return reader->root.n - reader->next;
+}
+
 bool reader_is_same_next(const struct reader *a, const struct reader *b)
 {
 	return a->next < a->root.n && b->next < b->root.n &&

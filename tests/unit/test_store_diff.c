@@ -24,6 +24,8 @@ struct fixture {
 	struct error err;
 };
 
+static const struct diff_how plain = { .flags = 0 };
+
 static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof *f);
@@ -87,8 +89,12 @@ static void assert_diff(struct fixture *f, unsigned flags, const char *want)
 	AUTO_STRBUF struct strbuf sb = STRBUF_INIT(1 << 20);
 	struct digest a = add(f, "a");
 	struct digest b = add(f, "b");
+	struct progress progress = { 0 };
+	const struct diff_how how = { .flags = flags, .progress = &progress };
 
-	assert_int_equal(store_diff(f->store, &a, &b, flags, add_change, &sb, &f->err), 0);
+	assert_int_equal(store_diff(f->store, &a, &b, &how, add_change, &sb, &f->err), 0);
+	assert_true(atomic_load(&progress.total) > 0);
+	assert_int_equal(atomic_load(&progress.done), atomic_load(&progress.total));
 	assert_string_equal(strbuf_str(&sb), want);
 }
 
@@ -136,8 +142,8 @@ static void test_nothing_on_one_side(void **state)
 	empty = xasprintf("%s/empty", f->top);
 	assert_int_equal(io_mkdirs(empty, 0755), 0);
 	none = add(f, "empty");
-	assert_int_equal(store_diff(f->store, &some, &none, 0, add_change, &sb, &f->err), 0);
-	assert_int_equal(store_diff(f->store, &none, &some, 0, add_change, &sb, &f->err), 0);
+	assert_int_equal(store_diff(f->store, &some, &none, &plain, add_change, &sb, &f->err), 0);
+	assert_int_equal(store_diff(f->store, &none, &some, &plain, add_change, &sb, &f->err), 0);
 	assert_string_equal(strbuf_str(&sb), "D -1\nA +1\n");
 }
 
@@ -175,17 +181,18 @@ static void test_stops_when_told(void **state)
 	struct fixture *f = *state;
 	struct digest a;
 	struct digest b;
+	const struct diff_how renames = { .flags = DIFF_RENAMES };
 	int n = 0;
 
 	make_file(f, "a/1", "x");
 	make_file(f, "b/2", "y");
 	a = add(f, "a");
 	b = add(f, "b");
-	assert_int_equal(store_diff(f->store, &a, &b, 0, stop, &n, &f->err), 42);
-	assert_int_equal(store_diff(f->store, &a, &b, DIFF_RENAMES, stop, &n, &f->err), 42);
+	assert_int_equal(store_diff(f->store, &a, &b, &plain, stop, &n, &f->err), 42);
+	assert_int_equal(store_diff(f->store, &a, &b, &renames, stop, &n, &f->err), 42);
 	assert_int_equal(n, 2);
 	a.b[0] ^= 1;
-	assert_int_equal(store_diff(f->store, &a, &b, 0, stop, &n, &f->err), SLUICE_NOT_FOUND);
+	assert_int_equal(store_diff(f->store, &a, &b, &plain, stop, &n, &f->err), SLUICE_NOT_FOUND);
 }
 
 int main(void)

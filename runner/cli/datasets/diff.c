@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
+#include "cli/meter.h"
 #include "cli/show.h"
 #include "cli/text.h"
 #include "store/diff.h"
@@ -30,6 +31,7 @@ struct comparison {
 	uint64_t n[DIFF_WHATS], bytes[DIFF_WHATS]; /* bytes of what is there afterwards */
 	uint64_t changes;
 	diff_fn *put;
+	struct meter_watch meter; /* until the first line */
 };
 
 /* A link has no content of its own. */
@@ -200,11 +202,22 @@ static void put_json_tail(const struct comparison *c)
 
 /* --- the command ------------------------------------------------------------------------------ */
 
+static void begin_output(struct comparison *c)
+{
+	if (c->put != put_nothing)
+		meter_watch_end(&c->meter);
+	if (c->put == put_json_change)
+		put_json_head(c);
+}
+
 static int take_change(void *arg, const struct diff_change *change)
 {
 	struct comparison *c = arg;
-	int rc = c->put(c, change);
+	int rc;
 
+	if (c->changes == 0)
+		begin_output(c);
+	rc = c->put(c, change);
 	c->n[change->what]++;
 	c->bytes[change->what] += size_of(subject_of(change));
 	c->changes++;
@@ -227,7 +240,7 @@ static int find_committed(struct datasets *datasets, const char *ref,
 static int compare(struct cli *cli, const struct cli_args *args, struct comparison *c,
                    struct error *err)
 {
-	unsigned flags = args_has(args, "no-renames") ? 0 : DIFF_RENAMES;
+	struct diff_how how = { .flags = args_has(args, "no-renames") ? 0 : DIFF_RENAMES };
 	struct datasets *datasets;
 	int rc;
 
@@ -235,10 +248,10 @@ static int compare(struct cli *cli, const struct cli_args *args, struct comparis
 	    find_committed(datasets, args_rest(args, 0), &c->from, err) < 0 ||
 	    find_committed(datasets, args_rest(args, 1), &c->to, err) < 0)
 		return err->class;
-	if (cli->json)
-		put_json_head(c);
-	rc = store_diff(datasets_store(datasets), &c->from.manifest, &c->to.manifest, flags,
+	how.progress = meter_watch_begin_parts(&c->meter, cli, c->to.dataset_name);
+	rc = store_diff(datasets_store(datasets), &c->from.manifest, &c->to.manifest, &how,
 	                take_change, c, err);
+	meter_watch_end(&c->meter);
 	return rc < 0 ? error_wrap(err, "cannot compare '%s' with '%s'", args_rest(args, 0),
 	                           args_rest(args, 1))
 	              : 0;
@@ -262,6 +275,8 @@ static int run_diff(struct cli *cli, const struct cli_args *args)
 		return cli_usage(args, "only one of --stat, --name-only and --json can be given");
 	if (compare(cli, args, &c, &err) < 0)
 		return cli_fail(&err);
+	if (cli->json && c.changes == 0)
+		begin_output(&c);
 	if (cli->json)
 		put_json_tail(&c);
 	else if (args_has(args, "stat"))
