@@ -357,7 +357,7 @@ static int unless_gone(void)
 
 /* Depth is bounded by the descriptors a process may have; deeper trees are -EMFILE. */
 /* NOLINTNEXTLINE(misc-no-recursion): a level takes a descriptor */
-static int remove_children(int fd, dev_t dev)
+static int remove_children(int fd, dev_t dev, struct progress *progress)
 {
 	AUTO_DIR DIR *dir = fdopendir(fd);
 	int rc = 0;
@@ -377,6 +377,7 @@ static int remove_children(int fd, dev_t dev)
 			return unless_gone();
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
+		progress_add(progress, 1);
 		if (e->d_type != DT_DIR && unlinkat(fd, e->d_name, 0) == 0)
 			continue;
 		if (unlinkat(fd, e->d_name, AT_REMOVEDIR) == 0)
@@ -388,7 +389,7 @@ static int remove_children(int fd, dev_t dev)
 				(void)close(child);
 			continue;
 		}
-		rc = remove_children(child, dev); /* takes child */
+		rc = remove_children(child, dev, progress); /* takes child */
 		if (rc == 0 && unlinkat(fd, e->d_name, AT_REMOVEDIR) != 0)
 			rc = unless_gone();
 	}
@@ -396,6 +397,11 @@ static int remove_children(int fd, dev_t dev)
 }
 
 int io_remove_tree(int dirfd, const char *name)
+{
+	return io_remove_tree_watched(dirfd, name, NULL);
+}
+
+int io_remove_tree_watched(int dirfd, const char *name, struct progress *progress)
 {
 	struct stat st;
 	int fd;
@@ -413,7 +419,7 @@ int io_remove_tree(int dirfd, const char *name)
 		(void)close(fd);
 		return rc;
 	}
-	rc = remove_children(fd, st.st_dev); /* takes fd */
+	rc = remove_children(fd, st.st_dev, progress); /* takes fd */
 	if (rc == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) != 0)
 		rc = unless_gone();
 	return rc;

@@ -83,6 +83,8 @@ int io_pour(int in, int out) MUST_USE;
 /* Removes NAME below DIRFD whatever it is, following no link, across no mount.  Absent is 0, also
  * when another removes it meanwhile. */
 int io_remove_tree(int dirfd, const char *name) MUST_USE;
+/* ... and counts what lies in it, as usage_add() does; `progress` may be NULL. */
+int io_remove_tree_watched(int dirfd, const char *name, struct progress *progress) MUST_USE;
 
 /* A check on one path component: not empty, ".", "..", no '/'. */
 bool io_is_component(const char *name);

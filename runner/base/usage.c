@@ -12,6 +12,8 @@ static void count(struct usage *usage, const FTSENT *e)
 	bool is_file = S_ISREG(e->fts_statp->st_mode);
 
 	usage->entries += e->fts_level == 1;
+	usage->all++;
+	progress_add(usage->progress, 1);
 	usage->files += is_file;
 	usage->bytes += bytes;
 	if (is_file && e->fts_statp->st_nlink > 1)

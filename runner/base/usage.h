@@ -5,12 +5,15 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/progress.h"
 
 struct usage {
-	uint64_t entries; /* directly in it */
-	uint64_t files;   /* regular ones, at any depth */
-	uint64_t bytes;   /* blocks of all that lies in it */
-	uint64_t linked;  /* those of them that belong to files with several names */
+	uint64_t entries;          /* directly in it */
+	uint64_t all;              /* at any depth */
+	uint64_t files;            /* regular ones, at any depth */
+	uint64_t bytes;            /* blocks of all that lies in it */
+	uint64_t linked;           /* those of them that belong to files with several names */
+	struct progress *progress; /* counts all, or NULL */
 };
 
 /* Adds to *usage what lies in the directory, following no link and across no mount; what comes or

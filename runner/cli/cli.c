@@ -22,6 +22,7 @@
 #include "cli/choose.h"
 #include "cli/help/complete.h"
 #include "cli/help/help.h"
+#include "cli/meter.h"
 #include "cli/options_file.h"
 #include "cli/text.h"
 #include "dataset/dataset.h"
@@ -168,11 +169,15 @@ int cli_config(struct cli *cli, const struct config **ret_config, struct error *
 
 int cli_open_datasets(struct cli *cli, struct datasets **ret_datasets, struct error *err)
 {
+	struct meter_watch meter;
+	struct progress *progress;
 	const char *home;
 	int rc = cli_home(cli, &home, err);
 
 	if (rc == 0 && !cli->datasets) {
-		rc = datasets_open(home, &cli->datasets, err);
+		progress = meter_watch_begin_parts(&meter, cli, "the index of datasets");
+		rc = datasets_open_watched(home, progress, &cli->datasets, err);
+		meter_watch_end(&meter);
 		if (rc == 0)
 			cli_fetch_public(cli, true);
 	}

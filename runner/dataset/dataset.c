@@ -10,6 +10,12 @@
 
 int datasets_open(const char *home, struct datasets **ret_datasets, struct error *err)
 {
+	return datasets_open_watched(home, NULL, ret_datasets, err);
+}
+
+int datasets_open_watched(const char *home, struct progress *progress,
+                          struct datasets **ret_datasets, struct error *err)
+{
 	struct datasets *d = xcalloc(1, sizeof *d);
 	bool stale = false;
 	int rc = store_open(home, &d->store, err);
@@ -18,7 +24,7 @@ int datasets_open(const char *home, struct datasets **ret_datasets, struct error
 	if (rc == 0)
 		rc = catalog_open(home, &d->catalog, &stale, err);
 	if (rc == 0 && stale)
-		rc = index_rebuild(d, err);
+		rc = index_rebuild(d, progress, err);
 	if (rc == 0)
 		rc = index_heal(d, err);
 	if (rc < 0) {

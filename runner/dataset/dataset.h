@@ -42,12 +42,16 @@ struct datasets;
 /* Opens store and catalog of the home, and brings the index up to date with the records where a
  * writer was killed or the power was cut. */
 int datasets_open(const char *home, struct datasets **ret_datasets, struct error *err) MUST_USE;
+/* ... and counts versions where the whole index is made anew, as after a restart of the machine. */
+int datasets_open_watched(const char *home, struct progress *progress /* or NULL */,
+                          struct datasets **ret_datasets, struct error *err) MUST_USE;
 void datasets_close(struct datasets *d); /* takes NULL */
 
 struct datasets_recover_how {
 	void (*aside)(void *arg, const char *record); /* it was damaged, and is no more */
 	void (*named)(void *arg, const char *ds);     /* a dataset lost its name: it has its id */
 	void *arg;
+	struct progress *progress; /* of records of versions, each read twice; or NULL */
 };
 
 struct datasets_recovered {
@@ -170,7 +174,8 @@ bool datasets_is_url(const char *source);
  * Where one of the paths is not there nothing is taken out: SLUICE_NOT_FOUND.
  */
 int datasets_remove(struct datasets *d, const struct dataset_version *v, const char *const *paths,
-                    size_t n, struct error *err) MUST_USE;
+                    size_t n, struct progress *progress /* of files, or NULL */,
+                    struct error *err) MUST_USE;
 
 /* Says something else about a version, committed or open.  What it holds, and who made it, no
  * function changes. */
@@ -273,6 +278,7 @@ struct datasets_prune_how {
 	/* Each committed version, newest first; `why` NULL says that it goes. */
 	void (*seen)(void *arg, const struct dataset_version *v, const char *why);
 	void *arg;
+	struct progress *progress; /* of versions, which the caller expects; or NULL */
 };
 
 /* Deletes the versions that no rule keeps; what an unfinished run reads or makes always stays. */
@@ -338,10 +344,11 @@ struct datasets_usage {
 	uint64_t shared; /* ... and of those that others have, too */
 };
 
-/* What a version takes, or with `only` NULL all committed ones of a dataset. */
+/* What a version takes, or with `only` NULL all committed ones of a dataset.  The progress is of
+ * files of all versions in the home. */
 int datasets_measure(struct datasets *d, const struct dataset *dataset,
-                     const struct dataset_version *only, struct datasets_usage *ret_usage,
-                     struct error *err) MUST_USE;
+                     const struct dataset_version *only, struct progress *progress /* or NULL */,
+                     struct datasets_usage *ret_usage, struct error *err) MUST_USE;
 
 /* What of a version shall be in the home. */
 enum dataset_part {

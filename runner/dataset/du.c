@@ -15,6 +15,7 @@ struct measuring {
 	struct marks mine, shared;
 	struct marks walked; /* manifests */
 	struct datasets_usage usage;
+	struct progress *progress; /* or NULL */
 	struct error *err;
 };
 
@@ -27,6 +28,7 @@ static int add_mine(void *arg, const struct store_entry *e)
 {
 	struct measuring *m = arg;
 
+	progress_add(m->progress, e->kind != 'd');
 	if (!has_object(e))
 		return 0;
 	m->usage.bytes += e->size;
@@ -39,6 +41,7 @@ static int add_shared(void *arg, const struct store_entry *e)
 {
 	struct measuring *m = arg;
 
+	progress_add(m->progress, e->kind != 'd');
 	if (has_object(e) && marks_has(&m->mine, e->kind, &e->digest) &&
 	    marks_add(&m->shared, e->kind, &e->digest)) {
 		m->usage.own -= e->size;
@@ -58,8 +61,10 @@ static int walk_version(void *arg, const struct dataset_version *v)
 		return 0;
 	m->usage.versions += ours;
 	m->usage.files += ours ? v->files : 0;
-	if (!ours && !marks_add(&m->walked, 'm', &v->manifest))
+	if (!ours && !marks_add(&m->walked, 'm', &v->manifest)) {
+		progress_add(m->progress, v->files);
 		return 0;
+	}
 	rc = ours ? datasets_fetch(m->d, v, DATASET_LIST, NULL, m->err) : 0;
 	if (rc == 0)
 		rc = store_each(m->d->store, &v->manifest, "", ours ? add_mine : add_shared, m,
@@ -76,13 +81,35 @@ static int walk_dataset(void *arg, const struct dataset *dataset)
 	return datasets_each_version(m->d, dataset, true, walk_version, m, m->err);
 }
 
-int datasets_measure(struct datasets *d, const struct dataset *dataset,
-                     const struct dataset_version *only, struct datasets_usage *ret_usage,
-                     struct error *err)
+static int expect_version(void *arg, const struct dataset_version *v)
 {
-	struct measuring m = { .d = d, .dataset = dataset, .only = only, .ours = true, .err = err };
-	int rc = walk_dataset(&m, dataset);
+	const struct measuring *m = arg;
 
+	progress_expect(m->progress, v->files);
+	return 0;
+}
+
+static int expect_dataset(void *arg, const struct dataset *dataset)
+{
+	struct measuring *m = arg;
+
+	return datasets_each_version(m->d, dataset, true, expect_version, m, m->err);
+}
+
+int datasets_measure(struct datasets *d, const struct dataset *dataset,
+                     const struct dataset_version *only, struct progress *progress,
+                     struct datasets_usage *ret_usage, struct error *err)
+{
+	struct measuring m = { .d = d,
+		               .dataset = dataset,
+		               .only = only,
+		               .ours = true,
+		               .progress = progress,
+		               .err = err };
+	int rc = progress ? datasets_each(d, expect_dataset, &m, err) : 0;
+
+	if (rc == 0)
+		rc = walk_dataset(&m, dataset);
 	m.ours = false;
 	if (rc == 0)
 		rc = datasets_each(d, walk_dataset, &m, err);

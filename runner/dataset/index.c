@@ -121,6 +121,7 @@ static int index_tag(struct datasets *d, const char *ds, const char *tag, struct
 
 struct sweep {
 	struct datasets *d;
+	struct progress *progress;
 	const char *ds;
 	struct error *err;
 };
@@ -130,7 +131,10 @@ static int on_version(void *arg, const char *name)
 	const struct sweep *s = arg;
 	char ver[VERSION_ID_LEN + 1];
 
-	return record_is_of_version(name, ver) ? index_version(s->d, s->ds, ver, s->err) : 0;
+	if (!record_is_of_version(name, ver))
+		return 0;
+	progress_add(s->progress, 1);
+	return index_version(s->d, s->ds, ver, s->err);
 }
 
 static int on_tag(void *arg, const char *name)
@@ -141,13 +145,14 @@ static int on_tag(void *arg, const char *name)
 }
 
 /* An id's directory without dataset.json is what a killed creator left. */
-static int index_whole_dataset(struct datasets *d, const char *ds, struct error *err)
+static int index_whole_dataset(struct datasets *d, const char *ds, struct progress *progress,
+                               struct error *err)
 {
 	static const struct {
 		const char *folder;
 		store_name_fn *fn;
 	} part[] = { { "open", on_version }, { "versions", on_version }, { "tags", on_tag } };
-	struct sweep s = { .d = d, .ds = ds, .err = err };
+	struct sweep s = { .d = d, .progress = progress, .ds = ds, .err = err };
 	char path[RECORD_PATH_SIZE];
 	bool exists = false;
 	int rc = catalog_delete_dataset(d->catalog, ds, err);
@@ -166,19 +171,23 @@ static int on_dataset(void *arg, const char *name)
 {
 	const struct sweep *s = arg;
 
-	return id_is_dataset(name) ? index_whole_dataset(s->d, name, s->err) : 0;
+	return id_is_dataset(name) ? index_whole_dataset(s->d, name, s->progress, s->err) : 0;
 }
 
 /* In a transaction. */
-static int rebuild(struct datasets *d, struct error *err)
+static int rebuild(struct datasets *d, struct progress *progress, struct error *err)
 {
-	struct sweep s = { .d = d, .err = err };
+	struct sweep s = { .d = d, .progress = progress, .err = err };
 	bool stale = false;
 	int rc = catalog_is_stale(d->catalog, &stale, err);
 
 	if (rc < 0 || !stale)
 		return rc;
-	rc = catalog_clear_datasets(d->catalog, err);
+	/* Who makes more of it than the index has expected them already. */
+	if (progress && atomic_load(&progress->total) == 0)
+		rc = record_expect_versions(d->store, 1, progress, err);
+	if (rc == 0)
+		rc = catalog_clear_datasets(d->catalog, err);
 	if (rc == 0)
 		rc = store_list_records(d->store, "", on_dataset, &s, err);
 	if (rc == 0)
@@ -194,12 +203,12 @@ static int finish(struct datasets *d, int rc, struct error *err)
 	return rc;
 }
 
-int index_rebuild(struct datasets *d, struct error *err)
+int index_rebuild(struct datasets *d, struct progress *progress, struct error *err)
 {
 	int rc = catalog_begin(d->catalog, err);
 
 	if (rc == 0)
-		rc = finish(d, rebuild(d, err), err);
+		rc = finish(d, rebuild(d, progress, err), err);
 	return rc < 0 ? error_wrap(err, "cannot make the index of datasets anew") : 0;
 }
 
@@ -442,7 +451,7 @@ int index_dataset_again(struct datasets *d, const char *ds, struct error *err)
 {
 	int rc = catalog_begin(d->catalog, err);
 
-	return rc < 0 ? rc : finish(d, index_whole_dataset(d, ds, err), err);
+	return rc < 0 ? rc : finish(d, index_whole_dataset(d, ds, NULL, err), err);
 }
 
 /* The rows are trusted only if there are as many as records: somebody may have put back an older

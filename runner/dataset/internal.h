@@ -80,6 +80,10 @@ int record_read_version(struct store *store, const char *ds, const char *ver, re
 int record_each_input(struct store *store, const char *ds, const char *ver, record_text_fn *fn,
                       void *arg, struct error *err) MUST_USE;
 
+/* Expects all committed versions in the store, each so many times. */
+int record_expect_versions(struct store *store, uint64_t times, struct progress *progress,
+                           struct error *err) MUST_USE;
+
 /* An open version, and how far its commit has come; see commit.c. */
 struct open_record {
 	struct dataset_version v;
@@ -134,8 +138,8 @@ const char *intent_of_tag(const char *ds, const char *tag, char what[INTENT_SIZE
 int index_heal(struct datasets *d, struct error *err) MUST_USE;
 /* Before each look into the index. */
 int index_catch_up(struct datasets *d, struct error *err) MUST_USE;
-/* Makes it anew from the records, if it is stale. */
-int index_rebuild(struct datasets *d, struct error *err) MUST_USE;
+/* Makes it anew from the records, if it is stale.  The progress, or NULL, is of versions. */
+int index_rebuild(struct datasets *d, struct progress *progress, struct error *err) MUST_USE;
 
 /* The rows of one dataset with all that belongs to it. */
 int index_dataset_again(struct datasets *d, const char *ds, struct error *err) MUST_USE;

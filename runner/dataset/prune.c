@@ -103,8 +103,10 @@ int datasets_prune(struct datasets *d, const struct dataset *dataset,
 	struct prune p = { .d = d, .how = how, .err = err };
 	int rc = datasets_each_version(d, dataset, true, take_version, &p, err);
 
-	for (size_t i = 0; rc == 0 && i < p.n; i++)
+	for (size_t i = 0; rc == 0 && i < p.n; i++) {
 		rc = prune_version(&p, i);
+		progress_add(how->progress, 1);
+	}
 	strbuf_release(&p.why);
 	free(p.version);
 	return rc;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/xalloc.h"
 
 enum { RECORD_TEXT_MAX = 4 << 20 };
 
@@ -361,6 +362,40 @@ int record_get_open(struct store *store, const struct dataset_version *v,
 		                 "there is no version '%s:%s'; it was dropped or never made",
 		                 v->dataset, v->id);
 	return rc;
+}
+
+struct expecting {
+	struct store *store;
+	uint64_t times;
+	struct progress *progress;
+	struct error *err;
+};
+
+static int expect_version(void *arg, const char *name)
+{
+	const struct expecting *e = arg;
+	char ver[VERSION_ID_LEN + 1];
+
+	if (record_is_of_version(name, ver))
+		progress_expect(e->progress, e->times);
+	return 0;
+}
+
+static int expect_dataset(void *arg, const char *ds)
+{
+	struct expecting *e = arg;
+	AUTO_FREE char *path = xasprintf("%s/versions", ds);
+
+	return id_is_dataset(ds) ? store_list_records(e->store, path, expect_version, e, e->err)
+	                         : 0;
+}
+
+int record_expect_versions(struct store *store, uint64_t times, struct progress *progress,
+                           struct error *err)
+{
+	struct expecting e = { store, times, progress, err };
+
+	return store_list_records(store, "", expect_dataset, &e, err);
 }
 
 /* --- tags ---------------------------------------------------------------------------------- */

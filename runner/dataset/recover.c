@@ -40,6 +40,7 @@ static int see_version(void *arg, const char *name)
 
 	if (!record_is_of_version(name, ver))
 		return 0;
+	progress_add(r->how->progress, 1);
 	return aside_if_damaged(r, record_version_path(r->ds, ver, path),
 	                        record_get_version(r->store, r->ds, ver, &v, r->err));
 }
@@ -167,6 +168,8 @@ int datasets_recover(const char *home, const struct datasets_recover_how *how,
 	struct recovery r = { .how = how, .n_datasets = &result.datasets, .err = err };
 	int rc = store_open(home, &r.store, err);
 
+	if (rc == 0 && how->progress)
+		rc = record_expect_versions(r.store, 2, how->progress, err);
 	if (rc == 0)
 		rc = store_list_records(r.store, "", see_dataset, &r, err);
 	if (rc == 0)
@@ -174,7 +177,7 @@ int datasets_recover(const char *home, const struct datasets_recover_how *how,
 	if (rc == 0)
 		rc = catalog_recover(home, &result.catalog, err);
 	if (rc == 0)
-		rc = datasets_open(home, &r.d, err);
+		rc = datasets_open_watched(home, how->progress, &r.d, err);
 	if (rc == 0)
 		rc = store_list_records(r.store, "", name_dataset, &r, err);
 	datasets_close(r.d);

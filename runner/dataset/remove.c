@@ -10,12 +10,14 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/usage.h"
 #include "base/xalloc.h"
 #include "dataset/internal.h"
 
 struct removal {
 	const struct dataset_version *v;
 	int data, tmp;
+	struct progress *progress; /* or NULL */
 	struct error *err;
 };
 
@@ -50,6 +52,17 @@ static int check_path(const struct removal *r, const char *path)
 	return 0;
 }
 
+static void expect(const struct removal *r, const char *path)
+{
+	AUTO_FREE char *plain = path_clean(path);
+	AUTO_FD int fd = io_open_beneath(r->data, plain[0] ? plain : ".", O_PATH | O_NOFOLLOW, 0);
+	AUTO_FREE char *proc = xasprintf("/proc/self/fd/%d/.", fd);
+	struct usage usage = { 0 };
+
+	if (usage_add(proc, &usage) == 0) /* a file is no directory */
+		progress_expect(r->progress, usage.all);
+}
+
 /* -ENOENT: it went with another one.  What cannot be removed in tmp is collected as garbage. */
 static int take_out(const struct removal *r, const char *plain)
 {
@@ -62,7 +75,7 @@ static int take_out(const struct removal *r, const char *plain)
 	id_new_version(temp + strlen(temp));
 	if (renameat(above, name, r->tmp, temp) != 0)
 		return -errno;
-	(void)!io_remove_tree(r->tmp, temp);
+	(void)!io_remove_tree_watched(r->tmp, temp, r->progress);
 	return 0;
 }
 
@@ -129,15 +142,17 @@ static int open_both(struct datasets *d, struct removal *r)
 }
 
 int datasets_remove(struct datasets *d, const struct dataset_version *v, const char *const *paths,
-                    size_t n, struct error *err)
+                    size_t n, struct progress *progress, struct error *err)
 {
-	struct removal r = { .v = v, .data = -1, .tmp = -1, .err = err };
+	struct removal r = { .v = v, .data = -1, .tmp = -1, .progress = progress, .err = err };
 	AUTO_FD int shared = store_lock(d->store, LOCK_SHARED, err);
 	AUTO_FD int lock = shared < 0 ? shared : open_lock(d, v, LOCK_EXCLUSIVE, err);
 	int rc = lock < 0 ? lock : open_both(d, &r);
 
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = check_path(&r, paths[i]);
+	for (size_t i = 0; rc == 0 && progress && i < n; i++)
+		expect(&r, paths[i]);
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = remove_path(&r, paths[i]);
 	cleanup_fd(&r.data);

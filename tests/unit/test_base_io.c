@@ -16,8 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/io.h"
 #include "base/lock.h"
+#include "base/usage.h"
+#include "base/xalloc.h"
 
 static char root[] = "/tmp/sluice-test-XXXXXX";
 static int at = -1;
@@ -128,6 +131,10 @@ static void test_put_replaces_only_when_told(void **state)
 
 static void test_remove_tree_follows_no_link(void **state)
 {
+	AUTO_FREE char *gone = xasprintf("%s/gone", root);
+	struct progress progress = { 0 };
+	struct usage usage = { 0 };
+
 	(void)state;
 	assert_int_equal(mkdirat(at, "keep", 0755), 0);
 	put("keep/file", "precious");
@@ -135,7 +142,10 @@ static void test_remove_tree_follows_no_link(void **state)
 	put("gone/a/b/file", "x");
 	assert_int_equal(symlinkat("../keep", at, "gone/link"), 0);
 	assert_int_equal(symlinkat("../../keep/file", at, "gone/a/link"), 0);
-	assert_int_equal(io_remove_tree(at, "gone"), 0);
+	assert_int_equal(usage_add(gone, &usage), 0);
+	assert_int_equal(usage.all, 5);
+	assert_int_equal(io_remove_tree_watched(at, "gone", &progress), 0);
+	assert_int_equal(atomic_load(&progress.done), usage.all);
 	assert_absent("gone");
 	assert_holds("keep/file", "precious");
 	/* A link itself is removed, not what it names. */

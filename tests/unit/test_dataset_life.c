@@ -89,7 +89,7 @@ static void nothing_changes_a_committed_version(void **state)
 
 		assert_int_equal(datasets_put(f->d, &h, "/proc/self/comm", "", &f->err),
 		                 SLUICE_EXISTS);
-		assert_int_equal(datasets_remove(f->d, &h, all, 1, &f->err), SLUICE_EXISTS);
+		assert_int_equal(datasets_remove(f->d, &h, all, 1, NULL, &f->err), SLUICE_EXISTS);
 		assert_int_equal(datasets_open_path(f->d, &h, &path, &f->err), SLUICE_EXISTS);
 		assert_int_equal(datasets_hand_over(f->d, &h, &maker, &f->err), SLUICE_EXISTS);
 		assert_int_equal(datasets_commit(f->d, &h, f->home, NULL, &f->err), SLUICE_EXISTS);
@@ -227,8 +227,8 @@ static void links_are_taken_out_and_not_followed(void **state)
 	assert_int_equal(mkdir(dir, 0755), 0);
 	dataset_home_write(outside, "a.txt", "not ours");
 	assert_int_equal(symlink(outside, at), 0);
-	assert_int_equal(datasets_remove(f->d, &v, through, 1, &f->err), SLUICE_NOT_FOUND);
-	OK(f, datasets_remove(f->d, &v, link, 1, &f->err));
+	assert_int_equal(datasets_remove(f->d, &v, through, 1, NULL, &f->err), SLUICE_NOT_FOUND);
+	OK(f, datasets_remove(f->d, &v, link, 1, NULL, &f->err));
 	OK(f, datasets_each_file(f->d, &v, "out", never, NULL, &f->err));
 	assert_int_equal(access(dir, F_OK), -1); /* it was left empty */
 	free(take_ptr(&at));

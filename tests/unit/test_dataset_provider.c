@@ -302,7 +302,7 @@ static void on_named(void *arg, const char *ds)
 static void damaged_records_are_told_and_go_aside(void **state)
 {
 	struct fixture *f = *state;
-	const struct datasets_recover_how how = { on_aside, on_named, f };
+	const struct datasets_recover_how how = { .aside = on_aside, .named = on_named, .arg = f };
 	static const char *const bad[] = {
 		"{\"secret_access_key\": \"" SECRET "\"",
 		"{\"id\": \"spother00000000\"}",

@@ -91,7 +91,7 @@ static void on_named(void *arg, const char *ds)
 
 static void recover(struct fixture *f, const char *want)
 {
-	const struct datasets_recover_how how = { on_aside, on_named, f };
+	const struct datasets_recover_how how = { .aside = on_aside, .named = on_named, .arg = f };
 
 	datasets_close(f->d);
 	f->d = NULL;

@@ -4,8 +4,21 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/meter.h"
 #include "cli/show.h"
 #include "cli/text.h"
+
+static int measure_one(struct cli *cli, struct datasets *datasets, const struct dataset *dataset,
+                       const struct dataset_version *only, struct datasets_usage *ret_usage,
+                       struct error *err)
+{
+	struct meter_watch meter;
+	struct progress *progress = meter_watch_begin_parts(&meter, cli, dataset->name);
+	int rc = datasets_measure(datasets, dataset, only, progress, ret_usage, err);
+
+	meter_watch_end(&meter);
+	return rc;
+}
 
 static int measure(struct cli *cli, const struct cli_args *args, struct datasets_usage *ret_usage,
                    struct error *err)
@@ -18,7 +31,7 @@ static int measure(struct cli *cli, const struct cli_args *args, struct datasets
 
 	if (rc == 0 && !strchr(id, ':')) {
 		rc = datasets_find(datasets, id, &dataset, err);
-		return rc < 0 ? rc : datasets_measure(datasets, &dataset, NULL, ret_usage, err);
+		return rc < 0 ? rc : measure_one(cli, datasets, &dataset, NULL, ret_usage, err);
 	}
 	if (rc == 0)
 		rc = show_find_version(datasets, args, true, &version, err);
@@ -27,7 +40,7 @@ static int measure(struct cli *cli, const struct cli_args *args, struct datasets
 	if (rc == 0 && !version.committed)
 		rc = error_set(err, SLUICE_INVALID, "version '%s:%s' is not committed",
 		               version.dataset_name, version.id);
-	return rc < 0 ? rc : datasets_measure(datasets, &dataset, &version, ret_usage, err);
+	return rc < 0 ? rc : measure_one(cli, datasets, &dataset, &version, ret_usage, err);
 }
 
 static void print_json(const struct datasets_usage *u)

@@ -1,4 +1,5 @@
 #include "cli/commands.h"
+#include "cli/meter.h"
 #include "cli/show.h"
 
 static int run_delete(struct cli *cli, const struct cli_args *args)
@@ -6,15 +7,21 @@ static int run_delete(struct cli *cli, const struct cli_args *args)
 	static const char *const everything[] = { "/" };
 	struct datasets *datasets;
 	struct dataset_version version;
+	struct meter_watch meter;
+	struct progress *progress;
 	struct error err;
 	size_t n;
 	const char *const *path = args_all(args, "path", &n);
+	int rc;
 
 	if (cli_open_datasets(cli, &datasets, &err) < 0 ||
-	    show_find_version(datasets, args, true, &version, &err) < 0 ||
-	    datasets_remove(datasets, &version, n > 0 ? path : everything, n > 0 ? n : 1, &err) < 0)
+	    show_find_version(datasets, args, true, &version, &err) < 0)
 		return cli_fail(&err);
-	return CLI_OK;
+	progress = meter_watch_begin_parts(&meter, cli, version.dataset_name);
+	rc = datasets_remove(datasets, &version, n > 0 ? path : everything, n > 0 ? n : 1, progress,
+	                     &err);
+	meter_watch_end(&meter);
+	return rc < 0 ? cli_fail(&err) : CLI_OK;
 }
 
 static const struct cli_option delete_options[] = {

@@ -9,6 +9,7 @@
 #include "base/parse.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
+#include "cli/meter.h"
 #include "cli/show.h"
 #include "cli/text.h"
 
@@ -55,13 +56,6 @@ static void on_seen(void *arg, const struct dataset_version *v, const char *why)
 	               why);
 }
 
-static int prune_one(void *arg, const struct dataset *dataset)
-{
-	struct prune_cli *p = arg;
-
-	return datasets_prune(p->datasets, dataset, &p->how, p->err);
-}
-
 /* The datasets first: what is walked must not change. */
 struct chosen {
 	struct dataset *dataset;
@@ -93,6 +87,28 @@ static int choose_all(struct datasets *datasets, const struct cli_args *args, st
 	return rc;
 }
 
+static int expect(void *arg, const struct dataset_version *v)
+{
+	(void)v;
+	progress_expect(arg, 1);
+	return 0;
+}
+
+static int prune_all(struct prune_cli *p, const struct chosen *chosen)
+{
+	struct meter_watch meter;
+	int rc = 0;
+
+	p->how.progress = meter_watch_begin_parts(&meter, p->cli, "versions");
+	for (size_t i = 0; rc == 0 && p->how.progress && i < chosen->n; i++)
+		rc = datasets_each_version(p->datasets, &chosen->dataset[i], true, expect,
+		                           p->how.progress, p->err);
+	for (size_t i = 0; rc == 0 && i < chosen->n; i++)
+		rc = datasets_prune(p->datasets, &chosen->dataset[i], &p->how, p->err);
+	meter_watch_end(&meter);
+	return rc;
+}
+
 static int prune_chosen(struct prune_cli *p, const struct cli_args *args)
 {
 	struct chosen chosen = { 0 };
@@ -100,8 +116,8 @@ static int prune_chosen(struct prune_cli *p, const struct cli_args *args)
 
 	if (rc == 0)
 		rc = choose_all(p->datasets, args, &chosen, p->err);
-	for (size_t i = 0; rc == 0 && i < chosen.n; i++)
-		rc = prune_one(p, &chosen.dataset[i]);
+	if (rc == 0)
+		rc = prune_all(p, &chosen);
 	free(chosen.dataset);
 	return rc;
 }

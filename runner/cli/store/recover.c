@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
+#include "cli/meter.h"
 #include "cli/show.h"
 #include "engine/owner.h"
 
@@ -34,13 +35,15 @@ static int check_no_runner(const char *home, struct error *err)
 }
 
 struct recover_cli {
+	struct meter_watch meter;
 	cJSON *aside, *named; /* with --json */
 };
 
 static void on_aside(void *arg, const char *record)
 {
-	const struct recover_cli *r = arg;
+	struct recover_cli *r = arg;
 
+	meter_watch_clear(&r->meter);
 	if (r->aside)
 		json_push_str(r->aside, record);
 	else
@@ -49,8 +52,9 @@ static void on_aside(void *arg, const char *record)
 
 static void on_named(void *arg, const char *ds)
 {
-	const struct recover_cli *r = arg;
+	struct recover_cli *r = arg;
 
+	meter_watch_clear(&r->meter);
 	if (r->named)
 		json_push_str(r->named, ds);
 	else
@@ -84,16 +88,22 @@ static void print(const struct datasets_recovered *result)
 
 static int run_recover(struct cli *cli, const struct cli_args *args)
 {
-	struct recover_cli r = { .aside = cli->json ? json_new_arr() : NULL,
-		                 .named = cli->json ? json_new_arr() : NULL };
-	const struct datasets_recover_how how = { on_aside, on_named, &r };
+	struct recover_cli r = { .aside = NULL };
+	struct datasets_recover_how how = { .aside = on_aside, .named = on_named, .arg = &r };
 	struct datasets_recovered result;
 	struct error err;
 	const char *home;
+	int rc;
 
 	(void)args;
-	if (cli_home(cli, &home, &err) < 0 || check_no_runner(home, &err) < 0 ||
-	    datasets_recover(home, &how, &result, &err) < 0) {
+	if (cli_home(cli, &home, &err) < 0 || check_no_runner(home, &err) < 0)
+		return cli_fail(&err);
+	r.aside = cli->json ? json_new_arr() : NULL;
+	r.named = cli->json ? json_new_arr() : NULL;
+	how.progress = meter_watch_begin_parts(&r.meter, cli, "store recover");
+	rc = datasets_recover(home, &how, &result, &err);
+	meter_watch_end(&r.meter);
+	if (rc < 0) {
 		cJSON_Delete(r.aside);
 		cJSON_Delete(r.named);
 		return cli_fail(&err);

@@ -1,4 +1,5 @@
 /* What the home holds, and how much disk it takes. */
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -6,6 +7,7 @@
 #include "base/usage.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
+#include "cli/meter.h"
 #include "cli/show.h"
 #include "cli/text.h"
 
@@ -54,19 +56,27 @@ enum counted {
 	ENTRIES, /* directly in it */
 };
 
+/* How much there is to look at can be told beforehand of ... */
+enum expected {
+	NOTHING,
+	FANS,  /* as many files in each directory, named by digests, as in the first */
+	TREES, /* as many as the manifest says that names it */
+};
+
 static const struct part {
 	const char *name, *json, *folder;
 	enum counted counted;
 	bool links; /* files that have other names are counted there */
+	enum expected expected;
 } parts[] = {
-	{ "Objects", "objects", "store/objects", FILES, false },
-	{ "Large objects", "largeObjects", "store/large", FILES, false },
-	{ "Manifests", "manifests", "store/manifests", FILES, false },
-	{ "Trees", "trees", "store/trees", ENTRIES, true },
-	{ "Image blobs", "imageBlobs", "images/blobs/sha256", FILES, false },
-	{ "Unpacked layers", "layers", "layers", ENTRIES, false },
-	{ "Runs", "runs", "runs", ENTRIES, true },
-	{ "Being made", "temporary", "tmp", ENTRIES, true },
+	{ "Objects", "objects", "store/objects", FILES, false, FANS },
+	{ "Large objects", "largeObjects", "store/large", FILES, false, FANS },
+	{ "Manifests", "manifests", "store/manifests", FILES, false, FANS },
+	{ "Trees", "trees", "store/trees", ENTRIES, true, TREES },
+	{ "Image blobs", "imageBlobs", "images/blobs/sha256", FILES, false, NOTHING },
+	{ "Unpacked layers", "layers", "layers", ENTRIES, false, NOTHING },
+	{ "Runs", "runs", "runs", ENTRIES, true, NOTHING },
+	{ "Being made", "temporary", "tmp", ENTRIES, true, NOTHING },
 };
 
 enum { N_PARTS = sizeof parts / sizeof parts[0] };
@@ -75,11 +85,50 @@ struct measured {
 	uint64_t n, bytes;
 };
 
-static int measure(const char *home, const struct part *part, struct measured *ret_measured,
-                   struct error *err)
+static uint64_t files_of_fan(const char *folder, const char *name)
+{
+	AUTO_FREE char *path = xasprintf("%s/%s", folder, name);
+	struct usage usage = { 0 };
+
+	return usage_add(path, &usage) == 0 ? usage.all + 1 : 1;
+}
+
+static uint64_t files_of_tree(struct datasets *datasets, const char *name)
+{
+	struct store_tree_info info;
+	struct digest manifest;
+	struct error ignored;
+
+	return digest_parse(name, &manifest) && store_tree_stat(datasets_store(datasets), &manifest,
+	                                                        &info, &ignored) == 0
+	               ? info.files
+	               : 0;
+}
+
+static void expect(struct datasets *datasets, const char *home, const struct part *part,
+                   struct progress *progress)
 {
 	AUTO_FREE char *path = xasprintf("%s/%s", home, part->folder);
-	struct usage usage = { 0 };
+	AUTO_DIR DIR *dir = opendir(path);
+	const struct dirent *e;
+	uint64_t in_fan = 0;
+
+	while (part->expected != NOTHING && dir && (e = readdir(dir)) != NULL) {
+		if (e->d_name[0] == '.')
+			continue;
+		if (part->expected == FANS && in_fan == 0)
+			in_fan = files_of_fan(path, e->d_name);
+		progress_expect(progress, part->expected == FANS
+		                                  ? in_fan
+		                                  : files_of_tree(datasets, e->d_name));
+	}
+}
+
+static int measure(const char *home, const struct part *part, struct progress *progress,
+                   struct measured *ret_measured, struct error *err)
+{
+	AUTO_FREE char *path = xasprintf("%s/%s", home, part->folder);
+	struct usage usage = { .progress = part->expected != NOTHING ? progress : NULL };
 	int rc = usage_add(path, &usage);
 
 	if (rc < 0)
@@ -135,6 +184,21 @@ static void print(const struct cli *cli, const struct tally *t, const struct mea
 	(void)printf("%s on the disk\n", text_size(total, size));
 }
 
+static int measure_all(struct cli *cli, struct datasets *datasets, const char *home,
+                       struct measured m[N_PARTS], struct error *err)
+{
+	struct meter_watch meter;
+	struct progress *progress = meter_watch_begin_parts(&meter, cli, "the home");
+	int rc = 0;
+
+	for (size_t i = 0; progress && i < N_PARTS; i++)
+		expect(datasets, home, &parts[i], progress);
+	for (size_t i = 0; rc == 0 && i < N_PARTS; i++)
+		rc = measure(home, &parts[i], progress, &m[i], err);
+	meter_watch_end(&meter);
+	return rc;
+}
+
 static int run_stats(struct cli *cli, const struct cli_args *args)
 {
 	struct measured m[N_PARTS];
@@ -144,11 +208,9 @@ static int run_stats(struct cli *cli, const struct cli_args *args)
 
 	(void)args;
 	if (cli_home(cli, &home, &err) < 0 || cli_open_datasets(cli, &t.datasets, &err) < 0 ||
-	    datasets_each(t.datasets, add_dataset, &t, &err) < 0)
+	    datasets_each(t.datasets, add_dataset, &t, &err) < 0 ||
+	    measure_all(cli, t.datasets, home, m, &err) < 0)
 		return cli_fail(&err);
-	for (size_t i = 0; i < N_PARTS; i++)
-		if (measure(home, &parts[i], &m[i], &err) < 0)
-			return cli_fail(&err);
 	if (cli->json)
 		print_json(&t, m);
 	else
