@@ -165,6 +165,9 @@ static void *look(void *arg)
 		next.tv_sec += next.tv_nsec / 1000000000;
 		next.tv_nsec %= 1000000000;
 		(void)pthread_cond_timedwait(&w->ended, &w->lock, &next);
+		/* While the parts are still counted the clock does not run. */
+		if (w->meter.of_parts && atomic_load(&w->progress.done) == 0)
+			w->meter.began_ms = clock_mono_ms();
 		if (!w->end && atomic_load(&w->progress.done) > 0)
 			meter_show(&w->meter, atomic_load(&w->progress.done),
 			           atomic_load(&w->progress.total));
