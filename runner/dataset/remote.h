@@ -2,8 +2,9 @@
  * Datasets on a storage provider that is a bucket.  Its bytes are there as store/bucket.h says, and
  * beside them the records, named and written as here:
  *
- *	datasets/DS/dataset.json         its provider means nothing: each home calls that as it
- *likes datasets/DS/versions/VER.json    put without replacing when all it rests on is there: this
+ *	datasets/DS/dataset.json         its provider means nothing: each home has a name of
+ *	                                 its own for that
+ *	datasets/DS/versions/VER.json    put without replacing when all it rests on is there: this
  *	                                 is the commit; the record here follows it
  *	datasets/DS/tags/NAME
  *	datasets/DS/deleted/VER          the version was deleted, or for "dataset" all of it: homes

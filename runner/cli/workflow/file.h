@@ -4,9 +4,8 @@
  *
  *	struct workflow_file f = WORKFLOW_FILE_INIT;
  *	if (workflow_file_read(&f, "w.yaml", &err) == 0)
- *		... diags_print(cli, &f.found, false); where !f.found.n_errors, f.doc->spec can be
- *run
- *... workflow_file_release(&f);
+ *		... diags_print(cli, &f.found, false); f.doc->spec can run where !f.found.n_errors
+ *	workflow_file_release(&f);
  */
 #ifndef CLI_WORKFLOW_FILE_H
 #define CLI_WORKFLOW_FILE_H

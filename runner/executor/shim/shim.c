@@ -16,7 +16,7 @@
  * ever done inside a handler.
  *
  * It is the first process of a pid namespace of its own: when it ends, for whatever reason, all
- *that it has started is gone.
+ * that it has started is gone.
  */
 #include <errno.h>
 #include <fcntl.h>
