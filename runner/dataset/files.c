@@ -341,10 +341,10 @@ int datasets_each_file(struct datasets *d, const struct dataset_version *v, cons
 		rc = state_of(d, v, &manifest, &open, err);
 	if (rc < 0)
 		return rc;
-	if (!open)
+	if (!open) {
 		rc = datasets_fetch(d, v, DATASET_LIST, NULL, err);
-	if (!open)
 		return rc < 0 ? rc : store_each(d->store, &manifest, plain, fn, arg, err);
+	}
 	shared = store_lock(d->store, LOCK_SHARED, err);
 	root = shared < 0 ? shared : open_files(d, v, err);
 	return root < 0 ? root : each_open_file(root, plain, fn, arg, err);
@@ -427,10 +427,10 @@ static int open_found(struct datasets *d, const struct dataset_version *v,
 
 	if (fd < 0)
 		return fd;
-	if (!open)
+	if (!open) {
 		fd = remote_fetch_file(d, v->dataset, entry, err);
-	if (!open)
 		return fd < 0 ? fd : store_open_file(d->store, entry, err);
+	}
 	root = open_files(d, v, err);
 	if (root < 0)
 		return root;

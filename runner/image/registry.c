@@ -213,7 +213,7 @@ static int look_up(struct place *p, struct error *err)
 static int ask_for_token(struct place *p, struct error *err)
 {
 	AUTO_FREE char *scope = xasprintf("repository:%s:pull", p->endpoint->repository);
-	const struct token_ask ask = {
+	const struct token_ask what = {
 		.challenge = &p->challenge,
 		.credentials = &p->credentials,
 		.scope = scope,
@@ -223,7 +223,7 @@ static int ask_for_token(struct place *p, struct error *err)
 		.secure = !p->plain,
 	};
 
-	p->asking = token_get(p->registry->http, &ask, on_token, p, err);
+	p->asking = token_get(p->registry->http, &what, on_token, p, err);
 	return p->asking ? 0 : err->class;
 }
 
