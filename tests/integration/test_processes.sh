@@ -1,6 +1,6 @@
 # Many processes in one home: nothing is lost, nobody waits for ever, and all that must hold holds.
 
-# PROCESSES=16 for DURATION=10 seconds, SEED.  Each keeps what it was told: made/N lists versions that
+# PROCESSES=16 for DURATION=20 seconds, SEED.  Each keeps what it was told: made/N lists versions that
 # were reported as committed to it, as REF TEXT; what it deleted goes from there.
 DATASETS=4
 
@@ -86,7 +86,7 @@ worker() {
 
 test_sixteen_processes() {
 	local n pids=()
-	SEED=${SEED:-$RANDOM} END=$((SECONDS + ${DURATION:-10}))
+	SEED=${SEED:-$RANDOM} END=$((SECONDS + ${DURATION:-20}))
 	echo "SEED=$SEED"
 	mkdir made
 	for ((n = 0; n < DATASETS; n++)); do

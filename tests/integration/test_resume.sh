@@ -339,7 +339,7 @@ END
 
 # --- killed at random instants ---------------------------------------------------------------------
 
-# KILLS=25 instants, JOBS=20 jobs, SEED: each round kills the runner of a whole run, and often also
+# KILLS=50 instants, JOBS=20 jobs, SEED: each round kills the runner of a whole run, and often also
 # those that go on with it, until one comes to the end; then it looks at everything that there is.
 many_jobs() { # JOBS
 	local i needs
@@ -387,7 +387,7 @@ check_round() { # ROUND JOBS
 
 # Each round has one more run that is whole, and one more version of each dataset.
 test_random_instants() {
-	local kills=${KILLS:-25} jobs=${JOBS:-20} seed=${SEED:-$RANDOM$RANDOM} round=0 killed=0 how wait
+	local kills=${KILLS:-50} jobs=${JOBS:-20} seed=${SEED:-$RANDOM$RANDOM} round=0 killed=0 how wait
 	echo "SEED=$seed KILLS=$kills JOBS=$jobs"
 	RANDOM=$seed
 	many_jobs "$jobs" >many.yaml

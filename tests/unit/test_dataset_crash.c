@@ -460,7 +460,7 @@ static void nothing_is_lost_by_a_kill(void **state)
 	struct fixture *f = *state;
 	struct report *report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE,
 	                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int kills = getenv("SLUICE_CAMPAIGN") ? 500 : 25;
+	int kills = getenv("SLUICE_CAMPAIGN") ? 500 : 50;
 	unsigned seed = (unsigned)clock_mono_ms();
 	int64_t long_enough = 2 * microseconds_of_one(f);
 
