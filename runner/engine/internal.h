@@ -86,6 +86,7 @@ struct job_work {
 	struct attempt *attempt;
 	struct attempt_result result;
 	bool staged;      /* the attempt is there; it has not gone */
+	bool stale;       /* ... and cannot go: another takes its place */
 	bool checked;     /* its outputs were, by the runner that died while they were committed */
 	bool taken;       /* ... and their bytes are in the store */
 	unsigned pending; /* pieces of work that are still out */

@@ -291,6 +291,7 @@ static void list_pieces(struct run_job *job)
 	}
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): see start_anew */
 void job_start(struct run_job *job)
 {
 	struct job_work *live = new_live(job);
@@ -300,7 +301,7 @@ void job_start(struct run_job *job)
 	job->attempt++;
 	job->started_ms = clock_mono_ms();
 	live->since_ms = job->started_ms;
-	if (run_has_needs(job))
+	if (job->state == JOB_WAITING && run_has_needs(job))
 		job_enter(job, JOB_PREPARING);
 	if (begin_attempt(job, &err) == 0) {
 		live->request->request.progress = &live->progress;
@@ -590,14 +591,25 @@ static void end_preparing(struct run_job *job)
 		job_end(job, JOB_CANCELED, NULL);
 }
 
+/* Once more: the run's network died, say, while it waited for its turn. */
+/* NOLINTNEXTLINE(misc-no-recursion): by way of a stage that is new */
+static void start_anew(struct run_job *job)
+{
+	remove_attempt(job);
+	free_live(job);
+	job_start(job);
+}
+
 /* The time that it was ready and waited for others is not its own. */
 static void go(struct run_job *job)
 {
 	struct job_work *live = job->live;
 
+	live->stale = !executor_go(live->attempt, job->run->executor);
+	if (live->stale)
+		return;
 	live->staged = false;
 	job->started_ms += clock_mono_ms() - live->since_ms;
-	executor_go(live->attempt, job->run->executor);
 	job_enter(job, JOB_RUNNING);
 }
 
@@ -700,9 +712,11 @@ static void after_committing(struct run_job *job)
 
 	if (live->error.class == 0 && !live->records) {
 		live->records = records_new(job);
-		work_start(job->run->loop, &live->records->work, put_remote_records,
-		           remote_records_put);
-		return;
+		if (live->n_pieces > 0) {
+			work_start(job->run->loop, &live->records->work, put_remote_records,
+			           remote_records_put);
+			return;
+		}
 	}
 	if (live->error.class == 0 && record_versions(job, &live->error) == 0) {
 		job_end(job, JOB_SUCCEEDED, NULL);
@@ -723,6 +737,8 @@ static void job_advance(struct run_job *job)
 			after_preparing(job);
 		else if (job->state == JOB_WAITING)
 			leave_ahead(job);
+		else if (job->live->stale && !job->stopping)
+			start_anew(job);
 		else /* it could not even go */
 			after_running(job);
 		break;

@@ -17,6 +17,7 @@
 #include "executor/bundle.h"
 #include "executor/cgroup.h"
 #include "executor/exit_record.h"
+#include "executor/network.h"
 #include "executor/rootfs.h"
 #include "executor/shim/life.h"
 #include "executor/shim/ops.h"
@@ -36,6 +37,7 @@ struct attempt {
 	uv_timer_t at_once; /* adopted, and its shim has ended */
 	int pidfd;          /* -1: its shim has ended before it was adopted */
 	int go;             /* the shim waits for a byte from here; -1: for nothing any more */
+	int network;        /* the socket of its network's helper until it goes, or -1 */
 	bool is_adopted;
 	unsigned open_handles; /* it is freed when this is 0 */
 	bool ended;            /* on_end was called */
@@ -180,6 +182,7 @@ static void release(struct attempt *a)
 {
 	cleanup_fd(&a->pidfd);
 	cleanup_fd(&a->go);
+	cleanup_fd(&a->network);
 	free(a->dir);
 	free(a->id);
 	free(a);
@@ -333,7 +336,9 @@ int attempt_stage(uv_loop_t *loop, struct spawner *spawner, const struct launch 
 	if (rc < 0)
 		return rc;
 	a = xcalloc(1, sizeof *a);
-	a->pidfd = a->go = -1;
+	a->pidfd = a->go = a->network = -1;
+	if (launch->network)
+		a->network = fcntl(launch->network->helper, F_DUPFD_CLOEXEC, 0);
 	a->hooks = *hooks;
 	a->dir = xstrdup(launch->request->dir);
 	a->id = xstrdup(launch->request->id);
@@ -383,7 +388,7 @@ static int adopt(uv_loop_t *loop, const char *dir, const char *id, int pidfd /* 
 	a->dir = xstrdup(dir);
 	a->id = xstrdup(id);
 	a->pidfd = pidfd;
-	a->go = -1;
+	a->go = a->network = -1;
 	rc = follow(a, loop);
 	if (rc < 0)
 		release(a);
@@ -417,13 +422,19 @@ int attempt_adopt(uv_loop_t *loop, const char *dir, const struct attempt_hooks *
 static void forget_go(struct attempt *a)
 {
 	cleanup_fd(&a->go);
-	a->go = -1;
+	cleanup_fd(&a->network); /* which lives as long as anyone holds it */
+	a->go = a->network = -1;
 }
 
-void attempt_go(struct attempt *a)
+bool attempt_go(struct attempt *a)
 {
+	if (a->network >= 0 && !network_helper_lives(a->network)) {
+		attempt_stop(a, true);
+		return false;
+	}
 	(void)!write(a->go, "", 1); /* a shim that is gone tells so by its end */
 	forget_go(a);
+	return true;
 }
 
 void attempt_stop(struct attempt *a, bool now)

@@ -22,7 +22,7 @@ int attempt_stage(uv_loop_t *loop, struct spawner *spawner, const struct launch 
 int attempt_adopt(uv_loop_t *loop, const char *dir, const struct attempt_hooks *hooks,
                   struct attempt **ret_attempt, struct error *err) MUST_USE;
 
-void attempt_go(struct attempt *attempt);
+bool attempt_go(struct attempt *attempt);
 
 void attempt_stop(struct attempt *attempt, bool now);
 

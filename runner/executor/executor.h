@@ -144,7 +144,7 @@ struct executor_ops {
 	int (*stage)(struct executor *e, const struct request *request,
 	             const struct attempt_hooks *hooks, struct attempt **ret_attempt,
 	             struct error *err);
-	void (*go)(struct attempt *attempt);
+	bool (*go)(struct attempt *attempt);
 	int (*adopt)(struct executor *e, const char *dir, const char *image,
 	             const struct attempt_hooks *hooks, struct attempt **ret_attempt,
 	             struct error *err);
@@ -208,10 +208,11 @@ static inline int executor_stage(struct executor *e, const struct request *reque
 	return e->ops->stage(e, request, hooks, ret_attempt, err);
 }
 
-/* Once.  Loop thread. */
-static inline void executor_go(struct attempt *attempt, const struct executor *e)
+/* Once.  Loop thread.  False: what it was to run on has gone since, so that it does not run, and
+ * after on_end it can be staged anew. */
+static inline bool executor_go(struct attempt *attempt, const struct executor *e)
 {
-	e->ops->go(attempt);
+	return e->ops->go(attempt);
 }
 
 /*

@@ -256,11 +256,16 @@ int network_open(struct network *ret_network, struct error *err)
 	return rc < 0 ? rc : open_with(program, null, ret_network, err);
 }
 
+bool network_helper_lives(int helper)
+{
+	struct pollfd p = { .fd = helper };
+
+	return helper >= 0 && poll(&p, 1, 0) == 0; /* POLLHUP is always asked for */
+}
+
 bool network_lives(const struct network *n)
 {
-	struct pollfd helper = { .fd = n->helper };
-
-	return n->helper >= 0 && poll(&helper, 1, 0) == 0; /* POLLHUP is always asked for */
+	return network_helper_lives(n->helper);
 }
 
 void network_close(struct network *n)

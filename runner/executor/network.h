@@ -42,6 +42,9 @@ int network_open(struct network *ret_network, struct error *err) MUST_USE;
 /* There is one, and its helper has not ended. */
 bool network_lives(const struct network *n);
 
+/* The same of a duplicate of `helper`; -1: there is none. */
+bool network_helper_lives(int helper);
+
 /* The containers in it keep it.  For one that never was, too. */
 void network_close(struct network *n);
 

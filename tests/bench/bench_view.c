@@ -137,16 +137,17 @@ static int stage(struct executor *e, const struct request *request,
 	return 0;
 }
 
-static void go(struct attempt *a)
+static bool go(struct attempt *a)
 {
 	struct bench *b = a->bench;
 
 	if (++b->n_running < b->jobs)
-		return;
+		return true;
 	b->writer = fork();
 	if (b->writer == 0)
 		write_logs(b);
 	(void)uv_timer_start(&b->timer, begin, 1000, 0);
+	return true;
 }
 
 static int resolve(struct executor *e, const char *image, char ret_digest[72], struct error *err)

@@ -23,12 +23,12 @@
 
 /* What a job does stands in its variable DO: "ok", "fail", "error", "hang", "await" and "awaitfail"
  * (until another job is ready; one with AFTER=awaiting is not before that), "unready" (ends before
- * it can go), "write", "link" (puts a link to /etc in its output's place), "remove", "string"
- * (writes one to its output). */
+ * it can go), "stale" (cannot go, the first time), "write", "link" (puts a link to /etc in its
+ * output's place), "remove", "string" (writes one to its output). */
 struct fake {
 	struct executor base;
 	uv_loop_t *loop;
-	unsigned running, most_running, started;
+	unsigned running, most_running, started, stale;
 	uv_sem_t went;            /* posted when an awaiting job went */
 	struct attempt *awaiting; /* another job's being ready */
 	const char *string;       /* what "string" writes */
@@ -39,7 +39,7 @@ struct fake {
 struct attempt {
 	struct fake *fake;
 	uv_timer_t timer;
-	bool went, hangs, awaits;
+	bool went, hangs, awaits, stale;
 	char name[64];
 	struct attempt_hooks hooks;
 	struct attempt_result result;
@@ -179,6 +179,7 @@ static int fake_stage(struct executor *e, const struct request *request,
 	if (strcmp(what, "writefail") == 0)
 		a->result.exit_code = 1;
 	a->hangs = strcmp(what, "hang") == 0;
+	a->stale = strcmp(what, "stale") == 0 && f->stale++ == 0;
 	(void)snprintf(a->name, sizeof a->name, "%s", env_of(request, "ME"));
 	a->awaits = strncmp(what, "await", 5) == 0;
 	(void)uv_timer_init(f->loop, &a->timer);
@@ -190,11 +191,15 @@ static int fake_stage(struct executor *e, const struct request *request,
 	return 0;
 }
 
-static void fake_go(struct attempt *a)
+static bool fake_go(struct attempt *a)
 {
 	struct fake *f = a->fake;
 
 	assert_false(a->went);
+	if (a->stale) {
+		on_timer(&a->timer);
+		return false;
+	}
 	a->went = true;
 	if (f->started < 200)
 		(void)snprintf(f->order + strlen(f->order), sizeof f->order - strlen(f->order),
@@ -204,9 +209,10 @@ static void fake_go(struct attempt *a)
 		f->most_running = f->running;
 	(void)uv_timer_start(&a->timer, on_timer, a->hangs || a->awaits ? 100000 : 0, 0);
 	if (!a->awaits)
-		return;
+		return true;
 	f->awaiting = a;
 	uv_sem_post(&f->went);
+	return true;
 }
 
 static void fake_stop(struct attempt *a, bool now)
@@ -974,6 +980,20 @@ static void a_job_that_ends_before_its_turn_takes_no_place(void **state)
 	assert_string_equal(f->fake.order, "a c ");
 }
 
+static void a_job_that_became_stale_is_got_ready_anew(void **state)
+{
+	struct fixture *f = *state;
+	char text[512];
+
+	f->options.jobs = 1;
+	(void)snprintf(text, sizeof text, pair, "await", "stale");
+	do_run(f, text);
+	assert_string_equal(run_phase(f->run), "SUCCEEDED");
+	assert_int_equal(f->fake.stale, 2);
+	assert_int_equal(run_job(f->run, 1)->attempt, 1);
+	assert_string_equal(f->fake.order, "a b c ");
+}
+
 static void what_cannot_be_had_stops_the_run_before_it_starts(void **state)
 {
 	static const struct {
@@ -1071,6 +1091,8 @@ int main(void)
 		                                teardown),
 		cmocka_unit_test_setup_teardown(a_job_that_ends_before_its_turn_takes_no_place,
 		                                setup, teardown),
+		cmocka_unit_test_setup_teardown(a_job_that_became_stale_is_got_ready_anew, setup,
+		                                teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_had_stops_the_run_before_it_starts,
 		                                setup, teardown),
 		cmocka_unit_test_setup_teardown(given_inputs_win_over_defaults, setup, teardown),

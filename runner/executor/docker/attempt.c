@@ -285,11 +285,12 @@ static void on_created(void *arg, const char *text, const struct error *err)
 	docker_settle(a);
 }
 
-void docker_attempt_go(struct attempt *a)
+bool docker_attempt_go(struct attempt *a)
 {
 	a->may_go = true;
 	if (a->state == DOCKER_READY)
 		attach(a);
+	return true;
 }
 
 struct attempt *docker_attempt_new(const struct docker_place *place, const char *dir,

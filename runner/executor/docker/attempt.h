@@ -33,7 +33,7 @@ struct docker_place {
 int docker_attempt_stage(const struct docker_place *place, const struct request *request,
                          const struct docker_image *image, const struct attempt_hooks *hooks,
                          struct attempt **ret_attempt, struct error *err) MUST_USE;
-void docker_attempt_go(struct attempt *attempt);
+bool docker_attempt_go(struct attempt *attempt);
 void docker_attempt_stop(struct attempt *attempt, bool now);
 
 /* See executor_adopt(); blocking, as long as the daemon takes to find a container. */

@@ -86,7 +86,7 @@ void job_stage(struct job *job)
 
 void job_go(struct job *job)
 {
-	executor_go(job->attempt, job->place->executor);
+	assert_true(executor_go(job->attempt, job->place->executor));
 }
 
 void job_start(struct job *job)
