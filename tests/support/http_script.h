@@ -16,7 +16,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { SCRIPT_MOST = 12, SCRIPT_REQUEST = 608 };
+enum {
+	SCRIPT_MOST = 12,
+	SCRIPT_REQUEST = 608,
+	SCRIPT_TLS = 0x16, /* begins the first word of a client that asks for TLS */
+};
 
 enum script_end {
 	SCRIPT_CLOSE,
@@ -59,7 +63,7 @@ static inline void script_read_request(int fd, char *at, bool whole)
 	while (len + 1 < SCRIPT_REQUEST && (n = read(fd, at + len, SCRIPT_REQUEST - 1 - len)) > 0) {
 		len += (size_t)n;
 		at[len] = '\0';
-		if (script_has_all(at, whole))
+		if (at[0] == SCRIPT_TLS || script_has_all(at, whole))
 			return;
 	}
 }
