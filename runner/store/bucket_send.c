@@ -191,7 +191,8 @@ static int add_change(void *arg, const struct diff_change *c)
 static int add_files(struct sending *s, const struct digest *manifest, const struct digest *base)
 {
 	struct error ignored;
-	int rc = base ? store_diff(s->store, base, manifest, 0, add_change, s, &ignored)
+	const struct diff_how plain = { .flags = 0 };
+	int rc = base ? store_diff(s->store, base, manifest, &plain, add_change, s, &ignored)
 	              : SLUICE_NOT_FOUND;
 
 	if (rc < 0 && !s->gave_up)
