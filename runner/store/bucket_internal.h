@@ -28,14 +28,4 @@ void bucket_line_release(struct bucket_line *line);
 int bucket_line_take(struct bucket_line *line, struct asker **ret_by, struct error *err) MUST_USE;
 void bucket_line_give(struct bucket_line *line, struct asker *by); /* takes NULL */
 
-static inline bool is_large(const struct store_entry *e)
-{
-	return e->kind == 'c' || e->kind == 'C';
-}
-
-static inline bool is_file(const struct store_entry *e)
-{
-	return e->kind != 'l' && e->kind != 'd';
-}
-
 #endif

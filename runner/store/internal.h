@@ -27,6 +27,18 @@ struct store {
 /* What deleted datasets are called until their files are away; no record's name begins so. */
 #define STORE_DELETED_PREFIX ".deleted-"
 
+/* Its digest names a chunk list. */
+static inline bool is_large(const struct store_entry *e)
+{
+	return e->kind == 'c' || e->kind == 'C';
+}
+
+/* It has bytes. */
+static inline bool is_file(const struct store_entry *e)
+{
+	return e->kind != 'l' && e->kind != 'd';
+}
+
 /* --- errors of several threads --------------------------------------------------------------- */
 
 /* Keeps the error of the item that comes first, whichever thread was faster. */

@@ -13,11 +13,6 @@
 #include "store/internal.h"
 #include "store/marks.h"
 
-static bool is_large(const struct store_entry *e)
-{
-	return e->kind == 'c' || e->kind == 'C';
-}
-
 static int damaged(struct store *store, const struct store_entry *e, struct error *err)
 {
 	char path[OBJECT_PATH_SIZE];
@@ -154,11 +149,6 @@ static int verify_todo(void *arg, void *state, size_t i)
 	int rc = verify_object(v, state, &v->segment->entry[v->todo[i]], &err);
 
 	return rc < 0 ? first_error_keep(&v->failed, i, &err) : 0;
-}
-
-static bool is_file(const struct store_entry *e)
-{
-	return e->kind != 'l' && e->kind != 'd';
 }
 
 /* Many small ones at a time; one large one at a time, whose chunks go to all cores. */
