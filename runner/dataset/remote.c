@@ -206,13 +206,11 @@ int remote_send(struct datasets *d, const char *ds, const struct digest *manifes
                 const struct digest *base, const struct store_watch *watch, struct error *err)
 {
 	struct remote r;
-	uint64_t bytes = 0;
 	int rc = remote_open(d, ds, &r, err);
 
 	if (rc != 0)
 		return rc == REMOTE_NONE ? 0 : rc;
-	rc = in_bucket(&r, bucket_send(d->store, &r.bucket, manifest, base, watch, &bytes, err),
-	               err);
+	rc = in_bucket(&r, bucket_send(d->store, &r.bucket, manifest, base, watch, err), err);
 	remote_release(&r);
 	return rc;
 }

@@ -36,11 +36,11 @@ struct bucket {
  * Sends what the bucket lacks of a manifest; when it returns, all of it is there for good.  `base`
  * is NULL or a manifest that may have much of it, and may be gone from here or there.  The caller
  * holds the store's shared lock.  Killed at any instant, it leaves objects that the next call
- * finds. *ret_bytes: how many were sent.  The progress expects what may have to be sent.
+ * finds.  The progress expects what may have to be sent.
  */
 int bucket_send(struct store *store, const struct bucket *bucket, const struct digest *manifest,
                 const struct digest *base, const struct store_watch *watch /* or NULL */,
-                uint64_t *ret_bytes, struct error *err) MUST_USE;
+                struct error *err) MUST_USE;
 
 /* Makes sure that the manifest is here, that is its lists of files: for those who only look at
  * names and sizes. */

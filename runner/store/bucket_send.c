@@ -29,7 +29,6 @@ struct sending {
 	struct item *item;
 	size_t n, cap;
 	struct marks seen; /* what was sent, or is known to be there */
-	atomic_uint_fast64_t bytes;
 	struct first_error failed;
 	struct error *err;
 	bool gave_up; /* *err says why */
@@ -61,11 +60,7 @@ static int put_item(struct sending *s, struct asker *by, const struct item *item
 		rc = fd = object_open(s->store, &e, err);
 		body.fd = fd;
 	}
-	if (rc >= 0)
-		rc = s3_put(s3, by, key, &body, true, err);
-	if (rc == 0)
-		(void)atomic_fetch_add(&s->bytes, body.len);
-	return rc;
+	return rc < 0 ? rc : s3_put(s3, by, key, &body, true, err);
 }
 
 static int send_item(void *arg, void *state, size_t i)
@@ -248,8 +243,7 @@ static int is_sent(struct sending *s, const struct digest *manifest)
 }
 
 int bucket_send(struct store *store, const struct bucket *bucket, const struct digest *manifest,
-                const struct digest *base, const struct store_watch *watch, uint64_t *ret_bytes,
-                struct error *err)
+                const struct digest *base, const struct store_watch *watch, struct error *err)
 {
 	static const struct store_watch nobody;
 	struct sending s = { .store = store,
@@ -265,7 +259,6 @@ int bucket_send(struct store *store, const struct bucket *bucket, const struct d
 
 		rc = send_all(&s, manifest, has_base ? base : NULL);
 	}
-	*ret_bytes = atomic_load(&s.bytes);
 	bucket_line_release(&s.line);
 	marks_release(&s.seen);
 	free(s.item);
