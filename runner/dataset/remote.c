@@ -1,14 +1,10 @@
 #include "dataset/remote.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/io.h"
 #include "base/xalloc.h"
 #include "dataset/internal.h"
 
@@ -81,15 +77,9 @@ int remote_get_record(struct remote *r, const char *path, struct strbuf *ret_tex
 {
 	AUTO_FREE char *key = key_of(r, path);
 	AUTO_FREE char *url = s3_url(&r->bucket.s3, key);
-	AUTO_FD int fd = memfd_create("record", MFD_CLOEXEC);
 	const struct fetch how = { .request = { .url = url, .max_body = RECORD_MAX }, .by = r->by };
-	int rc = fd < 0 ? error_sys(err, errno, "cannot make room for a record")
-	                : s3_fetch(&r->bucket.s3, &how, fd, err);
 
-	if (rc < 0)
-		return in_bucket(r, rc, err);
-	rc = lseek(fd, 0, SEEK_SET) < 0 ? -errno : io_read_all(fd, ret_text);
-	return rc < 0 ? error_sys(err, rc, "cannot read record '%s'", path) : 0;
+	return in_bucket(r, s3_fetch_text(&r->bucket.s3, &how, ret_text, err), err);
 }
 
 int remote_delete_record(struct remote *r, const char *path, struct error *err)

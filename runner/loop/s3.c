@@ -274,6 +274,20 @@ int s3_fetch(const struct s3_bucket *b, const struct fetch *how, int fd, struct 
 	return rc;
 }
 
+int s3_fetch_text(const struct s3_bucket *b, const struct fetch *how, struct strbuf *to,
+                  struct error *err)
+{
+	AUTO_FREE char *shown = http_url_for_message(how->request.url);
+	AUTO_FD int fd = memfd_create("text", MFD_CLOEXEC);
+	int rc = fd < 0 ? error_sys(err, errno, "cannot make room for what is fetched")
+	                : s3_fetch(b, how, fd, err);
+
+	if (rc < 0)
+		return rc;
+	rc = lseek(fd, 0, SEEK_SET) < 0 ? -errno : io_read_all(fd, to);
+	return rc < 0 ? error_sys(err, rc, "cannot read '%s'", shown) : 0;
+}
+
 /* What `what` names of the request beside its URL is set here. */
 static int send_signed(const struct s3_bucket *b, struct asker *by, const char *key,
                        struct signing *s, struct ask *what, struct error *err)
@@ -346,19 +360,6 @@ enum {
 	LIST_MAX = 16 << 20
 }; /* of one answer, a thousand keys of up to 1 kB, three times encoded */
 
-static int fetch_list(const struct s3_bucket *b, const char *url, struct strbuf *to,
-                      struct error *err)
-{
-	const struct fetch how = { .request = { .url = url, .max_body = LIST_MAX } };
-	AUTO_FD int fd = memfd_create("list", MFD_CLOEXEC);
-	int rc = s3_fetch(b, &how, fd, err);
-
-	if (rc < 0)
-		return rc;
-	rc = lseek(fd, 0, SEEK_SET) < 0 ? -errno : io_read_all(fd, to);
-	return rc < 0 ? error_sys(err, rc, "cannot read the list of '%s'", b->name) : 0;
-}
-
 int s3_each(const struct s3_bucket *b, const char *prefix, s3_object_fn *fn, void *arg,
             struct error *err)
 {
@@ -368,11 +369,12 @@ int s3_each(const struct s3_bucket *b, const char *prefix, s3_object_fn *fn, voi
 
 	do {
 		AUTO_FREE char *url = list_url(b, prefix, token);
+		const struct fetch how = { .request = { .url = url, .max_body = LIST_MAX } };
 
 		free(token);
 		token = NULL;
 		strbuf_clear(&text);
-		rc = fetch_list(b, url, &text, err);
+		rc = s3_fetch_text(b, &how, &text, err);
 		if (rc == 0)
 			rc = s3_parse_list(strbuf_str(&text), text.len, fn, arg, &token, err);
 	} while (rc == 0 && token);

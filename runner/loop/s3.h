@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/strbuf.h"
 #include "loop/fetch.h"
 
 struct s3_bucket {
@@ -60,6 +61,11 @@ void s3_headers_release(struct s3_headers *h);
 /* fetch_file() of an object's URL, signed anew for each try. */
 int s3_fetch(const struct s3_bucket *b, const struct fetch *how, int fd,
              struct error *err) MUST_USE;
+
+/* The same of a text, which is added to `to`; its room is the caller's to limit by
+ * how->request.max_body. */
+int s3_fetch_text(const struct s3_bucket *b, const struct fetch *how, struct strbuf *to,
+                  struct error *err) MUST_USE;
 
 /* Does the bucket answer, and may these keys list it, write and delete?  SLUICE_INVALID says what
  * of bucket, keys, region and endpoint is wrong, SLUICE_REMOTE what else.  An object whose key

@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/io.h"
 #include "base/xalloc.h"
 #include "store/adding.h"
 #include "store/bucket_internal.h"
@@ -23,9 +22,9 @@ struct fetching {
 	struct first_error failed;
 };
 
-/* The bytes of a name, verified, to a file. */
-static int get(struct fetching *f, char kind, const struct digest *name, uint64_t most, int fd,
-               struct error *err)
+/* The bytes of a name, verified, to `text`, or where that is NULL to a file. */
+static int get(struct fetching *f, char kind, const struct digest *name, uint64_t most,
+               struct strbuf *text, int fd, struct error *err)
 {
 	AUTO_FREE char *key = bucket_key(f->line.bucket, kind, name);
 	AUTO_FREE char *url = s3_url(&f->line.bucket->s3, key);
@@ -33,7 +32,8 @@ static int get(struct fetching *f, char kind, const struct digest *name, uint64_
 	int rc = bucket_line_take(&f->line, &how.by, err);
 
 	if (rc == 0)
-		rc = s3_fetch(&f->line.bucket->s3, &how, fd, err);
+		rc = text ? s3_fetch_text(&f->line.bucket->s3, &how, text, err)
+		          : s3_fetch(&f->line.bucket->s3, &how, fd, err);
 	bucket_line_give(&f->line, how.by);
 	if (rc == SLUICE_NOT_FOUND) /* the version is there, a part of it is not */
 		rc = err->class = SLUICE_CORRUPT;
@@ -46,22 +46,15 @@ static int fetch_text(struct fetching *f, char kind, const struct digest *name, 
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(most);
 	char path[OBJECT_PATH_SIZE];
-	AUTO_FD int fd = -1;
 	struct digest is;
 	uint64_t new_bytes = 0;
 	int rc;
 
 	if (faccessat(f->store->fd, object_path(kind, name, path), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
-	fd = memfd_create("text", MFD_CLOEXEC);
-	rc = fd < 0 ? error_sys(err, errno, "cannot make room for a list") : 0;
-	if (rc == 0)
-		rc = get(f, kind, name, most, fd, err);
+	rc = get(f, kind, name, most, &text, -1, err);
 	if (rc < 0)
 		return rc;
-	rc = lseek(fd, 0, SEEK_SET) < 0 ? -errno : io_read_all(fd, &text);
-	if (rc < 0)
-		return error_sys(err, rc, "cannot read a list");
 	return object_put(f->store, kind, strbuf_str(&text), text.len, &is, &new_bytes, err);
 }
 
@@ -118,7 +111,7 @@ static int fetch_small(struct fetching *f, const struct store_entry *e, struct e
 
 	if (rc < 0)
 		return error_sys(err, rc, "cannot write beside '%s'", f->store->path);
-	rc = get(f, e->kind, &e->digest, e->size ? e->size : 1, temp.fd, err);
+	rc = get(f, e->kind, &e->digest, e->size ? e->size : 1, NULL, temp.fd, err);
 	if (rc == 0)
 		rc = make_object(f, e, temp.fd, err);
 	temp_close(f->store, &temp);
@@ -155,7 +148,7 @@ static int fetch_chunk(void *arg, void *state, size_t i)
 	if (len < CHUNK_SIZE || !digest_equal(&f->list.chunk[i], &f->zeros)) {
 		fd = memfd_create("chunk", MFD_CLOEXEC);
 		rc = fd < 0 ? error_sys(&err, errno, "cannot make room for a chunk")
-		            : get(f, 'f', &f->list.chunk[i], len, fd, &err);
+		            : get(f, 'f', &f->list.chunk[i], len, NULL, fd, &err);
 		if (rc == 0)
 			rc = write_chunk(f, fd, (uint64_t)i * CHUNK_SIZE, len, &err);
 	}
