@@ -1,6 +1,7 @@
 #include "cli/args.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -363,4 +364,9 @@ size_t args_n_rest(const struct cli_args *args)
 const char *args_rest(const struct cli_args *args, size_t i)
 {
 	return i < args->n_rest ? args->rest[i] : NULL;
+}
+
+void args_hide(const char *value)
+{
+	memset((char *)(uintptr_t)value, '*', strlen(value));
 }

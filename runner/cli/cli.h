@@ -139,6 +139,10 @@ int args_bool(const struct cli_args *args, const char *name, bool otherwise, boo
 size_t args_n_rest(const struct cli_args *args);
 const char *args_rest(const struct cli_args *args, size_t i); /* NULL beyond the last */
 
+/* Puts stars over a value, or the end of one, which other users can read in argv while the command
+ * runs. */
+void args_hide(const char *value);
+
 /* --- results and errors -------------------------------------------------------------------- */
 
 /* Prints "sluice: MESSAGE" on standard error; returns the exit status for the error's class. */

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/wipe.h"
 #include "base/xalloc.h"
 #include "dataset/internal.h"
 
@@ -32,9 +33,7 @@ static void put(char **to, const char *value /* or NULL */)
 {
 	char *copy = value ? xstrdup(value) : NULL;
 
-	if (*to)
-		explicit_bzero(*to, strlen(*to));
-	free(*to);
+	wipe_free(*to);
 	*to = copy;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/wipe.h"
 #include "base/xalloc.h"
 #include "dataset/provider.h"
 
@@ -22,14 +23,6 @@ bool record_is_of_provider(const char *name, char ret_id[PROVIDER_ID_LEN + 1])
 	       id_is_provider(ret_id);
 }
 
-static void wipe(char **text)
-{
-	if (*text)
-		explicit_bzero(*text, strlen(*text));
-	free(*text);
-	*text = NULL;
-}
-
 void provider_release(struct provider *p)
 {
 	free(p->bucket);
@@ -37,7 +30,7 @@ void provider_release(struct provider *p)
 	free(p->endpoint);
 	free(p->region);
 	free(p->key_id);
-	wipe(&p->secret);
+	wipe_free(p->secret);
 	*p = PROVIDER_INIT;
 }
 
@@ -62,7 +55,7 @@ int record_put_provider(struct store *store, const struct provider *p, bool repl
 	json_add_int(doc, "modified_ms", p->modified_ms);
 	text = json_print_pretty(doc);
 	rc = store_put_private_record(store, record_provider_path(p->id, path), text, replace, err);
-	wipe(&text);
+	wipe_free(text);
 	return rc;
 }
 

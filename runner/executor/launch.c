@@ -15,6 +15,7 @@
 #include "base/parse.h"
 #include "base/strbuf.h"
 #include "base/userns.h"
+#include "base/wipe.h"
 #include "base/xalloc.h"
 #include "executor/bundle.h"
 #include "executor/bwrap_config.h"
@@ -128,8 +129,7 @@ static int add_config(struct strbuf *sb, const struct launch *l, const cJSON *co
 		return bwrap_config_add(sb, config, l->init, err);
 	text = json_print(config);
 	add_file(sb, BUNDLE_CONFIG, text);
-	explicit_bzero(text, strlen(text));
-	free(text);
+	wipe_free(text);
 	return 0;
 }
 

@@ -13,24 +13,18 @@
 #include "base/json.h"
 #include "base/strbuf.h"
 #include "base/userns.h"
+#include "base/wipe.h"
 #include "base/xalloc.h"
 #include "image/credential_helper.h"
 
 enum { FILE_MAX_BYTES = 1 << 20, AUTH_MAX_BYTES = 64 * 1024 };
 
-static void wipe(char **secret)
-{
-	if (*secret)
-		explicit_bzero(*secret, strlen(*secret));
-	free(*secret);
-	*secret = NULL;
-}
-
 void credentials_release(struct credentials *credentials)
 {
-	wipe(&credentials->user);
-	wipe(&credentials->password);
-	wipe(&credentials->identity);
+	wipe_free(credentials->user);
+	wipe_free(credentials->password);
+	wipe_free(credentials->identity);
+	*credentials = (struct credentials){ .user = NULL };
 }
 
 static bool is_known(const struct credentials *c)

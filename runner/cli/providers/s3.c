@@ -5,6 +5,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/wipe.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/providers/secret.h"
@@ -77,7 +78,7 @@ static int read_config(const struct cli_args *args, struct provider_config *ret_
 		rc = secret_read(secret_name, ret_read, err);
 	} else if (rc == 0 && secret) {
 		*ret_read = xstrdup(secret);
-		secret_hide(secret);
+		args_hide(secret);
 	}
 	config.secret = *ret_read;
 	*ret_config = config;
@@ -218,7 +219,7 @@ static int run_create(struct cli *cli, const struct cli_args *args)
 		rc = cli_open_datasets(cli, &datasets, &err);
 	if (rc == 0)
 		rc = create(cli, datasets, args, &config, &err);
-	secret_free(secret);
+	wipe_free(secret);
 	return rc < 0 ? cli_fail(&err) : CLI_OK;
 }
 
@@ -302,7 +303,7 @@ static int run_update(struct cli *cli, const struct cli_args *args)
 		rc = cli_open_datasets(cli, &datasets, &err);
 	if (rc == 0)
 		rc = update(cli, datasets, args, &config, &err);
-	secret_free(secret);
+	wipe_free(secret);
 	if (rc < 0)
 		return cli_fail(&err);
 	(void)puts("Updated storage provider");

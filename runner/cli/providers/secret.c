@@ -2,9 +2,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -79,16 +77,4 @@ int secret_read(const char *what, char **ret_secret, struct error *err)
 	if (len < 0)
 		return error_sys(err, (int)len, "cannot read the %s", what);
 	return error_set(err, SLUICE_INVALID, "the %s is empty", what);
-}
-
-void secret_free(char *secret)
-{
-	if (secret)
-		explicit_bzero(secret, strlen(secret));
-	free(secret);
-}
-
-void secret_hide(const char *in_argv)
-{
-	memset((char *)(uintptr_t)in_argv, '*', strlen(in_argv));
 }

@@ -8,9 +8,4 @@
  * and frees it.  SLUICE_INVALID if there is none, SLUICE_CANCELED by Ctrl-C. */
 int secret_read(const char *what, char **ret_secret, struct error *err) MUST_USE;
 
-void secret_free(char *secret); /* takes NULL */
-
-/* Puts stars over an option's value, which other users can read in argv while the command runs. */
-void secret_hide(const char *in_argv);
-
 #endif

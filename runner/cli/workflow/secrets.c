@@ -1,27 +1,18 @@
 #include "cli/workflow/secrets.h"
 
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/wipe.h"
 #include "base/xalloc.h"
 #include "cli/cli.h"
 
 enum { ENV_FILE_MAX = 1 << 20 };
 
-static void wipe(void *value)
-{
-	explicit_bzero(value, strlen(value));
-	free(value);
-}
-
 static void put(struct map *secrets, const char *name, char *value /* takes */)
 {
-	void *before = map_set(secrets, name, value);
-
-	if (before)
-		wipe(before);
+	wipe_free(map_set(secrets, name, value));
 }
 
 int secrets_add_pair(struct map *secrets, const char *pair, struct error *err)
@@ -34,8 +25,7 @@ int secrets_add_pair(struct map *secrets, const char *pair, struct error *err)
 	name = xstrndup(pair, (size_t)(equals - pair));
 	put(secrets, name, xstrdup(equals + 1));
 	free(name);
-	/* It stands in argv, which other users can read as long as the run takes. */
-	memset((char *)(uintptr_t)(equals + 1), '*', strlen(equals + 1));
+	args_hide(equals + 1);
 	return 0;
 }
 
@@ -102,5 +92,5 @@ int secrets_add_file(struct map *secrets, const char *path, struct error *err)
 
 void secrets_release(struct map *secrets)
 {
-	map_release(secrets, wipe);
+	map_release(secrets, wipe_free);
 }

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/parse.h"
+#include "base/wipe.h"
 #include "base/xalloc.h"
 #include "executor/docker/api.h"
 #include "executor/docker/config.h"
@@ -116,10 +117,8 @@ int docker_find(const struct docker_host *host, const char *dir, struct docker_f
 
 void docker_found_release(struct docker_found *found)
 {
-	for (char **value = found->masked; value && *value; value++) {
-		explicit_bzero(*value, strlen(*value));
-		free(*value);
-	}
+	for (char **value = found->masked; value && *value; value++)
+		wipe_free(*value);
 	free(found->masked);
 	free(found->fetch);
 	free(found->container);
