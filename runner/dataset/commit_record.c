@@ -1,8 +1,8 @@
 /*
  * The second half of a commit: the records, which make versions of what is in the store.  A job's
- * outputs go together:
+ * outputs go together.  The records of those whose datasets are in a bucket are there before: see
+ * remote_commit.c.
  *
- *	0  of those whose datasets are in a bucket: the records there, see remote_commit.c
  *	1  the locks of their datasets, in the order of the ids
  *	2  who may commit them, and the next numbers
  *	3  an intent for each
@@ -212,9 +212,7 @@ int datasets_commit_records(struct datasets *d, struct dataset_commit *commits, 
 	if (n == 0)
 		return 0;
 	group_init(&g, commits, n);
-	rc = datasets_commit_remote(d, commits, n, maker, err);
-	if (rc == 0)
-		rc = lock_all(&g, err);
+	rc = lock_all(&g, err);
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = complete(&g, i, err);
 	if (rc == 0)
@@ -230,6 +228,9 @@ int datasets_commit_record(struct datasets *d, struct dataset_version *v,
                            int lock, struct error *err)
 {
 	struct dataset_commit commit = { .version = v, .info = *info, .lock = lock };
+	int rc = datasets_commit_remote(d, &commit, 1, maker, err);
 
-	return datasets_commit_records(d, &commit, 1, maker, err);
+	if (rc < 0)
+		cleanup_fd(&commit.lock);
+	return rc < 0 ? rc : datasets_commit_records(d, &commit, 1, maker, err);
 }

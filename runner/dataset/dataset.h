@@ -208,26 +208,26 @@ struct dataset_commit {
 	struct dataset_version *version; /* open; committed afterwards */
 	struct store_tree_info info;
 	int lock; /* both from datasets_commit_bytes(); it is closed */
-	/* From datasets_commit_remote(); 0: it has not been there. */
+	/* From datasets_commit_remote(); 0: its dataset is in no bucket. */
 	int64_t seq, committed_ms;
 };
 
 /*
  * Between the halves, for a worker thread: the records in the bucket, of those whose dataset is on
- * one; see remote.h.  After a failure none of them is there.  It may be left out where the thread
- * may wait for a server: the second half does it then.
+ * one; see remote.h.  After a failure none of them is there.
  */
 int datasets_commit_remote(struct datasets *d, struct dataset_commit *commits, size_t n,
                            const struct dataset_maker *maker, struct error *err) MUST_USE;
 
 /*
- * Second half: the records (this is the commit) and the catalog.  `maker` must be the one that
- * opened the versions (the fence): another attempt's is refused.  All of them become visible
- * together; after a failure none is committed.  See commit_record.c for what a kill leaves.
+ * Second half, after datasets_commit_remote(): the records (this is the commit) and the catalog.
+ * `maker` must be the one that opened the versions (the fence): another attempt's is refused.  All
+ * of them become visible together; after a failure none is committed.  See commit_record.c for what
+ * a kill leaves.
  */
 int datasets_commit_records(struct datasets *d, struct dataset_commit *commits, size_t n,
                             const struct dataset_maker *maker, struct error *err) MUST_USE;
-/* The same for one. */
+/* Both for one: of a dataset in a bucket it waits for the server. */
 int datasets_commit_record(struct datasets *d, struct dataset_version *v,
                            const struct dataset_maker *maker, const struct store_tree_info *info,
                            int lock /* takes */, struct error *err) MUST_USE;

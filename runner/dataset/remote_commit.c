@@ -189,7 +189,7 @@ int datasets_commit_remote(struct datasets *d, struct dataset_commit *commits, s
                            const struct dataset_maker *maker, struct error *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		int rc = commits[i].seq ? 0 : commit_one(d, &commits[i], maker, err);
+		int rc = commit_one(d, &commits[i], maker, err);
 
 		if (rc < 0) {
 			take_back(d, commits, i);
