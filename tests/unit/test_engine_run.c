@@ -919,14 +919,21 @@ static const char pair[] = "jobs:\n"
 			   "  c: {uses: container@v1, with: {image: 'a:1'}, env: {ME: c, DO: ok}, "
 			   "needs: [a]}\n";
 
-static void the_next_job_is_ready_before_its_turn(void **state)
+/* One at a time: what `a` and `b` do. */
+static void run_pair(struct fixture *f, const char *a, const char *b)
 {
-	struct fixture *f = *state;
 	char text[512];
 
 	f->options.jobs = 1;
-	(void)snprintf(text, sizeof text, pair, "await", "ok");
+	(void)snprintf(text, sizeof text, pair, a, b);
 	do_run(f, text);
+}
+
+static void the_next_job_is_ready_before_its_turn(void **state)
+{
+	struct fixture *f = *state;
+
+	run_pair(f, "await", "ok");
 	assert_string_equal(run_phase(f->run), "SUCCEEDED");
 	assert_int_equal(f->fake.most_running, 1);
 	assert_string_equal(f->fake.order, "a b c ");
@@ -954,12 +961,9 @@ static void what_is_ready_lets_an_earlier_job_pass(void **state)
 static void a_job_that_is_ready_can_be_withdrawn(void **state)
 {
 	struct fixture *f = *state;
-	char text[512];
 
-	f->options.jobs = 1;
 	f->options.fail_fast = true;
-	(void)snprintf(text, sizeof text, pair, "awaitfail", "ok");
-	do_run(f, text);
+	run_pair(f, "awaitfail", "ok");
 	assert_int_equal(run_job(f->run, 0)->state, JOB_FAILED);
 	assert_int_equal(run_job(f->run, 1)->state, JOB_CANCELED);
 	assert_string_equal(f->fake.order, "a ");
@@ -968,11 +972,8 @@ static void a_job_that_is_ready_can_be_withdrawn(void **state)
 static void a_job_that_ends_before_its_turn_takes_no_place(void **state)
 {
 	struct fixture *f = *state;
-	char text[512];
 
-	f->options.jobs = 1;
-	(void)snprintf(text, sizeof text, pair, "await", "unready");
-	do_run(f, text);
+	run_pair(f, "await", "unready");
 	assert_int_equal(run_job(f->run, 0)->state, JOB_SUCCEEDED);
 	assert_int_equal(run_job(f->run, 1)->state, JOB_ERROR);
 	assert_string_equal(run_job(f->run, 1)->message, "the shim died");
@@ -983,11 +984,8 @@ static void a_job_that_ends_before_its_turn_takes_no_place(void **state)
 static void a_job_that_became_stale_is_got_ready_anew(void **state)
 {
 	struct fixture *f = *state;
-	char text[512];
 
-	f->options.jobs = 1;
-	(void)snprintf(text, sizeof text, pair, "await", "stale");
-	do_run(f, text);
+	run_pair(f, "await", "stale");
 	assert_string_equal(run_phase(f->run), "SUCCEEDED");
 	assert_int_equal(f->fake.stale, 2);
 	assert_int_equal(run_job(f->run, 1)->attempt, 1);
