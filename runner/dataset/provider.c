@@ -9,8 +9,7 @@
 #include "base/xalloc.h"
 #include "dataset/internal.h"
 
-/* --- what a person says of one -----------------------------------------------------------------
- */
+/* --- what a person says of one --------------------------------------------------------------- */
 
 #define LETTERS_AND_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 enum { BUCKET_LEAST = 3, BUCKET_MOST = 255 };
@@ -192,8 +191,7 @@ void provider_bucket(const struct provider *p, struct s3_bucket *ret_bucket)
 	};
 }
 
-/* --- all there are -----------------------------------------------------------------------------
- */
+/* --- all there are --------------------------------------------------------------------------- */
 
 struct providers {
 	struct provider *p;
@@ -267,8 +265,7 @@ int providers_each(struct store *store, provider_fn *fn, void *arg, struct error
 	return rc;
 }
 
-/* --- one of them -------------------------------------------------------------------------------
- */
+/* --- one of them ----------------------------------------------------------------------------- */
 
 static bool is_managed(const char *name_or_id)
 {
@@ -342,8 +339,7 @@ int provider_check_there(struct datasets *d, const char *id, struct error *err)
 	return providers_find(d->store, id, &p, err);
 }
 
-/* --- changes -----------------------------------------------------------------------------------
- */
+/* --- changes --------------------------------------------------------------------------------- */
 
 /* The lock of names is held. */
 static int check_free(struct datasets *d, const struct provider *wanted, struct error *err)
@@ -448,8 +444,7 @@ static int check_unused(struct datasets *d, const char *id, struct error *err)
 	return rc;
 }
 
-/* --- datasets that are left to the bucket ------------------------------------------------------
- */
+/* --- datasets that are left to the bucket ---------------------------------------------------- */
 
 struct leaving {
 	struct datasets *d;
@@ -499,8 +494,7 @@ int providers_forget_datasets(struct datasets *d, const char *id, struct error *
 	return rc;
 }
 
-/* --- the end ------------------------------------------------------------------------------------
- */
+/* --- the end --------------------------------------------------------------------------------- */
 
 int providers_delete(struct datasets *d, const char *id, struct error *err)
 {

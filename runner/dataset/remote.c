@@ -49,8 +49,7 @@ void remote_release(struct remote *r)
 	provider_release(&r->provider);
 }
 
-/* --- records -----------------------------------------------------------------------------------
- */
+/* --- records --------------------------------------------------------------------------------- */
 
 static char *key_of(const struct remote *r, const char *path)
 {
@@ -189,8 +188,7 @@ int remote_forget(struct datasets *d, const char *ds, const char *ver, struct er
 	return rc;
 }
 
-/* --- bytes -------------------------------------------------------------------------------------
- */
+/* --- bytes ----------------------------------------------------------------------------------- */
 
 int remote_send(struct datasets *d, const char *ds, const struct digest *manifest,
                 const struct digest *base, const struct store_watch *watch, struct error *err)

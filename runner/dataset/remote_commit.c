@@ -16,8 +16,7 @@
 #define SEQ_MAX INT64_C(9999999999)
 enum { SEQ_DIGITS = 10, SEQ_TRIES = 100, FOUND = 1 };
 
-/* --- the number --------------------------------------------------------------------------------
- */
+/* --- the number ------------------------------------------------------------------------------ */
 
 static int take_first(void *arg, const char *path, struct error *err)
 {
@@ -66,8 +65,7 @@ static int take_number(struct datasets *d, struct remote *r, struct dataset_vers
 	return rc;
 }
 
-/* --- the record --------------------------------------------------------------------------------
- */
+/* --- the record ------------------------------------------------------------------------------ */
 
 static int read_version(struct remote *r, const struct dataset_version *v,
                         struct dataset_version *ret_version, struct error *err)

@@ -24,8 +24,7 @@ struct refreshing {
 	struct error *err;
 };
 
-/* --- records that come -------------------------------------------------------------------------
- */
+/* --- records that come ----------------------------------------------------------------------- */
 
 static int get_document(struct refreshing *f, const char *path, struct strbuf *text,
                         cJSON **ret_doc)
@@ -142,8 +141,7 @@ static int see_tag(struct refreshing *f, const char *path, const char *tag)
 	return keep(f, intent_of_tag(f->dataset.id, tag, what), path, strbuf_str(&text), true);
 }
 
-/* --- records that go ---------------------------------------------------------------------------
- */
+/* --- records that go ------------------------------------------------------------------------- */
 
 /* What a run or a mount holds goes another time. */
 static int or_held(int rc)
@@ -199,8 +197,7 @@ static int end_dataset(struct refreshing *f)
 	return rc;
 }
 
-/* --- all of them -------------------------------------------------------------------------------
- */
+/* --- all of them ----------------------------------------------------------------------------- */
 
 /* Of this provider: another one's may have the same id only as a copy. */
 static int begin_dataset(struct refreshing *f, const char *ds)
@@ -278,8 +275,7 @@ int providers_refresh(struct datasets *d, const char *id, const char *ds, struct
 	return refresh(d, id, ds, false, err);
 }
 
-/* --- when somebody looks -----------------------------------------------------------------------
- */
+/* --- when somebody looks --------------------------------------------------------------------- */
 
 static void say_stale(struct datasets *d, const struct error *err)
 {

@@ -58,8 +58,7 @@ static int fetch_text(struct fetching *f, char kind, const struct digest *name, 
 	return object_put(f->store, kind, strbuf_str(&text), text.len, &is, &new_bytes, err);
 }
 
-/* --- lists of files ----------------------------------------------------------------------------
- */
+/* --- lists of files -------------------------------------------------------------------------- */
 
 static int fetch_part(void *arg, void *state, size_t i)
 {
@@ -89,8 +88,7 @@ static int fetch_lists(struct fetching *f, const struct digest *manifest, struct
 	return rc;
 }
 
-/* --- files -------------------------------------------------------------------------------------
- */
+/* --- files ----------------------------------------------------------------------------------- */
 
 static int make_object(struct fetching *f, const struct store_entry *e, int fd, struct error *err)
 {
@@ -253,8 +251,7 @@ static int fetch_files(struct fetching *f, const struct digest *manifest, struct
 	return rc == 0 && f->came ? store_sync(f->store, err) : rc;
 }
 
-/* --- the doors ---------------------------------------------------------------------------------
- */
+/* --- the doors ------------------------------------------------------------------------------- */
 
 /* Nothing that came is swept before a version needs it. */
 static int begin(struct fetching *f, struct store *store, const struct bucket *bucket,

@@ -110,8 +110,7 @@ static int add_item(struct sending *s, const struct item *item)
 	return s->n == BATCH ? send_batch(s) : 0;
 }
 
-/* --- what a version has that its base has not --------------------------------------------------
- */
+/* --- what a version has that its base has not ------------------------------------------------ */
 
 static int give_up(struct sending *s)
 {

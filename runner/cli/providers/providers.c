@@ -7,8 +7,7 @@
 #include "cli/text.h"
 #include "dataset/provider.h"
 
-/* --- what is told of one -----------------------------------------------------------------------
- */
+/* --- what is told of one --------------------------------------------------------------------- */
 
 static const char *type_of(const struct provider *p)
 {
@@ -60,8 +59,7 @@ static cJSON *json_provider(const struct provider *p)
 	return out;
 }
 
-/* --- list ---------------------------------------------------------------------------------------
- */
+/* --- list ------------------------------------------------------------------------------------ */
 
 struct listing {
 	struct text_table table;
@@ -131,8 +129,7 @@ const struct cli_command cmd_providers_list = {
 	.run = run_list,
 };
 
-/* --- details ------------------------------------------------------------------------------------
- */
+/* --- details --------------------------------------------------------------------------------- */
 
 static void print_details(const struct cli *cli, const struct provider *p)
 {
@@ -193,8 +190,7 @@ const struct cli_command cmd_providers_details = {
 	.run = run_details,
 };
 
-/* --- delete -------------------------------------------------------------------------------------
- */
+/* --- delete ---------------------------------------------------------------------------------- */
 
 static int run_delete(struct cli *cli, const struct cli_args *args)
 {

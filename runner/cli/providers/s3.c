@@ -12,8 +12,7 @@
 #include "cli/show.h"
 #include "dataset/provider.h"
 
-/* --- what is given ------------------------------------------------------------------------------
- */
+/* --- what is given --------------------------------------------------------------------------- */
 
 /* The server's way to check keys was called so; one that knows version 2 only is long gone. */
 static int check_signature(const struct cli_args *args, struct error *err)
@@ -154,8 +153,7 @@ static int check(const struct cli_args *args, const struct provider *p, struct e
 		.help = "Do not ask the server whether bucket and keys are right."                \
 	}
 
-/* --- create s3 ----------------------------------------------------------------------------------
- */
+/* --- create s3 ------------------------------------------------------------------------------- */
 
 struct tally {
 	const char *provider;
@@ -244,8 +242,7 @@ const struct cli_command cmd_providers_create_s3 = {
 	.run = run_create,
 };
 
-/* --- update s3 ----------------------------------------------------------------------------------
- */
+/* --- update s3 ------------------------------------------------------------------------------- */
 
 static bool says_nothing(const struct provider_config *c)
 {
