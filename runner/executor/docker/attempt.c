@@ -115,14 +115,15 @@ static void look_if_over(struct attempt *a)
 	}
 }
 
-/* {"StatusCode": 0} */
+/* {"StatusCode": 0, "Error": null}.  Podman says 0 of a container that somebody removed, too, with
+ * an error beside it. */
 static bool ended_with_0(const char *text)
 {
 	AUTO_JSON cJSON *doc = NULL;
 	struct error ignored;
 
 	return json_parse(text, strlen(text), "answer", &doc, &ignored) == 0 &&
-	       json_int(doc, "StatusCode", -1) == 0;
+	       json_int(doc, "StatusCode", -1) == 0 && !json_obj(doc, "Error");
 }
 
 static void on_waited(void *arg, const char *text, const struct error *err)
