@@ -10,6 +10,8 @@
  *	executor_adopt(dir, hooks)            ... or one does that an earlier runner has started
  *	executor_stop(attempt, ...)           any number of times
  *	hooks.on_end(result)                  exactly once, never from inside stage or adopt
+ *
+ * SIGPIPE must be ignored: what is spoken to may be gone.
  */
 #ifndef EXECUTOR_EXECUTOR_H
 #define EXECUTOR_EXECUTOR_H

@@ -77,6 +77,8 @@ static int run_as(const struct passwd *user, enum account account, int (*test)(c
 	}
 	if (pid > 0)
 		(void)waitpid(pid, &status, 0);
+	if (WIFSIGNALED(status))
+		printf("ended by signal %d\n", WTERMSIG(status));
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
