@@ -86,10 +86,12 @@ script_job() {
 	sed 's/^/        /'
 }
 
-# wait_for SECONDS COMMAND...: until it succeeds.
+# As long as anything may take on a machine that is busy: nothing that goes well waits for it.
+PATIENCE=60
+
+# wait_for COMMAND...: until it succeeds.
 wait_for() {
-	local end=$((SECONDS + $1))
-	shift
+	local end=$((SECONDS + PATIENCE))
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || fail "waited in vain for: $*"
 		sleep 0.05
@@ -127,7 +129,7 @@ leftovers() {
 }
 
 nothing_left() {
-	local left end=$((SECONDS + 3))
+	local left end=$((SECONDS + PATIENCE))
 	while left=$(leftovers) && [ -n "$left" ]; do
 		[ $SECONDS -lt $end ] || fail "left behind: $left"
 		sleep 0.1

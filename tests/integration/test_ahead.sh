@@ -31,8 +31,8 @@ begin() {
 	workflow
 	"$SLUICE" run w.yaml "$@" >out 2>err &
 	runner=$!
-	wait_for 30 is_ready second
-	wait_for 30 test -e "$(attempt first)/shim.json"
+	wait_for is_ready second
+	wait_for test -e "$(attempt first)/shim.json"
 }
 
 ends() { # STATUS
@@ -56,8 +56,8 @@ test_it_waits_until_its_needs_have_ended() {
 	same "$(row second)" '["waiting",0]'
 	[ ! -e "$(attempt second)/shim.json" ] || fail "it runs"
 	let_end first 0
-	wait_for 30 test -e "$(attempt second)/shim.json"
-	wait_for 30 is_ready third
+	wait_for test -e "$(attempt second)/shim.json"
+	wait_for is_ready third
 	let_end second 0
 	let_end third 0
 	ends 0
@@ -103,7 +103,7 @@ test_what_cannot_be_got_ready_is_tried_again() {
 	begin
 	touch "$(dirname "$(dirname "$(attempt first)")")/third"
 	let_end first 0
-	wait_for 30 test -e "$(attempt second)/shim.json"
+	wait_for test -e "$(attempt second)/shim.json"
 	sleep 0.2
 	rm "$(dirname "$(dirname "$(attempt first)")")/third"
 	let_end second 0

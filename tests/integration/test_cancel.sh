@@ -19,7 +19,7 @@ stubborn() {
 		script_job sleep <<'END'
 trap '' TERM
 echo started
-sleep 300
+sleep 1000
 END
 	} >sleep.yaml
 }
@@ -31,7 +31,7 @@ start() {
 	"$SLUICE" run sleep.yaml "$@" >out 2>err &
 	runner=$!
 	set +m
-	wait_for 30 grep -rq started "$SLUICE_HOME/runs" --include=log
+	wait_for grep -rq started "$SLUICE_HOME/runs" --include=log
 }
 
 ended() { # STATUS
@@ -60,32 +60,26 @@ test_sighup() { canceled_by HUP 1; says out 'sleep | stopping'; }
 test_grace_ends_in_a_kill() {
 	stubborn
 	start --grace 1
-	local begin=$SECONDS
 	kill -TERM "$runner"
 	ended 143
-	[ $((SECONDS - begin)) -lt 15 ] || fail 'it took too long'
 	nothing_left
 }
 
 test_second_signal_kills() {
 	stubborn
-	start --grace 100
-	local begin=$SECONDS
+	start --grace 1000
 	kill -INT "$runner"
-	sleep 0.5
+	wait_for grep -q 'Ctrl-C again kills at once' err
 	kill -INT "$runner"
 	ended 130
-	[ $((SECONDS - begin)) -lt 20 ] || fail 'it took too long'
 	nothing_left
 }
 
 test_sigquit_kills_at_once() {
 	stubborn
-	start --grace 100
-	local begin=$SECONDS
+	start --grace 1000
 	kill -QUIT "$runner"
 	ended 131
-	[ $((SECONDS - begin)) -lt 20 ] || fail 'it took too long'
 	ok runs list
 	says out CANCELED
 	nothing_left
@@ -126,7 +120,7 @@ test_spawner_killed() {
 	} >w.yaml
 	"$SLUICE" run w.yaml >out 2>err &
 	runner=$!
-	wait_for 30 grep -rq started "$SLUICE_HOME/runs" --include=log
+	wait_for grep -rq started "$SLUICE_HOME/runs" --include=log
 	same "$(pgrep -cP "$runner" -f 'sluice-shim +$')" 1
 	kill -KILL "$(pgrep -P "$runner" -f 'sluice-shim +$')"
 	touch "$SLUICE_HOME/storage/go"

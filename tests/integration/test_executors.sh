@@ -59,7 +59,7 @@ test_resume_uses_what_it_was_started_with() {
 	one 'until [ -e /storage/go ]; do sleep 0.05; done; echo gone on'
 	"$SLUICE" run w.yaml --runtime runc >out 2>&1 &
 	runner=$!
-	wait_for 60 grep -rq pid "$SLUICE_HOME/runs" --include=shim.json
+	wait_for grep -rq pid "$SLUICE_HOME/runs" --include=shim.json
 	kill -KILL "$runner"
 	wait "$runner" || true
 	runner=
@@ -88,7 +88,7 @@ test_bwrap() {
 	two_jobs by-bwrap 'until [ -e /storage/go ]; do sleep 0.05; done; echo gone on'
 	"$SLUICE" run w.yaml --executor bwrap --secret word=hunter2 >out 2>err &
 	runner=$!
-	wait_for 60 grep -q '^use *| more' out
+	wait_for grep -q '^use *| more' out
 	same "$(grep -rl hunter2 "$SLUICE_HOME" /proc/[0-9]*/cmdline 2>/dev/null)" ''
 	kill -KILL "$runner"
 	wait "$runner" || true

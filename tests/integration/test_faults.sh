@@ -12,7 +12,7 @@ test_a_registry_that_dies_in_the_middle() {
 	push_layers big:1 layer.tar
 	"$SLUICE" images pull "$REGISTRY/big:1" >out 2>err &
 	runner=$!
-	wait_for 20 part_has_come 2000
+	wait_for part_has_come 2000
 	"$REPO/tests/services/registry" crash r
 	kill -0 "$runner" || fail 'it was over before the registry died'
 	"$REPO/tests/services/registry" start r

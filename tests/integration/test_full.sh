@@ -153,7 +153,7 @@ test_a_job_that_ends_well_on_a_full_disk() {
 	} >w.yaml
 	"$SLUICE" run w.yaml >out 2>err &
 	runner=$!
-	wait_for 30 grep -rq started "$SLUICE_HOME/runs" --include=log
+	wait_for grep -rq started "$SLUICE_HOME/runs" --include=log
 	fill_blocks
 	rm "$SLUICE_HOME/storage/wait"
 	wait "$runner" || fail "the run ended with $?: $(cat out err)"

@@ -90,7 +90,7 @@ test_resume() {
 	} >w.yaml
 	"$SLUICE" run w.yaml --jobs 4 >out 2>&1 &
 	runner=$!
-	wait_for 60 test -e "$SLUICE_HOME/storage/a"
+	wait_for test -e "$SLUICE_HOME/storage/a"
 	kill -KILL "$runner"
 	wait "$runner" || true
 	runner=

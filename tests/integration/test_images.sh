@@ -134,7 +134,7 @@ test_prune_beside_a_run() {
 	printf 'jobs: {a: {uses: container@v1, with: {image: "bash:5", args: [sleep, "60"]}}}' >w.yaml
 	"$SLUICE" run w.yaml >run.out 2>&1 &
 	runner=$!
-	wait_for 20 running
+	wait_for running
 	age bash:5 '90 days ago'
 	ok images prune
 	silent out bash:5

@@ -77,9 +77,9 @@ END
 	} >sleep.yaml
 	"$SLUICE" run --json sleep.yaml >events 2>err &
 	runner=$!
-	wait_for 30 grep -rq started "$SLUICE_HOME/runs" --include=log
+	wait_for grep -rq started "$SLUICE_HOME/runs" --include=log
 	# Events are not kept back while the run goes on.
-	wait_for 30 grep -q '"state":"running"' events
+	wait_for grep -q '"state":"running"' events
 	ok runs show --json
 	valid run out
 	same "$(jq -r '.status.phase, .status.jobs.sleep.outputs.d.dataset.isCommitted' out | paste -sd ' ')" \

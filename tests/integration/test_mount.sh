@@ -257,7 +257,7 @@ beside_delete() {
 		"$SLUICE" datasets mount "$version" empty -- cat empty/a >said 2>said.err &
 		mounting=$!
 		at=0
-		wait_for 30 "$SLUICE" datasets versions delete --id "$version" # refused while it is mounted
+		wait_for "$SLUICE" datasets versions delete --id "$version" # refused while it is mounted
 		wait "$mounting" || at=$?
 		if [ $at -eq 0 ]; then
 			same "$(cat said)" "$i"

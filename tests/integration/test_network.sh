@@ -18,8 +18,8 @@ machine() {
 	trap 'kill -KILL "${servers[@]}" 2>/dev/null; end' EXIT
 	spawn machine unshare --net --mount sleep 600
 	spawn outside unshare --net sleep 600
-	wait_for 10 is_apart "$machine"
-	wait_for 10 is_apart "$outside"
+	wait_for is_apart "$machine"
+	wait_for is_apart "$outside"
 	in_outside=(nsenter --net="/proc/$outside/ns/net")
 	in_machine=(nsenter --net="/proc/$machine/ns/net" --mount="/proc/$machine/ns/mnt" --wd="$PWD")
 	"${in_outside[@]}" ip link set lo up 2>/dev/null || exit 77 # no nsenter or no ip for us
@@ -40,8 +40,8 @@ machine() {
 	spawn server "${in_outside[@]}" "$say" dns 10.9.8.1 10.9.8.1
 	spawn server "${in_machine[@]}" "$say" tcp 127.0.0.1 8001 'loopback of the machine'
 	spawn server "${in_machine[@]}" "$say" abstract of-the-machine abstract
-	wait_for 10 "${in_outside[@]}" bash -c ': </dev/tcp/10.9.8.1/8000 && : </dev/tcp/169.254.169.254/80'
-	wait_for 10 "${in_machine[@]}" bash -c ': </dev/tcp/127.0.0.1/8001 && grep -q @of-the-machine /proc/net/unix'
+	wait_for "${in_outside[@]}" bash -c ': </dev/tcp/10.9.8.1/8000 && : </dev/tcp/169.254.169.254/80'
+	wait_for "${in_machine[@]}" bash -c ': </dev/tcp/127.0.0.1/8001 && grep -q @of-the-machine /proc/net/unix'
 	# From here on `sluice` runs on that machine.
 	printf '#!/bin/sh\nexec %s %s "$@"\n' "${in_machine[*]}" "$SLUICE" >on-machine
 	chmod +x on-machine
@@ -89,7 +89,7 @@ test_private_is_the_default() {
 	heard 'hello from outside' 'hello from outside' 'not 127.0.0.1/8001' 'not 198.18.0.2/8001' \
 		'not 169.254.169.254/80' 0 'ping works, if it is there'
 	silent err network
-	wait_for 10 no_helper
+	wait_for no_helper
 	nothing_left
 }
 
@@ -147,13 +147,13 @@ test_one_helper_for_all_jobs() {
 	"$SLUICE" run --jobs 3 w.yaml >out 2>err &
 	runner=$!
 	three() { [ "$(find "$SLUICE_HOME/storage" -type f | wc -l)" = 3 ]; }
-	wait_for 30 three
+	wait_for three
 	same "$(helpers | wc -l)" 1
 	touch "$SLUICE_HOME/storage/go"
 	wait "$runner"
 	runner=
 	same "$(grep -c 'hello from outside' out)" 3
-	wait_for 10 no_helper
+	wait_for no_helper
 	nothing_left
 }
 
@@ -167,15 +167,15 @@ test_helper_dies() {
 	} >w.yaml
 	"$SLUICE" run w.yaml >out 2>err &
 	runner=$!
-	wait_for 30 test -e "$SLUICE_HOME/storage/started"
+	wait_for test -e "$SLUICE_HOME/storage/started"
 	kill -KILL "$(helpers)"
-	wait_for 10 no_helper
+	wait_for no_helper
 	touch "$SLUICE_HOME/storage/go"
 	wait "$runner"
 	runner=
 	matches out '^first +\| alone'
 	matches out '^second +\| hello from outside'
-	wait_for 10 no_helper
+	wait_for no_helper
 	nothing_left
 }
 
@@ -189,18 +189,18 @@ test_runner_dies() {
 	} >w.yaml
 	"$SLUICE" run w.yaml >out 2>err &
 	runner=$!
-	wait_for 30 test -e "$SLUICE_HOME/storage/started"
+	wait_for test -e "$SLUICE_HOME/storage/started"
 	kill -KILL "$runner"
 	wait "$runner" || true
 	runner=
 	same "$(helpers | wc -l)" 1
 	touch "$SLUICE_HOME/storage/go"
-	wait_for 30 grep -rq exited "$SLUICE_HOME/runs" --include=exit.json
-	wait_for 10 no_helper
+	wait_for grep -rq exited "$SLUICE_HOME/runs" --include=exit.json
+	wait_for no_helper
 	ok runs resume w/1
 	matches out '^first +\| hello from outside'
 	same "$(grep -cE '^second +\| hello from outside' out)" 2
-	wait_for 10 no_helper
+	wait_for no_helper
 	nothing_left
 }
 
@@ -210,7 +210,7 @@ test_checkout_from_outside() {
 	git -C repo -c user.name=a -c user.email=a@example.com commit -q --allow-empty -m first
 	git -C repo update-server-info
 	spawn server "${in_outside[@]}" python3 -m http.server --bind 10.9.8.1 8080
-	wait_for 10 "${in_outside[@]}" bash -c ': </dev/tcp/10.9.8.1/8080'
+	wait_for "${in_outside[@]}" bash -c ': </dev/tcp/10.9.8.1/8080'
 	{
 		printf 'jobs:\n  clone:\n    uses: git-checkout@v1\n    with:\n'
 		printf '      url: http://a.name.example:8080/repo/.git\n'
@@ -219,6 +219,6 @@ test_checkout_from_outside() {
 	} >clone.yaml
 	ok run clone.yaml
 	matches out '^see +\| \.git'
-	wait_for 10 no_helper
+	wait_for no_helper
 	nothing_left
 }

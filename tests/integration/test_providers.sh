@@ -106,11 +106,11 @@ with socket.create_server(("127.0.0.1", 0)) as s:
     print(s.getsockname()[1], flush=True)
     time.sleep(60)' >port &
 	local server=$! waiting
-	wait_for 10 test -s port
+	wait_for test -s port
 	"$SLUICE" storageProviders update s3 ours --secretAccessKey "$secret" \
 		--endpoint "http://127.0.0.1:$(cat port)" 2>err &
 	waiting=$!
-	wait_for 10 hides "$waiting"
+	wait_for hides "$waiting"
 	kill $waiting $server
 	wait $waiting $server || true
 	same "$(provider ours .config.endpoint)" null
@@ -195,7 +195,7 @@ check_is_made() {
 	mkdir pages
 	(cd pages && exec python3 -m http.server --bind 127.0.0.1 0) >port 2>&1 &
 	local web=$!
-	wait_for 10 grep -q 'port [0-9]' port
+	wait_for grep -q 'port [0-9]' port
 	expect 2 sluice storageProviders update s3 real --endpoint "http://127.0.0.1:$(grep -oE 'port [0-9]+' port | cut -d ' ' -f 2)"
 	kill $web
 	matches err 'no S3 server|answers'

@@ -26,7 +26,7 @@ go() { touch "$SLUICE_HOME/storage/go"; }
 start() {
 	"$SLUICE" run w.yaml "$@" >out 2>err &
 	runner=$!
-	wait_for 30 grep -rq started "$SLUICE_HOME/runs" --include=log
+	wait_for grep -rq started "$SLUICE_HOME/runs" --include=log
 }
 
 kill_runner() {
@@ -75,7 +75,7 @@ test_resume_commits_a_job_that_has_ended() {
 	workflow
 	left
 	go
-	wait_for 30 bash -c 'test -e "$SLUICE_HOME"/runs/*/jobs/first/1/exit.json'
+	wait_for bash -c 'test -e "$SLUICE_HOME"/runs/*/jobs/first/1/exit.json'
 	ok runs resume latest
 	finished
 }
@@ -87,7 +87,7 @@ test_killed_again_and_again() {
 	for i in 1 2 3; do
 		"$SLUICE" runs resume w/1 >out 2>err &
 		runner=$!
-		wait_for 30 grep -q started out
+		wait_for grep -q started out
 		kill_runner
 		rm out err
 	done
@@ -111,12 +111,12 @@ test_next_run_can_leave_it() {
 	left
 	"$SLUICE" run next.yaml >out 2>err &
 	runner=$!
-	wait_for 30 grep -q 'waiting for run w/1' err
+	wait_for grep -q 'waiting for run w/1' err
 	kill -TERM "$runner"
 	wait "$runner" || fail 'its own run had succeeded'
 	runner=
 	go
-	wait_for 30 bash -c '"$SLUICE" runs show w/1 --json | jq -e ".status.phase == \"SUCCEEDED\""'
+	wait_for bash -c '"$SLUICE" runs show w/1 --json | jq -e ".status.phase == \"SUCCEEDED\""'
 	finished
 }
 
@@ -159,7 +159,7 @@ test_one_of_two_goes_on() {
 	left
 	"$SLUICE" runs resume w/1 >first.out 2>&1 &
 	runner=$!
-	wait_for 30 grep -q started first.out
+	wait_for grep -q started first.out
 	expect 2 sluice runs resume w/1
 	says err "its runner lives (process $runner)"
 	go
@@ -173,7 +173,7 @@ test_interrupt_as_in_run() {
 	left
 	"$SLUICE" runs resume w/1 >out 2>err &
 	runner=$!
-	wait_for 30 grep -q started out
+	wait_for grep -q started out
 	kill -TERM "$runner"
 	local got=0
 	wait "$runner" || got=$?
@@ -192,7 +192,7 @@ test_cancel_goes_on_too() {
 	start
 	kill -STOP "$(jq .pid <<<"$(shim)")"
 	kill -TERM "$runner"
-	wait_for 30 bash -c "kill -0 $runner && \"\$SLUICE\" runs show w/1 | grep -q canceled"
+	wait_for bash -c "kill -0 $runner && \"\$SLUICE\" runs show w/1 | grep -q canceled"
 	kill_runner
 	kill -CONT "$(jq .pid <<<"$(shim)")"
 	expect 143 sluice runs resume w/1
@@ -239,7 +239,7 @@ test_another_boot() {
 	same "$(versions first)" 1
 	same "$(contents second file)" one
 	# Nobody ended what lived in that boot.
-	wait_for 10 bash -c '! find /sys/fs/cgroup -path "*/sluice/$0-*" -name cgroup.procs -exec cat {} + | grep -q .' \
+	wait_for bash -c '! find /sys/fs/cgroup -path "*/sluice/$0-*" -name cgroup.procs -exec cat {} + | grep -q .' \
 		"$(basename "$run" | cut -c 1-8)"
 	find /sys/fs/cgroup -depth -path "*/sluice/$(basename "$run" | cut -c 1-8)-*" -type d -exec rmdir {} +
 }
@@ -321,15 +321,15 @@ END
 		done
 	} >w.yaml
 	start --jobs 1
-	wait_for 30 eval 'read -r shim job < <(waiting_shim)'
+	wait_for eval 'read -r shim job < <(waiting_shim)'
 	kill -STOP "$shim"
 	go
-	wait_for 30 eval '"$SLUICE" runs show w/1 --json | jq -e ".status.jobs.$job.phase == \"RUNNING\""'
+	wait_for eval '"$SLUICE" runs show w/1 --json | jq -e ".status.jobs.$job.phase == \"RUNNING\""'
 	kill_runner
 	same "$(find "$SLUICE_HOME"/runs/*/jobs/$job/1 -name shim.json)" ''
 	ok runs resume w/1
 	kill -CONT "$shim" # it learns that it is not wanted any more
-	wait_for 30 bash -c "grep -q error '$SLUICE_HOME'/runs/*/jobs/$job/1/exit.json"
+	wait_for bash -c "grep -q error '$SLUICE_HOME'/runs/*/jobs/$job/1/exit.json"
 	test -e "$SLUICE_HOME"/runs/*/jobs/$job/2/log || fail 'there was no second attempt'
 	same "$(versions made-$job)" 1
 	same "$(contents made-$job file)" two

@@ -216,7 +216,7 @@ END
 	} >w.yaml
 	"$SLUICE" run w.yaml >out 2>err &
 	runner=$!
-	wait_for 30 grep -rq started "$SLUICE_HOME/runs" --include=log
+	wait_for grep -rq started "$SLUICE_HOME/runs" --include=log
 }
 
 test_cancel_ends_what_another_process_runs() {

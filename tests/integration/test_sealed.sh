@@ -24,7 +24,7 @@ hands() {
 	} >hand.yaml
 	"$SLUICE" run hand.yaml --jobs 2 ${4:+--executor "$4"} >out 2>&1 &
 	runner=$!
-	wait_for 30 grep -q 'giver : succeeded' out
+	wait_for grep -q 'giver : succeeded' out
 	touch "$SLUICE_HOME/storage/go"
 	wait "$runner" || fail "the run failed: $(cat out)"
 	runner=

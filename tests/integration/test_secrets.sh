@@ -80,7 +80,7 @@ test_not_in_arguments_of_processes() {
 		script_job show 'env: {TOKEN: "secret:my-token"}' <<<'echo started; sleep 2'
 	} >secret.yaml
 	MY_TOKEN=$VALUE "$SLUICE" run secret.yaml --secret-env my-token=MY_TOKEN >out 2>err &
-	wait_for 30 grep -rq started "$SLUICE_HOME/runs" --include=log
+	wait_for grep -rq started "$SLUICE_HOME/runs" --include=log
 	local file words
 	for file in /proc/[0-9]*/cmdline; do
 		words=$(tr '\0' ' ' 2>/dev/null <"$file") || continue
@@ -107,7 +107,7 @@ END
 	} >waits.yaml
 	"$SLUICE" run waits.yaml --secret "my-token=$VALUE" >out 2>&1 &
 	runner=$!
-	wait_for 20 grep -q 'show : started' out
+	wait_for grep -q 'show : started' out
 	tr '\0' '\n' <"/proc/$runner/cmdline" >seen
 	says seen 'my-token=****'
 	silent seen "$VALUE"

@@ -135,7 +135,7 @@ serve() {
 	END
 	python3 server.py "$1" &
 	runner=$! # ended with the test
-	wait_for 10 test -e port
+	wait_for test -e port
 	url=http://127.0.0.1:$(cat port)/some/data.bin
 }
 

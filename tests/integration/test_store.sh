@@ -60,7 +60,7 @@ test_what_a_run_reads_is_held() {
 	waiter
 	"$SLUICE" run wait.yaml >run.out 2>&1 &
 	runner=$!
-	wait_for 30 test -e "$SLUICE_HOME/storage/started"
+	wait_for test -e "$SLUICE_HOME/storage/started"
 	expect 2 sluice datasets versions delete --id "$one" --force
 	says err "held by job 'wait' of run wait/1, which reads it"
 	expect 2 sluice datasets delete --id texts --force
@@ -193,7 +193,7 @@ test_prune_keeps_what_a_run_reads() {
 	waiter
 	"$SLUICE" run wait.yaml >run.out 2>&1 &
 	runner=$!
-	wait_for 30 test -e "$SLUICE_HOME/storage/started"
+	wait_for test -e "$SLUICE_HOME/storage/started"
 	version texts two >/dev/null
 	ok datasets prune texts --keep-last 1 --json
 	same "$(kept | tail -n 1)" "$one run wait/1 reads it"
@@ -266,7 +266,7 @@ test_cache_size() {
 	waiter
 	"$SLUICE" run wait.yaml >run.out 2>&1 &
 	runner=$!
-	wait_for 30 test -e "$SLUICE_HOME/storage/started"
+	wait_for test -e "$SLUICE_HOME/storage/started"
 	same "$(trees)" 2
 	printf 'cache:\n  size: 1GiB\n' >config.yaml
 	export SLUICE_CONFIG=$PWD/config.yaml
@@ -303,7 +303,7 @@ test_cache_size_spares_the_layers_of_a_killed_runner() {
 	waiter
 	"$SLUICE" run wait.yaml >run.out 2>&1 &
 	runner=$!
-	wait_for 30 test -e "$SLUICE_HOME/storage/started"
+	wait_for test -e "$SLUICE_HOME/storage/started"
 	kill -KILL "$runner"
 	wait "$runner" || true
 	runner=

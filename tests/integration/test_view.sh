@@ -23,7 +23,7 @@ open_terminal() {
 	trap close_terminal EXIT
 	tm -u -f /dev/null new-session -d -x "$columns" -y "$rows" "bash --rcfile $PWD/shell.sh"
 	tm pipe-pane "cat >$PWD/raw"
-	wait_for 10 shows '^ready>'
+	wait_for shows '^ready>'
 }
 
 type_line() { tm send-keys "$1" Enter; }
@@ -58,12 +58,12 @@ test_block_and_summary() {
 	gated
 	open_terminal 100 30
 	type_line "$SLUICE run gated.yaml"
-	wait_for 20 shows '^gate +running +[0-9]+s$'
-	wait_for 20 shows '^gate +\| first line$'
+	wait_for shows '^gate +running +[0-9]+s$'
+	wait_for shows '^gate +\| first line$'
 	shows '^behind +waiting +for gate$' || fail 'what waits is not said'
 	shows '^gated/1 [0-9]+s$' || fail 'no last line'
 	go
-	wait_for 20 at_prompt
+	wait_for at_prompt
 	has_times '^(gate|behind) +(running|waiting|committing|preparing)' 0 ||
 		fail 'the block stays'
 	shows '^gate +\| last line$' || fail 'the last line is missing'
@@ -78,20 +78,20 @@ test_block_survives_resizing() {
 	gated
 	open_terminal 100 30
 	type_line "$SLUICE run gated.yaml --name a-workflow-with-a-long-name-that-has-to-be-cut"
-	wait_for 20 shows '^gate +running'
-	wait_for 20 shows '\| first line$'
+	wait_for shows '^gate +running'
+	wait_for shows '\| first line$'
 	for size in 40x20 20x10 80x24 41x12 120x40; do
 		columns=${size%x*}
 		tm resize-window -x "$columns" -y "${size#*x}"
-		wait_for 10 has_times '^gate +runn' 1
-		wait_for 10 has_times '^a-w.* [0-9]+s' 1
-		wait_for 10 has_times '^behind +waiting' 1
+		wait_for has_times '^gate +runn' 1
+		wait_for has_times '^a-w.* [0-9]+s' 1
+		wait_for has_times '^behind +waiting' 1
 	done
 	# As much of the name as a third of 120 columns holds: drawn for this width.
-	wait_for 10 shows '^a-workflow-with-a-long-name-that-has'
+	wait_for shows '^a-workflow-with-a-long-name-that-has'
 	go
-	wait_for 20 shows ': 2 succeeded$'
-	wait_for 10 has_times '^(gate|behind) +(running|waiting)' 0
+	wait_for shows ': 2 succeeded$'
+	wait_for has_times '^(gate|behind) +(running|waiting)' 0
 	has_times '\| first line$' 1 || fail 'a log line is lost'
 }
 
@@ -99,10 +99,10 @@ test_ctrl_c_leaves_the_terminal_as_it_was() {
 	gated
 	open_terminal 80 24
 	type_line "clear; stty -a >before; $SLUICE run gated.yaml; echo \"status \$?\"; stty -a >after"
-	wait_for 20 shows '^gate +running'
+	wait_for shows '^gate +running'
 	tm send-keys C-c
-	wait_for 20 shows '^status 130$'
-	wait_for 10 at_prompt
+	wait_for shows '^status 130$'
+	wait_for at_prompt
 	cmp before after
 	same "$(tm display-message -p '#{cursor_flag} #{scroll_region_lower} #{alternate_on}')" '1 23 0'
 	has_times '^(gate|behind) +(running|waiting|stopping)' 0 || fail 'the block stays'
@@ -113,20 +113,20 @@ test_ctrl_z_and_fg() {
 	gated
 	open_terminal 80 24
 	type_line "clear; stty -a >before; $SLUICE run gated.yaml"
-	wait_for 20 shows '^gate +running'
+	wait_for shows '^gate +running'
 	tm send-keys C-z
-	wait_for 10 shows 'Stopped'
-	wait_for 10 at_prompt
+	wait_for shows 'Stopped'
+	wait_for at_prompt
 	same "$(tm display-message -p '#{cursor_flag}')" 1
 	type_line 'stty -a >after; echo between'
-	wait_for 10 shows '^between$'
+	wait_for shows '^between$'
 	cmp before after
 	type_line fg
 	# The one that stood there when it was stopped, and the one below that goes on.
-	wait_for 10 has_times '^gate +running' 2
+	wait_for has_times '^gate +running' 2
 	go
-	wait_for 20 shows ': 2 succeeded$'
-	wait_for 10 has_times '^gate +running' 1
+	wait_for shows ': 2 succeeded$'
+	wait_for has_times '^gate +running' 1
 	has_times '^between$' 1 || fail 'what the shell wrote is gone'
 }
 
@@ -139,8 +139,8 @@ test_what_fails_stands_last() {
 	} >fails.yaml
 	open_terminal 100 40
 	type_line "clear; $SLUICE run fails.yaml"
-	wait_for 20 shows '^run fails/1 FAILED in .*: 1 succeeded, 2 failed$'
-	wait_for 10 at_prompt
+	wait_for shows '^run fails/1 FAILED in .*: 1 succeeded, 2 failed$'
+	wait_for at_prompt
 	screen | sed '1,/^logs:/d' >end
 	says end 'failed: typo: exit code 127: command not found'
 	says end '    before the typo'
@@ -157,11 +157,11 @@ test_many_jobs_on_a_narrow_terminal() {
 	} >many.yaml
 	open_terminal 40 15
 	type_line "clear; $SLUICE run many.yaml --jobs 3"
-	wait_for 20 shows '\+ [0-9]+ waiting'
+	wait_for shows '\+ [0-9]+ waiting'
 	# A third of 15 rows.
 	[ "$(times_shown '^a-job.* (preparing|running|waiting)')" -le 4 ] || fail 'too many rows'
-	wait_for 60 shows '^run many/1 SUCCEEDED'
-	wait_for 10 at_prompt
+	wait_for shows '^run many/1 SUCCEEDED'
+	wait_for at_prompt
 	screen | tr -d '\n' >joined
 	says joined '60 succeeded'
 	says joined '\x1b[2J'
@@ -172,17 +172,17 @@ test_colours_only_where_wanted() {
 	local sgr=$'\e\\[[0-9;]*m'
 	open_terminal 80 24
 	type_line "clear; $SLUICE run gated.yaml; echo end"
-	wait_for 20 shows '^gate +running'
+	wait_for shows '^gate +running'
 	go
-	wait_for 20 shows '^end$'
-	wait_for 5 grep -q "$sgr" raw
+	wait_for shows '^end$'
+	wait_for grep -q "$sgr" raw
 	tm kill-server
 	open_terminal 80 24 NO_COLOR=1
 	type_line "$SLUICE run gated.yaml; echo end"
-	wait_for 20 shows '^gate +running'
+	wait_for shows '^gate +running'
 	go
-	wait_for 20 shows '^end$'
-	wait_for 5 grep -q '2 succeeded' raw
+	wait_for shows '^end$'
+	wait_for grep -q '2 succeeded' raw
 	tr -d '\r' <raw | sed '1,/sluice run/d' | sed '/2 succeeded/q' >shown
 	says shown $'\e['
 	! grep -q "$sgr" shown || fail 'colours in spite of NO_COLOR'
@@ -198,8 +198,8 @@ test_dumb_terminals_and_pipes_get_no_escape() {
 	! grep -q $'\e' out err || fail 'escapes in a pipe'
 	open_terminal 80 24 TERM=dumb
 	type_line "$SLUICE run plain.yaml; echo end"
-	wait_for 20 shows '^end$'
-	wait_for 5 grep -q '^end' raw
+	wait_for shows '^end$'
+	wait_for grep -q '^end' raw
 	tr -d '\r' <raw | sed -n '/fine |/,/^logs:/p' >shown
 	says shown 'fine | fine'
 	! grep -q $'\e' shown || fail 'escapes on a dumb terminal'
@@ -222,10 +222,10 @@ test_a_pull_says_how_far_it_is() {
 	open_terminal 40 10
 	trap 'stop_registries; close_terminal' EXIT
 	type_line "$SLUICE images pull $REGISTRY/team/noise:1"
-	wait_for 20 shows '^127\.0.*\.\.\.  [0-3] of 3 layers +[0-9]+ %$'
+	wait_for shows '^127\.0.*\.\.\.  [0-3] of 3 layers +[0-9]+ %$'
 	shows '^[0-9a-f]{12}  downloading +[0-9]+ %$' || fail 'no line for a layer'
-	wait_for 20 shows '^[0-9a-f]{12}  done$'
-	wait_for 20 shows '^Pulled image: '
+	wait_for shows '^[0-9a-f]{12}  done$'
+	wait_for shows '^Pulled image: '
 	has_times 'of 3 layers|^[0-9a-f]{12}  ' 0 || fail 'the lines stay'
 	# None where nobody would see it.
 	forget_images
