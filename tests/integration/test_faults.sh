@@ -35,7 +35,7 @@ test_a_token_that_expires_in_the_middle() {
 	push_layers public/big:1 "${layers[@]}"
 	"$REPO/tests/services/registry" stop r
 	rm r/env
-	start_registry r AUTH=token TOKEN_TTL=1 TOKEN_SAID=300 RATE=1000000
+	start_registry r AUTH=token TOKEN_TTL=4 TOKEN_SAID=300 RATE=400000
 	ok images pull "$REGISTRY/public/big:1"
 	matches r/registry.log '"GET /v2/public/big/blobs/sha256:[0-9a-f]{64} HTTP/1.1" 401 '
 	[ "$(grep -c 'GET /token' r/token.log)" -ge 2 ] || fail 'no new token was asked for'
