@@ -87,7 +87,7 @@ script_job() {
 }
 
 # As long as anything may take on a machine that is busy: nothing that goes well waits for it.
-PATIENCE=60
+export PATIENCE=60
 
 # wait_for COMMAND...: until it succeeds.
 wait_for() {
