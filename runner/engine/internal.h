@@ -175,11 +175,34 @@ void job_request_free(struct job_request *jr); /* takes NULL */
  * optional one that was not given. */
 struct pin *job_input_pin(const struct run_job *job, const struct spec_input *input);
 
+/* --- outputs.c ----------------------------------------------------------------------------- */
+
+/* Names its dataset outputs. */
+void job_list_outputs(struct run_job *job);
+/* A version for each that has none yet: they are open from the run's start. */
+int job_open_outputs(struct run_job *job, struct error *err) MUST_USE;
+/* To its attempt: from here on none before it can commit them. */
+int job_hand_over_outputs(struct run_job *job, struct error *err) MUST_USE;
+/* Those that are still open; what cannot be dropped is a notice. */
+void job_drop_outputs(const struct run_job *job);
+/* Who may commit them: its attempt.  Borrowed from the job; without inputs. */
+struct dataset_maker job_maker(const struct run_job *job);
+/* The version behind a dataset output; NULL for other types. */
+const struct run_output *job_output(const struct run_job *job, const struct spec_output *output);
+/* All are committed, or in the store for good: what the job left in its directories is not needed.
+ * Only who saw it end well does that, though the row may not say so: it was lost, or a full disk
+ * kept it from being written. */
+bool job_outputs_are_taken(const struct run_job *job);
+
 /* The job may have put anything in its outputs' places: a string must be a small plain file of
  * text, all else the directory that stood there.  A link would lead whoever reads it to the host's
  * files. */
-int job_check_output(const struct run_job *job, const struct spec_output *output,
-                     struct error *err) MUST_USE;
+int job_check_outputs(const struct run_job *job, struct error *err) MUST_USE;
+/* What it wrote to a string output; the caller frees it. */
+int job_read_string(const struct run_job *job, const struct spec_output *output, char **ret_text,
+                    struct error *err) MUST_USE;
+/* What it wrote beside its outputs is lost with the run: a name that was mistyped is said. */
+void job_notice_undeclared(const struct run_job *job);
 
 /* --- masked.c ------------------------------------------------------------------------------ */
 
@@ -199,10 +222,6 @@ void job_withdraw(struct run_job *job, const char *why);
 /* A job that never starts: canceled or skipped. */
 void job_end_unstarted(struct run_job *job, enum job_state state, const char *message);
 char *job_attempt_dir(const struct run_job *job, int attempt); /* the caller frees it */
-/* Names its dataset outputs. */
-void job_list_outputs(struct run_job *job);
-/* A version for each that has none yet: they are open from the run's start. */
-int job_open_outputs(struct run_job *job, struct error *err) MUST_USE;
 
 /*
  * Goes on with the attempt that an earlier runner has started; `committing`: its command had ended

@@ -137,59 +137,6 @@ char *job_attempt_dir(const struct run_job *job, int attempt)
 	return xasprintf("%s/jobs/%s/%d", job->run->dir, job->spec->id, attempt);
 }
 
-void job_list_outputs(struct run_job *job)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < job->spec->n_outputs; i++)
-		n += job->spec->outputs[i].type == SPEC_DATASET;
-	job->outputs = n ? xcalloc(n, sizeof *job->outputs) : NULL;
-	for (size_t i = 0; i < job->spec->n_outputs; i++)
-		if (job->spec->outputs[i].type == SPEC_DATASET)
-			job->outputs[job->n_outputs++].spec = &job->spec->outputs[i];
-}
-
-static struct dataset_maker maker_of(const struct run_job *job)
-{
-	return (struct dataset_maker){ .run = job->run->uuid,
-		                       .job = job->spec->id,
-		                       .attempt = job->attempt > 0 ? job->attempt : 1 };
-}
-
-int job_open_outputs(struct run_job *job, struct error *err)
-{
-	struct run *run = job->run;
-	const struct dataset_maker maker = maker_of(job);
-
-	for (size_t i = 0; i < job->n_outputs; i++) {
-		struct run_output *o = &job->outputs[i];
-		const struct target *target = map_find(&run->targets, o->spec->ref.text);
-
-		if (o->version.id[0])
-			continue;
-		history_flush(run);
-		if (datasets_open_version(run->datasets, &target->dataset, "", &maker, &o->version,
-		                          err) < 0)
-			return error_wrap(err, "output '%s' of job '%s'", o->spec->name,
-			                  job->spec->id);
-		history_link(job, true, o->spec->name, &o->version);
-	}
-	return 0;
-}
-
-/* From here on no attempt before this one can commit them. */
-static int hand_over_outputs(struct run_job *job, struct error *err)
-{
-	const struct dataset_maker maker = maker_of(job);
-
-	history_flush(job->run);
-	for (size_t i = 0; i < job->n_outputs; i++)
-		if (datasets_hand_over(job->run->datasets, &job->outputs[i].version, &maker, err) <
-		    0)
-			return error_wrap(err, "output '%s'", job->outputs[i].spec->name);
-	return 0;
-}
-
 static void job_advance(struct run_job *job);
 
 /* --- preparing ------------------------------------------------------------------------------ */
@@ -258,7 +205,7 @@ static int begin_attempt(struct run_job *job, struct error *err)
 	rc = io_mkdirs(job->dir, 0755);
 	if (rc < 0)
 		return error_sys(err, rc, "cannot make '%s'", job->dir);
-	if (job->attempt > 1 && hand_over_outputs(job, err) < 0)
+	if (job->attempt > 1 && job_hand_over_outputs(job, err) < 0)
 		return err->class;
 	rc = gpus_take(job, err);
 	return rc < 0 ? rc : job_request_new(job, &job->live->request, err);
@@ -381,37 +328,6 @@ static void commit_output(struct work *work)
 		&p->error);
 }
 
-static int check_outputs(const struct run_job *job, struct error *err)
-{
-	for (size_t i = 0; i < job->spec->n_outputs; i++)
-		if (job_check_output(job, &job->spec->outputs[i], err) < 0)
-			return err->class;
-	return 0;
-}
-
-/* What a job wrote beside its outputs is lost with the run: a name that was mistyped is said. */
-static void notice_undeclared(const struct run_job *job)
-{
-	AUTO_FREE char *path = xasprintf("%s/outputs", job->dir);
-	AUTO_DIR DIR *dir = opendir(path);
-	const struct dirent *e;
-
-	while (dir && (e = readdir(dir)) != NULL) {
-		bool declared = !io_is_component(e->d_name);
-
-		for (size_t i = 0; i < job->spec->n_outputs; i++)
-			declared |= strcmp(job->spec->outputs[i].name, e->d_name) == 0;
-		if (!declared) {
-			AUTO_FREE char *name = job_masked(job, e->d_name);
-
-			run_notice(job->run,
-			           "job '%s' wrote to /outputs/%.200s, which is none of its "
-			           "outputs: it is not kept",
-			           job->spec->id, name);
-		}
-	}
-}
-
 /* NOLINTNEXTLINE(misc-no-recursion): a job's state only moves on */
 static void start_commit(struct run_job *job)
 {
@@ -466,7 +382,7 @@ static struct job_records *records_new(struct run_job *job)
 	size_t n = 0;
 
 	r->job = job;
-	r->maker = maker_of(job);
+	r->maker = job_maker(job);
 	r->inputs = xcalloc(job->spec->n_inputs + 1, sizeof *r->inputs);
 	r->maker.inputs = r->inputs;
 	r->commits = xcalloc(job->live->n_pieces, sizeof *r->commits);
@@ -668,8 +584,8 @@ static void after_success(struct run_job *job)
 	struct job_work *live = job->live;
 
 	if (!live->checked) {
-		notice_undeclared(job);
-		if (check_outputs(job, &live->error) < 0) {
+		job_notice_undeclared(job);
+		if (job_check_outputs(job, &live->error) < 0) {
 			job_end_error(job, JOB_FAILED);
 			return;
 		}
@@ -759,19 +675,6 @@ static void job_advance(struct run_job *job)
 
 /* --- after another runner -------------------------------------------------------------------- */
 
-/* Committed, or in the store for good: what the job left in its directories is not needed.  Only
- * who saw it end well does that, though the row may not say so: it was lost, or a full disk kept it
- * from being written. */
-static bool outputs_are_taken(const struct run_job *job)
-{
-	bool all = job->n_outputs > 0;
-
-	for (size_t i = 0; i < job->n_outputs; i++)
-		all &= job->outputs[i].version.committed ||
-		       datasets_is_taken(job->run->datasets, &job->outputs[i].version);
-	return all;
-}
-
 void job_adopt(struct run_job *job, bool committing)
 {
 	const struct attempt_hooks hooks = { .on_end = on_end, .arg = job };
@@ -779,7 +682,7 @@ void job_adopt(struct run_job *job, bool committing)
 	struct job_work *live = new_live(job);
 	int rc = 0;
 
-	live->taken = outputs_are_taken(job);
+	live->taken = job_outputs_are_taken(job);
 	live->checked = committing || live->taken;
 	if (!live->taken)
 		rc = executor_adopt(job->run->executor, job->dir, image ? image->digest : NULL,

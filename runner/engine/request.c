@@ -8,9 +8,6 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "engine/internal.h"
-#include "spec/utf8.h"
-
-enum { STRING_MAX = 1 << 20 }; /* bytes of a string output: it is "small UTF-8 text" */
 
 static const char *keep(struct job_request *jr, char *made /* takes */)
 {
@@ -169,107 +166,24 @@ int job_request_new(struct run_job *job, struct job_request **ret_request, struc
 	return 0;
 }
 
-static int check_text(const struct strbuf *sb, const char *name, struct error *err)
-{
-	size_t size;
-
-	if (memchr(strbuf_str(sb), '\0', sb->len))
-		return error_set(err, SLUICE_INVALID,
-		                 "/outputs/%s is not text: it holds a NUL byte", name);
-	for (size_t at = 0; at < sb->len; at += size)
-		if (utf8_decode(strbuf_str(sb) + at, sb->len - at, &size) == UINT32_MAX)
-			return error_set(err, SLUICE_INVALID,
-			                 "/outputs/%s is not UTF-8 text: its byte %zu is wrong; a "
-			                 "dataset or a volume holds any bytes",
-			                 name, at + 1);
-	return 0;
-}
-
-/* What an earlier job wrote to /outputs/NAME, which may be anything: only a plain, small file of
- * text is a string. */
-static int read_string(const struct run_job *from, const struct spec_output *output,
-                       struct strbuf *sb, struct error *err)
-{
-	AUTO_FREE char *dir = xasprintf("%s/outputs", from->dir);
-	AUTO_FD int dirfd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	AUTO_FD int fd = -1;
-	struct stat st;
-	int rc;
-
-	if (dirfd < 0)
-		return error_sys(err, errno, "cannot open '%s'", dir);
-	fd = io_open_beneath(dirfd, output->name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, 0);
-	if (fd == -ENOENT)
-		return error_set(err, SLUICE_NOT_FOUND, "it did not write /outputs/%s",
-		                 output->name);
-	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-		return error_set(err, SLUICE_INVALID, "/outputs/%s is not a plain file",
-		                 output->name);
-	rc = io_read_all(fd, sb);
-	if (rc == -EFBIG)
-		return error_set(err, SLUICE_LIMIT,
-		                 "/outputs/%s is larger than 1 MiB: a string is small text, use a "
-		                 "dataset or a volume",
-		                 output->name);
-	if (rc < 0)
-		return error_sys(err, rc, "cannot read /outputs/%s", output->name);
-	return check_text(sb, output->name, err);
-}
-
-static int check_directory(const struct run_job *job, const struct spec_output *output,
-                           struct error *err)
-{
-	AUTO_FREE char *path = xasprintf("%s/outputs/%s", job->dir, output->name);
-	struct stat st;
-
-	if (lstat(path, &st) != 0)
-		return error_set(err, SLUICE_NOT_FOUND, "it removed /outputs/%s: write into it",
-		                 output->name);
-	if (!S_ISDIR(st.st_mode))
-		return error_set(err, SLUICE_INVALID,
-		                 "/outputs/%s is no longer a directory: write into it",
-		                 output->name);
-	return 0;
-}
-
-int job_check_output(const struct run_job *job, const struct spec_output *output, struct error *err)
-{
-	AUTO_STRBUF struct strbuf sb = STRBUF_INIT(STRING_MAX);
-
-	if (output->type != SPEC_STRING)
-		return check_directory(job, output, err);
-	return read_string(job, output, &sb, err);
-}
-
 static int add_string(struct job_request *jr, const struct spec_input *input, const char *target,
                       struct error *err)
 {
-	struct strbuf sb = STRBUF_INIT(STRING_MAX);
 	const struct run *run = jr->job->run;
 	const char *value;
+	char *text;
 
 	if (input->source == SPEC_FROM_JOB) {
-		if (read_string(&run->jobs[input->job->index], input->output, &sb, err) < 0) {
-			strbuf_release(&sb);
+		if (job_read_string(&run->jobs[input->job->index], input->output, &text, err) < 0)
 			return error_wrap(err, "input '%s' from job '%s'", input->name,
 			                  input->job->id);
-		}
-		value = keep(jr, strbuf_detach(&sb));
+		value = keep(jr, text);
 	} else {
 		value = run_value(run, input);
 	}
 	if (value)
 		add_mount(jr, MOUNT_TEXT, value, target);
 	return 0;
-}
-
-static const struct run_output *output_of(const struct run_job *job,
-                                          const struct spec_output *output)
-{
-	for (size_t i = 0; i < job->n_outputs; i++)
-		if (job->outputs[i].spec == output)
-			return &job->outputs[i];
-	return NULL;
 }
 
 struct pin *job_input_pin(const struct run_job *job, const struct spec_input *input)
@@ -283,7 +197,7 @@ struct pin *job_input_pin(const struct run_job *job, const struct spec_input *in
 		return NULL;
 	if (input->source != SPEC_FROM_JOB)
 		return run_pin(run, input);
-	made = output_of(&run->jobs[input->job->index], input->output);
+	made = job_output(&run->jobs[input->job->index], input->output);
 	(void)snprintf(key, sizeof key, "%s:%s", made->version.dataset, made->version.id);
 	pin = map_find(&run->pins, key);
 	if (!pin) {

@@ -324,15 +324,7 @@ static void drop_open_versions(struct run *run)
 {
 	reserve_tend(run->options->home, true);
 	for (size_t i = 0; i < run_n_jobs(run); i++)
-		for (size_t k = 0; k < run->jobs[i].n_outputs; k++) {
-			const struct dataset_version *v = &run->jobs[i].outputs[k].version;
-			struct error err;
-
-			if (v->id[0] && !v->committed &&
-			    datasets_drop_version(run->datasets, v, &err) < 0)
-				run_notice(run, "cannot drop version '%s:%s': %s", v->dataset,
-				           v->id, err.msg);
-		}
+		job_drop_outputs(&run->jobs[i]);
 }
 
 /* What the jobs left that is not kept: volumes, strings, half-written outputs. */
