@@ -89,16 +89,15 @@ struct job_work {
 	bool stale;       /* ... and cannot go: another takes its place */
 	bool checked;     /* its outputs were, by the runner that died while they were committed */
 	bool taken;       /* ... and their bytes are in the store */
-	unsigned pending; /* pieces of work that are still out */
+	unsigned pending; /* pieces that are still out */
 	struct progress progress; /* of what the state's pieces do */
 	int64_t since_ms;         /* they began */
 	struct error error;
 	char *message;
 	char *unneeded; /* why it shall not start, though it was got ready ahead; or NULL */
 	struct job_request *request;
-	struct piece *pieces; /* of work, as many as are needed side by side */
+	struct piece *pieces; /* of preparing, side by side */
 	size_t n_pieces;
-	struct job_records *records; /* of its outputs, when their bytes are in the store */
 };
 
 /* --- resolve.c ----------------------------------------------------------------------------- */
@@ -230,6 +229,13 @@ char *job_attempt_dir(const struct run_job *job, int attempt); /* the caller fre
  */
 void job_adopt(struct run_job *job, bool committing);
 void job_follow(struct run_job *job);
+void job_committed(struct run_job *job, const struct error *err /* NULL: well */);
+
+/* --- commit.c ------------------------------------------------------------------------------ */
+
+/* Makes versions of all outputs that are not committed yet, or of none.  job_committed() follows,
+ * from the loop; from inside if there are none. */
+void commit_start(struct run_job *job);
 
 /* --- run.c --------------------------------------------------------------------------------- */
 

@@ -19,27 +19,19 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/io.h"
-#include "base/reserve.h"
 #include "base/xalloc.h"
 #include "engine/internal.h"
 
-/* One piece of work: the image, one input's tree, or one output's bytes. */
+/* One piece of work: the image, or one input's tree. */
 struct piece {
 	struct work work;
 	struct run_job *job;
-	struct pin *pin;           /* an input */
-	struct run_output *output; /* an output */
-	char *path;                /* the tree, or the output's directory */
-	char *warning;             /* the first one; more are counted */
-	size_t n_warnings;
-	bool back; /* nothing of it is left to do */
-	struct store_tree_info info;
-	int lock;
+	struct pin *pin; /* an input */
+	char *path;      /* its tree */
+	bool back;       /* nothing of it is left to do */
 	int rc;
 	struct error error;
 };
-
-static void records_free(struct job_records *r);
 
 static const struct {
 	const char *name, *phase;
@@ -96,7 +88,6 @@ static void free_live(struct run_job *job)
 
 	job->live = NULL;
 	job_request_free(live->request);
-	records_free(live->records);
 	free(live->unneeded);
 	free(live->pieces);
 	free(live);
@@ -146,14 +137,6 @@ static void piece_done(struct work *work)
 	struct piece *p = container_of(work, struct piece, work);
 	struct job_work *live = p->job->live;
 
-	if (p->n_warnings > 0) {
-		AUTO_FREE char *warning = job_masked(p->job, p->warning);
-
-		run_notice(p->job->run, "job '%s': output '%s': %s%s", p->job->spec->id,
-		           p->output->spec->name, warning,
-		           p->n_warnings > 1 ? " (and more of the kind)" : "");
-	}
-	free(p->warning);
 	if (p->rc < 0 && live->error.class == 0)
 		live->error = p->error;
 	if (p->rc == 0 && p->pin && !p->pin->tree)
@@ -192,7 +175,6 @@ static struct piece *add_piece(struct run_job *job)
 
 	job->live->pending++;
 	p->job = job;
-	p->lock = -1;
 	return p;
 }
 
@@ -211,20 +193,12 @@ static int begin_attempt(struct run_job *job, struct error *err)
 	return rc < 0 ? rc : job_request_new(job, &job->live->request, err);
 }
 
-static struct job_work *new_live(const struct run_job *job)
-{
-	struct job_work *live = xcalloc(1, sizeof *live);
-	size_t most = job->spec->n_inputs + job->spec->n_outputs + 1;
-
-	live->pieces = xcalloc(most, sizeof *live->pieces);
-	return live;
-}
-
 /* What has to be done before it can go. */
 static void list_pieces(struct run_job *job)
 {
 	struct image_pin *image = run_image(job->run, job->spec);
 
+	job->live->pieces = xcalloc(job->spec->n_inputs + 1, sizeof *job->live->pieces);
 	if (image && !image->ready)
 		(void)add_piece(job);
 	for (size_t i = 0; i < job->spec->n_inputs; i++) {
@@ -241,7 +215,7 @@ static void list_pieces(struct run_job *job)
 /* NOLINTNEXTLINE(misc-no-recursion): see start_anew */
 void job_start(struct run_job *job)
 {
-	struct job_work *live = new_live(job);
+	struct job_work *live = xcalloc(1, sizeof *live);
 	struct error err;
 
 	job->live = live;
@@ -301,153 +275,6 @@ void job_withdraw(struct run_job *job, const char *why)
 		return;
 	job->live->unneeded = xstrdup(why);
 	job_stop(job, false);
-}
-
-/* --- committing ----------------------------------------------------------------------------- */
-
-static void on_warning(void *arg, const char *text)
-{
-	struct piece *p = arg;
-
-	if (p->n_warnings++ == 0)
-		p->warning = xstrdup(text);
-}
-
-static void commit_output(struct work *work)
-{
-	struct piece *p = container_of(work, struct piece, work);
-
-	const struct store_watch watch = {
-		.warn = on_warning,
-		.arg = p,
-		.progress = &p->job->live->progress,
-	};
-
-	p->rc = (p->job->live->result.sealed ? datasets_commit_bytes : datasets_copy_bytes)(
-		p->job->run->datasets, &p->output->version, p->path, &watch, &p->info, &p->lock,
-		&p->error);
-}
-
-/* NOLINTNEXTLINE(misc-no-recursion): a job's state only moves on */
-static void start_commit(struct run_job *job)
-{
-	struct job_work *live = job->live;
-
-	/* Others may have filled the disk since it started: what it made is not lost for that. */
-	reserve_tend(job->run->options->home, true);
-	live->progress = (struct progress){ 0 };
-	live->since_ms = clock_mono_ms();
-	memset(live->pieces, 0, live->n_pieces * sizeof *live->pieces);
-	live->n_pieces = 0;
-	for (size_t i = 0; i < job->n_outputs; i++) {
-		struct piece *p;
-
-		if (job->outputs[i].version.committed)
-			continue;
-		p = add_piece(job);
-		p->output = &job->outputs[i];
-		p->path = xasprintf("%s/outputs/%s", job->dir, p->output->spec->name);
-	}
-	for (size_t i = 0; i < live->n_pieces; i++)
-		work_start(job->run->loop, &live->pieces[i].work, commit_output, piece_done);
-	if (live->n_pieces == 0)
-		job_advance(job);
-}
-
-/* What makes versions of the outputs, for a worker and then for the loop. */
-struct job_records {
-	struct work work;
-	struct run_job *job;
-	struct dataset_maker maker;
-	const char **inputs;
-	struct dataset_commit *commits; /* one for each piece */
-	int rc;
-	struct error error;
-};
-
-static void records_free(struct job_records *r)
-{
-	for (size_t i = 0; r && r->inputs[i]; i++)
-		free((void *)(uintptr_t)r->inputs[i]);
-	if (r) {
-		free(r->inputs);
-		free(r->commits);
-	}
-	free(r);
-}
-
-static struct job_records *records_new(struct run_job *job)
-{
-	struct job_records *r = xcalloc(1, sizeof *r);
-	size_t n = 0;
-
-	r->job = job;
-	r->maker = job_maker(job);
-	r->inputs = xcalloc(job->spec->n_inputs + 1, sizeof *r->inputs);
-	r->maker.inputs = r->inputs;
-	r->commits = xcalloc(job->live->n_pieces, sizeof *r->commits);
-	for (size_t i = 0; i < job->spec->n_inputs; i++) {
-		const struct pin *pin = job_input_pin(job, &job->spec->inputs[i]);
-
-		if (pin)
-			r->inputs[n++] = xasprintf("%s:%s", pin->version.dataset, pin->version.id);
-	}
-	for (size_t i = 0; i < job->live->n_pieces; i++) {
-		struct piece *p = &job->live->pieces[i];
-
-		p->output->info = p->info;
-		r->commits[i] = (struct dataset_commit){ .version = &p->output->version,
-			                                 .info = p->info,
-			                                 .lock = -1 };
-	}
-	return r;
-}
-
-static void put_remote_records(struct work *work)
-{
-	struct job_records *r = container_of(work, struct job_records, work);
-
-	r->rc = datasets_commit_remote(r->job->run->datasets, r->commits, r->job->live->n_pieces,
-	                               &r->maker, &r->error);
-}
-
-static void remote_records_put(struct work *work)
-{
-	struct job_records *r = container_of(work, struct job_records, work);
-
-	if (r->rc < 0) {
-		r->job->live->error = r->error;
-		(void)error_wrap(&r->job->live->error, "cannot commit its outputs");
-	}
-	job_advance(r->job);
-}
-
-/* All bytes are in the store and durable; one record each makes them versions. */
-static int record_versions(struct run_job *job, struct error *err)
-{
-	struct run *run = job->run;
-	struct job_records *r = job->live->records;
-	int rc;
-
-	for (size_t i = 0; i < job->live->n_pieces; i++)
-		r->commits[i].lock = take_fd(&job->live->pieces[i].lock);
-	history_flush(run); /* a record is not changed inside a transaction */
-	rc = datasets_commit_records(run->datasets, r->commits, job->live->n_pieces, &r->maker,
-	                             err);
-	if (rc < 0)
-		(void)error_wrap(err, "cannot commit its outputs");
-	/* Also those that an earlier runner has committed: it may have died before it said so. */
-	for (size_t i = 0; i < job->n_outputs; i++)
-		if (job->outputs[i].version.committed)
-			history_link(job, true, job->outputs[i].spec->name,
-			             &job->outputs[i].version);
-	return rc;
-}
-
-static void release_locks(struct run_job *job)
-{
-	for (size_t i = 0; i < job->live->n_pieces; i++)
-		cleanup_fd(&job->live->pieces[i].lock);
 }
 
 /* --- telling -------------------------------------------------------------------------------- */
@@ -578,7 +405,6 @@ static void after_failure(struct run_job *job)
 		job_end(job, JOB_FAILED, "exit code %d", r->exit_code);
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): a job's state only moves on */
 static void after_success(struct run_job *job)
 {
 	struct job_work *live = job->live;
@@ -601,10 +427,11 @@ static void after_success(struct run_job *job)
 		           "are copied, which takes longer",
 		           job->spec->id);
 	history_flush(job->run); /* before a commit takes the directories that were checked */
-	start_commit(job);
+	live->progress = (struct progress){ 0 };
+	live->since_ms = clock_mono_ms();
+	commit_start(job);
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): a job's state only moves on */
 static void after_running(struct run_job *job)
 {
 	struct job_work *live = job->live;
@@ -624,23 +451,19 @@ static void after_running(struct run_job *job)
 
 static void after_committing(struct run_job *job)
 {
-	struct job_work *live = job->live;
+	const struct error *why = &job->live->error;
 
-	if (live->error.class == 0 && !live->records) {
-		live->records = records_new(job);
-		if (live->n_pieces > 0) {
-			work_start(job->run->loop, &live->records->work, put_remote_records,
-			           remote_records_put);
-			return;
-		}
-	}
-	if (live->error.class == 0 && record_versions(job, &live->error) == 0) {
+	if (why->class == 0)
 		job_end(job, JOB_SUCCEEDED, NULL);
-		return;
-	}
-	release_locks(job);
-	/* More than a version can hold is the job's doing. */
-	job_end_error(job, live->error.class == SLUICE_LIMIT ? JOB_FAILED : JOB_ERROR);
+	else /* more than a version can hold is the job's doing */
+		job_end_error(job, why->class == SLUICE_LIMIT ? JOB_FAILED : JOB_ERROR);
+}
+
+void job_committed(struct run_job *job, const struct error *err)
+{
+	if (err)
+		job->live->error = *err;
+	job_advance(job);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): a job's state only moves on */
@@ -679,7 +502,7 @@ void job_adopt(struct run_job *job, bool committing)
 {
 	const struct attempt_hooks hooks = { .on_end = on_end, .arg = job };
 	struct image_pin *image = run_image(job->run, job->spec);
-	struct job_work *live = new_live(job);
+	struct job_work *live = xcalloc(1, sizeof *live);
 	int rc = 0;
 
 	live->taken = job_outputs_are_taken(job);
@@ -688,7 +511,6 @@ void job_adopt(struct run_job *job, bool committing)
 		rc = executor_adopt(job->run->executor, job->dir, image ? image->digest : NULL,
 		                    &hooks, &live->attempt, &live->error);
 	if (rc == SLUICE_NOT_FOUND) {
-		free(live->pieces);
 		free(live);
 		return;
 	}

@@ -1,8 +1,8 @@
 /* A job as a request that is complete in itself: directories, mounts, environment, secrets. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
