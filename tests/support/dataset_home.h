@@ -1,6 +1,7 @@
 /*
- * What the tests of datasets share.  Include after cmocka.  Their fixtures have a `struct error
- * err`, which OK() prints when a call fails.
+ * A home with datasets, for a test.  Include after cmocka.  Who needs no more than struct
+ * dataset_home takes it with its setup and teardown; fixtures of other kinds have a `struct error
+ * err`, too, which OK() prints when a call fails.
  */
 #ifndef SUPPORT_DATASET_HOME_H
 #define SUPPORT_DATASET_HOME_H
@@ -39,6 +40,73 @@ static inline void dataset_home_remove(const char *home, struct datasets *datase
 {
 	datasets_close(datasets);
 	assert_int_equal(io_remove_tree(AT_FDCWD, home), 0);
+}
+
+struct dataset_home {
+	char home[64];
+	struct datasets *d;
+	struct dataset ds; /* see dataset_home_setup_one() */
+	struct error err;
+};
+
+static inline int dataset_home_setup(void **state)
+{
+	struct dataset_home *f = calloc(1, sizeof *f);
+
+	assert_non_null(f);
+	dataset_home_make(f->home, &f->d);
+	*state = f;
+	return 0;
+}
+
+/* The same with a dataset "d". */
+static inline int dataset_home_setup_one(void **state)
+{
+	struct dataset_home *f;
+
+	(void)dataset_home_setup(state);
+	f = *state;
+	OK(f, datasets_create(f->d, "d", NULL, NULL, &f->ds, &f->err));
+	return 0;
+}
+
+static inline int dataset_home_teardown(void **state)
+{
+	struct dataset_home *f = *state;
+
+	dataset_home_remove(f->home, f->d);
+	free(f);
+	return 0;
+}
+
+static inline void dataset_home_reopen(struct dataset_home *f)
+{
+	datasets_close(f->d);
+	f->d = NULL;
+	OK(f, datasets_open(f->home, &f->d, &f->err));
+}
+
+/* The catalog is made anew from the records. */
+static inline void dataset_home_reopen_without_catalog(struct dataset_home *f)
+{
+	static const char *const files[] = { "catalog.db", "catalog.db-wal", "catalog.db-shm" };
+
+	datasets_close(f->d);
+	f->d = NULL;
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		AUTO_FREE char *path = xasprintf("%s/%s", f->home, files[i]);
+
+		(void)unlink(path);
+	}
+	dataset_home_reopen(f);
+}
+
+static inline struct dataset dataset_home_create(struct dataset_home *f, const char *name)
+{
+	struct dataset made;
+
+	OK(f, datasets_create(f->d, name, "about it", NULL, &made, &f->err));
+	return made;
 }
 
 static inline void dataset_home_write(const char *dir, const char *name, const char *text)

@@ -22,44 +22,7 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "dataset/dataset.h"
-
-struct fixture {
-	char home[64];
-	struct datasets *d;
-	struct dataset ds;
-	struct error err;
-};
-
-static void reopen(struct fixture *f)
-{
-	datasets_close(f->d);
-	f->d = NULL;
-	if (datasets_open(f->home, &f->d, &f->err) != 0)
-		fail_msg("%s", f->err.msg);
-}
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof *f);
-
-	assert_non_null(f);
-	strcpy(f->home, "/tmp/test-dataset-XXXXXX");
-	assert_non_null(mkdtemp(f->home));
-	reopen(f);
-	assert_int_equal(datasets_create(f->d, "d", NULL, NULL, &f->ds, &f->err), 0);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	datasets_close(f->d);
-	assert_int_equal(io_remove_tree(AT_FDCWD, f->home), 0);
-	free(f);
-	return 0;
-}
+#include "tests/support/dataset_home.h"
 
 /* --- the index as text, to compare --------------------------------------------------------- */
 
@@ -114,27 +77,13 @@ static char *dump_index(struct datasets *d)
 	return strbuf_detach(&dump.text);
 }
 
-static void delete_catalog(struct fixture *f)
-{
-	static const char *const files[] = { "catalog.db", "catalog.db-wal", "catalog.db-shm" };
-
-	datasets_close(f->d);
-	f->d = NULL;
-	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-		AUTO_FREE char *path = xasprintf("%s/%s", f->home, files[i]);
-
-		(void)unlink(path);
-	}
-}
-
 /* What the index says is what the records say. */
-static void expect_whole_index(struct fixture *f)
+static void expect_whole_index(struct dataset_home *f)
 {
 	AUTO_FREE char *before = dump_index(f->d);
 	AUTO_FREE char *after = NULL;
 
-	delete_catalog(f);
-	reopen(f);
+	dataset_home_reopen_without_catalog(f);
 	after = dump_index(f->d);
 	assert_string_equal(before, after);
 }
@@ -148,7 +97,7 @@ static int count_intent(void *arg, const char *what)
 	return 0;
 }
 
-static void expect_no_intent(struct fixture *f)
+static void expect_no_intent(struct dataset_home *f)
 {
 	int n = 0;
 
@@ -190,7 +139,7 @@ static int commit_one(struct datasets *d, const struct dataset *ds, int salt,
 enum { CHILDREN = 2, EACH = 25 };
 
 /* Exits with the number of names that it got. */
-static void create_and_commit(const struct fixture *f, int me)
+static void create_and_commit(const struct dataset_home *f, int me)
 {
 	struct datasets *d;
 	struct error err;
@@ -249,7 +198,7 @@ static int count_dataset(void *arg, const struct dataset *ds)
 
 static void processes_create_and_commit_side_by_side(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct tally t = { .expect = CHILDREN * EACH };
 	pid_t child[CHILDREN];
 	int names = 0;
@@ -270,7 +219,7 @@ static void processes_create_and_commit_side_by_side(void **state)
 		names += WEXITSTATUS(status);
 	}
 	assert_int_equal(names, EACH);
-	reopen(f);
+	dataset_home_reopen(f);
 	t.d = f->d;
 	assert_int_equal(datasets_each_version(f->d, &f->ds, true, next_seq, &t, &f->err), 0);
 	assert_int_equal(t.expect, 0);
@@ -280,7 +229,7 @@ static void processes_create_and_commit_side_by_side(void **state)
 	expect_whole_index(f);
 }
 
-static void commit_shared(const struct fixture *f, const struct dataset_version *shared)
+static void commit_shared(const struct dataset_home *f, const struct dataset_version *shared)
 {
 	struct dataset_version v = *shared;
 	struct datasets *d;
@@ -298,7 +247,7 @@ static void commit_shared(const struct fixture *f, const struct dataset_version 
 
 static void of_two_that_commit_one_version_one_wins(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 
 	for (int round = 0; round < 10; round++) {
 		struct dataset_version v;
@@ -322,7 +271,7 @@ static void of_two_that_commit_one_version_one_wins(void **state)
 			codes += WEXITSTATUS(status);
 		}
 		assert_int_equal(codes, CHILDREN - 1);
-		reopen(f);
+		dataset_home_reopen(f);
 		assert_int_equal(datasets_resolve(f->d, f->ds.name, &v, &f->err), 0);
 		assert_int_equal(v.seq, round + 1);
 		assert_int_equal(v.files, 4);
@@ -340,7 +289,7 @@ struct report {
 	char last[VERSION_ID_LEN + 1]; /* committed */
 };
 
-static void commit_until_killed(const struct fixture *f, struct report *report)
+static void commit_until_killed(const struct dataset_home *f, struct report *report)
 {
 	struct datasets *d;
 	struct error err = { 0 };
@@ -377,7 +326,7 @@ static int count_committed(void *arg, const struct dataset_version *v)
 	return 0;
 }
 
-static void expect_committed(struct fixture *f, const char *id)
+static void expect_committed(struct dataset_home *f, const char *id)
 {
 	AUTO_FREE char *ref = xasprintf("d:%s", id);
 	struct dataset_version v;
@@ -389,7 +338,7 @@ static void expect_committed(struct fixture *f, const char *id)
 }
 
 /* The version in flight can be committed now, whatever its commit had reached. */
-static void finish_commit(struct fixture *f, const char *id)
+static void finish_commit(struct dataset_home *f, const char *id)
 {
 	AUTO_FREE char *ref = xasprintf("d:%s", id);
 	struct dataset_version v;
@@ -402,7 +351,7 @@ static void finish_commit(struct fixture *f, const char *id)
 	assert_int_equal(store_verify(datasets_store(f->d), &v.manifest, &f->err), 0);
 }
 
-static uint64_t collect(struct fixture *f, bool dry_run)
+static uint64_t collect(struct dataset_home *f, bool dry_run)
 {
 	const struct datasets_gc_how how = { .dry_run = dry_run };
 	struct datasets_gc_result result;
@@ -428,7 +377,7 @@ static uint64_t blocks_of(const char *path)
 }
 
 /* What kills have left half made goes, and then what the versions had. */
-static void expect_space_back(struct fixture *f)
+static void expect_space_back(struct dataset_home *f)
 {
 	static const char *const folders[] = { "store", "tmp" };
 
@@ -444,7 +393,7 @@ static void expect_space_back(struct fixture *f)
 }
 
 /* How long a child lives on this machine, now, until its first version is committed. */
-static int64_t microseconds_of_one(struct fixture *f)
+static int64_t microseconds_of_one(struct dataset_home *f)
 {
 	struct dataset_version v;
 	int64_t begin = clock_mono_ms();
@@ -457,7 +406,7 @@ static int64_t microseconds_of_one(struct fixture *f)
 
 static void nothing_is_lost_by_a_kill(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct report *report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE,
 	                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int kills = getenv("SLUICE_CAMPAIGN") ? 500 : 50;
@@ -481,7 +430,7 @@ static void nothing_is_lost_by_a_kill(void **state)
 		assert_int_equal(kill(child, SIGKILL), 0);
 		assert_int_equal(waitpid(child, &status, 0), child);
 		assert_true(WIFSIGNALED(status));
-		reopen(f);
+		dataset_home_reopen(f);
 		expect_no_intent(f);
 		if (report->last[0])
 			expect_committed(f, report->last);
@@ -492,7 +441,7 @@ static void nothing_is_lost_by_a_kill(void **state)
 		datasets_close(f->d);
 		f->d = NULL;
 	}
-	reopen(f);
+	dataset_home_reopen(f);
 	{
 		struct tally t = { .d = f->d };
 
@@ -511,7 +460,7 @@ static void nothing_is_lost_by_a_kill(void **state)
  * still, or half removed. */
 static void a_taken_version_is_what_its_digest_says(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 
 	for (int lies_there = 0; lies_there < 2; lies_there++) {
 		struct dataset_version v;
@@ -531,7 +480,7 @@ static void a_taken_version_is_what_its_digest_says(void **state)
 			assert_int_equal(mkdir(data, 0755), 0);
 		assert_int_equal(datasets_open_path(f->d, &v, &tree, &f->err), SLUICE_INVALID);
 		assert_non_null(strstr(f->err.msg, "in the middle of its commit"));
-		reopen(f);
+		dataset_home_reopen(f);
 		assert_int_equal(datasets_commit(f->d, &v, NULL, NULL, &f->err), 0);
 		assert_true(digest_equal(&v.manifest, &info.manifest));
 		assert_int_equal(v.files, 4);
@@ -543,7 +492,7 @@ static void a_taken_version_is_what_its_digest_says(void **state)
 
 static void an_intent_makes_the_next_opener_look(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct catalog *c = datasets_catalog(f->d);
 	struct dataset_version v;
 	AUTO_FREE char *before = NULL;
@@ -560,7 +509,7 @@ static void an_intent_makes_the_next_opener_look(void **state)
 	assert_int_equal(catalog_put_intent(c, what, &f->err), 0);
 	(void)snprintf(what, sizeof what, "%s/tags/tag", f->ds.id);
 	assert_int_equal(catalog_put_intent(c, what, &f->err), 0);
-	reopen(f);
+	dataset_home_reopen(f);
 	after = dump_index(f->d);
 	assert_string_equal(before, after);
 	expect_no_intent(f);
@@ -568,7 +517,7 @@ static void an_intent_makes_the_next_opener_look(void **state)
 
 static void a_name_is_not_given_twice_past_a_dead_creator(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct catalog *c = datasets_catalog(f->d);
 	struct dataset made;
 
@@ -580,7 +529,7 @@ static void a_name_is_not_given_twice_past_a_dead_creator(void **state)
 
 static void numbers_go_on_though_the_rows_are_gone(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset_version v;
 
 	assert_int_equal(commit_one(f->d, &f->ds, 1, &v, &f->err), 0);
@@ -592,7 +541,7 @@ static void numbers_go_on_though_the_rows_are_gone(void **state)
 	expect_whole_index(f);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, dataset_home_setup_one, dataset_home_teardown)
 
 int main(void)
 {

@@ -17,40 +17,13 @@
 #include "dataset/dataset.h"
 #include "tests/support/dataset_home.h"
 
-struct fixture {
-	char home[64];
-	struct datasets *d;
-	struct dataset ds;
-	struct error err;
-};
-
-static void expect_said(const struct fixture *f, const char *text)
+static void expect_said(const struct dataset_home *f, const char *text)
 {
 	if (!strstr(f->err.msg, text))
 		fail_msg("'%s' does not say: %s", f->err.msg, text);
 }
 
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof *f);
-
-	assert_non_null(f);
-	dataset_home_make(f->home, &f->d);
-	OK(f, datasets_create(f->d, "d", NULL, NULL, &f->ds, &f->err));
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	dataset_home_remove(f->home, f->d);
-	free(f);
-	return 0;
-}
-
-static struct dataset_version commit(struct fixture *f)
+static struct dataset_version commit(struct dataset_home *f)
 {
 	struct dataset_version v;
 
@@ -59,7 +32,7 @@ static struct dataset_version commit(struct fixture *f)
 	return v;
 }
 
-static int resolve(struct fixture *f, const char *point)
+static int resolve(struct dataset_home *f, const char *point)
 {
 	AUTO_FREE char *ref = xasprintf("d%s%s", point[0] ? ":" : "", point);
 	struct dataset_version v;
@@ -67,7 +40,7 @@ static int resolve(struct fixture *f, const char *point)
 	return datasets_resolve(f->d, ref, &v, &f->err);
 }
 
-static bool exists(const struct fixture *f, const char *path)
+static bool exists(const struct dataset_home *f, const char *path)
 {
 	AUTO_FREE char *full = xasprintf("%s/store/datasets/%s", f->home, path);
 
@@ -75,7 +48,7 @@ static bool exists(const struct fixture *f, const char *path)
 }
 
 /* A run that has no end, with a job 'train' that reads or makes the version. */
-static void add_run(struct fixture *f, const struct dataset_version *v, bool is_output)
+static void add_run(struct dataset_home *f, const struct dataset_version *v, bool is_output)
 {
 	struct catalog *c = datasets_catalog(f->d);
 	struct catalog_run run = { .uuid = "11111111-1111-4111-8111-111111111111",
@@ -95,7 +68,7 @@ static void add_run(struct fixture *f, const struct dataset_version *v, bool is_
 	assert_int_equal(number, 1);
 }
 
-static void end_run(struct fixture *f)
+static void end_run(struct dataset_home *f)
 {
 	struct catalog_run run = { .uuid = "11111111-1111-4111-8111-111111111111",
 		                   .workflow = "w",
@@ -107,7 +80,7 @@ static void end_run(struct fixture *f)
 
 static void a_version_is_deleted_and_the_one_before_is_the_latest(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset_version one = commit(f);
 	struct dataset_version two = commit(f);
 	struct dataset_version latest;
@@ -123,7 +96,7 @@ static void a_version_is_deleted_and_the_one_before_is_the_latest(void **state)
 
 static void a_tag_holds_a_version_unless_it_goes_too(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset_version v = commit(f);
 	struct dataset_version other = commit(f);
 
@@ -141,7 +114,7 @@ static void a_tag_holds_a_version_unless_it_goes_too(void **state)
 
 static void a_run_holds_what_it_reads_and_makes_until_its_end(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset_version v = commit(f);
 
 	add_run(f, &v, false);
@@ -157,7 +130,7 @@ static void a_run_holds_what_it_reads_and_makes_until_its_end(void **state)
 
 static void an_open_version_of_a_run_is_held_and_one_of_nobody_is_dropped(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset_version mine;
 	struct dataset_version theirs;
 
@@ -173,7 +146,7 @@ static void an_open_version_of_a_run_is_held_and_one_of_nobody_is_dropped(void *
 
 static void a_dataset_goes_with_all_that_it_has(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset_version v = commit(f);
 	struct dataset_version open;
 	struct dataset again;
@@ -201,7 +174,7 @@ static void a_dataset_goes_with_all_that_it_has(void **state)
 
 static void what_a_killed_deletion_left_is_finished(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset_version v = commit(f);
 	AUTO_FREE char *record = xasprintf("%s/versions/%s.json", f->ds.id, v.id);
 	AUTO_FREE char *path = xasprintf("%s/store/datasets/%s", f->home, record);
@@ -221,7 +194,7 @@ static void what_a_killed_deletion_left_is_finished(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, dataset_home_setup_one, dataset_home_teardown)
 		T(a_version_is_deleted_and_the_one_before_is_the_latest),
 		T(a_tag_holds_a_version_unless_it_goes_too),
 		T(a_run_holds_what_it_reads_and_makes_until_its_end),

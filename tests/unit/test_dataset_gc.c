@@ -20,34 +20,6 @@
 #include "dataset/dataset.h"
 #include "tests/support/dataset_home.h"
 
-struct fixture {
-	char home[64];
-	struct datasets *d;
-	struct dataset ds;
-	struct error err;
-	const char *dead; /* the run that is dead */
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof *f);
-
-	assert_non_null(f);
-	dataset_home_make(f->home, &f->d);
-	OK(f, datasets_create(f->d, "d", NULL, NULL, &f->ds, &f->err));
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	dataset_home_remove(f->home, f->d);
-	free(f);
-	return 0;
-}
-
 static void put(const char *dir, const char *name, const char *text, mode_t mode)
 {
 	AUTO_FREE char *path = xasprintf("%s/%s", dir, name);
@@ -68,7 +40,7 @@ static void put_large(const char *dir, const char *name, const char *text)
 }
 
 /* An open version with a file that all share, and one of each kind that has `text` alone. */
-static struct dataset_version fill(struct fixture *f, const char *text)
+static struct dataset_version fill(struct dataset_home *f, const char *text)
 {
 	AUTO_FREE char *dir = NULL;
 	struct dataset_version v;
@@ -82,7 +54,7 @@ static struct dataset_version fill(struct fixture *f, const char *text)
 	return v;
 }
 
-static struct dataset_version commit(struct fixture *f, const char *text)
+static struct dataset_version commit(struct dataset_home *f, const char *text)
 {
 	struct dataset_version v = fill(f, text);
 
@@ -90,19 +62,19 @@ static struct dataset_version commit(struct fixture *f, const char *text)
 	return v;
 }
 
+static const char *dead_run; /* or NULL */
+
 static bool is_dead(void *arg, const char *run)
 {
-	const struct fixture *f = arg;
-
-	return f->dead && strcmp(f->dead, run) == 0;
+	(void)arg;
+	return dead_run && strcmp(dead_run, run) == 0;
 }
 
-static struct datasets_gc_result gc(struct fixture *f, bool dry_run)
+static struct datasets_gc_result gc(struct dataset_home *f, bool dry_run)
 {
 	struct progress progress = { .total = 0 };
 	const struct datasets_gc_how how = {
 		.is_dead = is_dead,
-		.arg = f,
 		.dry_run = dry_run,
 		.progress = &progress,
 	};
@@ -124,7 +96,7 @@ static int count(const char *path, const struct stat *st, int type, struct FTW *
 }
 
 /* How many files lie below a directory of the home. */
-static int files_in(const struct fixture *f, const char *dir)
+static int files_in(const struct dataset_home *f, const char *dir)
 {
 	AUTO_FREE char *path = xasprintf("%s/%s", f->home, dir);
 
@@ -133,14 +105,14 @@ static int files_in(const struct fixture *f, const char *dir)
 	return n_files;
 }
 
-static void expect_files(const struct fixture *f, int objects, int large, int manifests)
+static void expect_files(const struct dataset_home *f, int objects, int large, int manifests)
 {
 	assert_int_equal(files_in(f, "store/objects"), objects);
 	assert_int_equal(files_in(f, "store/large"), large);
 	assert_int_equal(files_in(f, "store/manifests"), manifests);
 }
 
-static bool exists(const struct fixture *f, const char *path)
+static bool exists(const struct dataset_home *f, const char *path)
 {
 	AUTO_FREE char *full = xasprintf("%s/%s", f->home, path);
 
@@ -149,7 +121,7 @@ static bool exists(const struct fixture *f, const char *path)
 
 static void what_only_a_deleted_version_had_goes(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset_version keep = commit(f, "keep");
 	struct dataset_version drop = commit(f, "drop");
 	struct datasets_gc_result r;
@@ -180,7 +152,7 @@ static void what_only_a_deleted_version_had_goes(void **state)
 
 static void a_deleted_dataset_leaves_nothing(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset_version v = commit(f, "drop");
 
 	OK(f, datasets_delete(f->d, &f->ds, 0, &f->err));
@@ -195,7 +167,7 @@ static void a_deleted_dataset_leaves_nothing(void **state)
 
 static void an_open_version_keeps_its_files_and_what_its_commit_has_taken(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset_version open = fill(f, "open");
 	struct dataset_version half = fill(f, "half");
 	struct store_tree_info info;
@@ -213,7 +185,7 @@ static void an_open_version_keeps_its_files_and_what_its_commit_has_taken(void *
 
 static void an_open_version_of_a_dead_run_is_dropped(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	const struct dataset_maker dead = { .run = "11111111-1111-4111-8111-111111111111" };
 	const struct dataset_maker alive = { .run = "22222222-2222-4222-8222-222222222222" };
 	AUTO_FREE char *ref = NULL;
@@ -221,7 +193,7 @@ static void an_open_version_of_a_dead_run_is_dropped(void **state)
 
 	OK(f, datasets_open_version(f->d, &f->ds, NULL, &dead, &of_dead, &f->err));
 	OK(f, datasets_open_version(f->d, &f->ds, NULL, &alive, &of_alive, &f->err));
-	f->dead = dead.run;
+	dead_run = dead.run;
 	assert_int_equal(gc(f, true).open_versions, 1);
 	assert_int_equal(gc(f, false).open_versions, 1);
 	assert_int_equal(gc(f, false).open_versions, 0);
@@ -235,7 +207,7 @@ static void what_dead_processes_left_half_made_goes(void **state)
 {
 	static const char *const dirs[] = { "tmp/dsaaaaaaaaaaaaa", "tmp/gc-dsaaaaaaaaaaaaa",
 		                            "store/datasets/.deleted-dsaaaaaaaaaaaaa/versions" };
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset_version v = commit(f, "keep");
 	const char *const files[] = {
 		"tmp/.tmp-aaaaaaa", "tmp/runtime-works",
@@ -273,8 +245,8 @@ static void what_dead_processes_left_half_made_goes(void **state)
 
 static void nothing_goes_while_it_cannot_be_told_what_is_needed(void **state)
 {
-	struct fixture *f = *state;
-	const struct datasets_gc_how how = { .is_dead = is_dead, .arg = f };
+	struct dataset_home *f = *state;
+	const struct datasets_gc_how how = { .is_dead = is_dead };
 	struct datasets_gc_result result;
 	struct dataset_version keep = commit(f, "keep");
 	struct dataset_version drop = commit(f, "drop");
@@ -292,7 +264,7 @@ static void nothing_goes_while_it_cannot_be_told_what_is_needed(void **state)
 
 static void versions_without_the_record_of_their_dataset_stay(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	AUTO_FREE char *record = xasprintf("%s/store/datasets/%s/dataset.json", f->home, f->ds.id);
 	AUTO_FREE char *aside = xasprintf("%s/aside", f->home);
 	struct dataset_version v = commit(f, "keep");
@@ -307,8 +279,8 @@ static void versions_without_the_record_of_their_dataset_stay(void **state)
 
 static void *gc_in_thread(void *arg)
 {
-	struct fixture *f = arg;
-	const struct datasets_gc_how how = { .is_dead = is_dead, .arg = f };
+	struct dataset_home *f = arg;
+	const struct datasets_gc_how how = { .is_dead = is_dead };
 	struct datasets_gc_result result;
 	struct datasets *d;
 	struct error err;
@@ -322,7 +294,7 @@ static void *gc_in_thread(void *arg)
 /* A run may hold the lock for one output while another needs it for the next. */
 static void a_committer_may_ask_for_the_lock_again_while_the_sweep_waits(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset_version one = fill(f, "one");
 	struct dataset_version two = fill(f, "two");
 	struct dataset_version drop = commit(f, "drop");
@@ -348,7 +320,7 @@ static void a_committer_may_ask_for_the_lock_again_while_the_sweep_waits(void **
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, dataset_home_setup_one, dataset_home_teardown)
 		T(what_only_a_deleted_version_had_goes),
 		T(a_deleted_dataset_leaves_nothing),
 		T(an_open_version_keeps_its_files_and_what_its_commit_has_taken),

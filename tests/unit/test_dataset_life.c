@@ -19,39 +19,6 @@
 #include "dataset/dataset.h"
 #include "tests/support/dataset_home.h"
 
-struct fixture {
-	char home[64];
-	struct datasets *d;
-	struct error err;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof *f);
-
-	assert_non_null(f);
-	dataset_home_make(f->home, &f->d);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	dataset_home_remove(f->home, f->d);
-	free(f);
-	return 0;
-}
-
-static struct dataset make(struct fixture *f, const char *name)
-{
-	struct dataset made;
-
-	OK(f, datasets_create(f->d, name, "about it", NULL, &made, &f->err));
-	return made;
-}
-
 static int never(void *arg, const struct store_entry *entry)
 {
 	(void)arg;
@@ -70,8 +37,8 @@ static int is_a_txt(void *arg, const struct store_entry *entry)
 static void nothing_changes_a_committed_version(void **state)
 {
 	static const char *const all[] = { "/" };
-	struct fixture *f = *state;
-	struct dataset ds = make(f, "texts");
+	struct dataset_home *f = *state;
+	struct dataset ds = dataset_home_create(f, "texts");
 	struct dataset_version open = dataset_home_open(f->d, &ds, "one");
 	struct dataset_version v = open;
 	struct store_tree_info info = { .files = 7 };
@@ -111,8 +78,8 @@ static void nothing_changes_a_committed_version(void **state)
 
 static void a_message_is_all_that_can_be_said_anew(void **state)
 {
-	struct fixture *f = *state;
-	struct dataset ds = make(f, "texts");
+	struct dataset_home *f = *state;
+	struct dataset ds = dataset_home_create(f, "texts");
 	struct dataset_version v = dataset_home_commit(f->d, &ds, "one");
 	struct dataset_version is;
 
@@ -130,7 +97,7 @@ static void a_message_is_all_that_can_be_said_anew(void **state)
 /* --- what a killed writer leaves ---------------------------------------------------------- */
 
 /* As if a writer had been killed after it replaced a record, and before the row. */
-static void replace(struct fixture *f, const char *what, const char *path, const char *from,
+static void replace(struct dataset_home *f, const char *what, const char *path, const char *from,
                     const char *to)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(4096);
@@ -149,8 +116,8 @@ static void replace(struct fixture *f, const char *what, const char *path, const
 
 static void a_killed_rename_is_finished(void **state)
 {
-	struct fixture *f = *state;
-	struct dataset ds = make(f, "before");
+	struct dataset_home *f = *state;
+	struct dataset ds = dataset_home_create(f, "before");
 	struct dataset is;
 	AUTO_FREE char *path = xasprintf("%s/dataset.json", ds.id);
 
@@ -162,8 +129,8 @@ static void a_killed_rename_is_finished(void **state)
 
 static void a_killed_move_of_a_tag_is_finished(void **state)
 {
-	struct fixture *f = *state;
-	struct dataset ds = make(f, "texts");
+	struct dataset_home *f = *state;
+	struct dataset ds = dataset_home_create(f, "texts");
 	struct dataset_version one = dataset_home_commit(f->d, &ds, "one");
 	struct dataset_version two = dataset_home_commit(f->d, &ds, "two");
 	struct dataset_version is;
@@ -177,8 +144,8 @@ static void a_killed_move_of_a_tag_is_finished(void **state)
 
 static void a_killed_change_of_a_message_is_finished(void **state)
 {
-	struct fixture *f = *state;
-	struct dataset ds = make(f, "texts");
+	struct dataset_home *f = *state;
+	struct dataset ds = dataset_home_create(f, "texts");
 	struct dataset_version v = dataset_home_commit(f->d, &ds, "one");
 	struct dataset_version is;
 	AUTO_FREE char *path = xasprintf("%s/versions/%s.json", ds.id, v.id);
@@ -192,8 +159,8 @@ static void a_killed_change_of_a_message_is_finished(void **state)
 
 static void a_killed_attempt_to_rename_is_forgotten(void **state)
 {
-	struct fixture *f = *state;
-	struct dataset ds = make(f, "before");
+	struct dataset_home *f = *state;
+	struct dataset ds = dataset_home_create(f, "before");
 	struct dataset is;
 
 	OK(f, catalog_put_intent(datasets_catalog(f->d), ds.id, &f->err));
@@ -212,8 +179,8 @@ static void links_are_taken_out_and_not_followed(void **state)
 {
 	static const char *const link[] = { "out/link" };
 	static const char *const through[] = { "out/link/a.txt" };
-	struct fixture *f = *state;
-	struct dataset ds = make(f, "texts");
+	struct dataset_home *f = *state;
+	struct dataset ds = dataset_home_create(f, "texts");
 	struct dataset_version v = dataset_home_open(f->d, &ds, "one");
 	AUTO_FREE char *data = NULL;
 	AUTO_FREE char *outside = xasprintf("%s/outside", f->home);
@@ -236,22 +203,18 @@ static void links_are_taken_out_and_not_followed(void **state)
 	assert_int_equal(access(at, F_OK), 0);
 }
 
+#define T(name) cmocka_unit_test_setup_teardown(name, dataset_home_setup, dataset_home_teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(nothing_changes_a_committed_version, setup,
-		                                teardown),
-		cmocka_unit_test_setup_teardown(a_message_is_all_that_can_be_said_anew, setup,
-		                                teardown),
-		cmocka_unit_test_setup_teardown(a_killed_rename_is_finished, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_killed_move_of_a_tag_is_finished, setup,
-		                                teardown),
-		cmocka_unit_test_setup_teardown(a_killed_change_of_a_message_is_finished, setup,
-		                                teardown),
-		cmocka_unit_test_setup_teardown(a_killed_attempt_to_rename_is_forgotten, setup,
-		                                teardown),
-		cmocka_unit_test_setup_teardown(links_are_taken_out_and_not_followed, setup,
-		                                teardown),
+		T(nothing_changes_a_committed_version),
+		T(a_message_is_all_that_can_be_said_anew),
+		T(a_killed_rename_is_finished),
+		T(a_killed_move_of_a_tag_is_finished),
+		T(a_killed_change_of_a_message_is_finished),
+		T(a_killed_attempt_to_rename_is_forgotten),
+		T(links_are_taken_out_and_not_followed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

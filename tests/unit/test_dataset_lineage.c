@@ -21,37 +21,16 @@
 
 #define RUN "00000000-0000-4000-8000-000000000001"
 
-struct fixture {
-	char home[64];
-	struct datasets *d;
-	struct dataset ds;
-	struct lineage lineage;
-	struct error err;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof *f);
-
-	assert_non_null(f);
-	dataset_home_make(f->home, &f->d);
-	OK(f, datasets_create(f->d, "d", NULL, NULL, &f->ds, &f->err));
-	*state = f;
-	return 0;
-}
+static struct lineage lineage; /* what look() found */
 
 static int teardown(void **state)
 {
-	struct fixture *f = *state;
-
-	lineage_release(&f->lineage);
-	dataset_home_remove(f->home, f->d);
-	free(f);
-	return 0;
+	lineage_release(&lineage);
+	return dataset_home_teardown(state);
 }
 
 /* A job makes a version from up to three. */
-static struct dataset_version make(struct fixture *f, const char *job,
+static struct dataset_version make(struct dataset_home *f, const char *job,
                                    const struct dataset_version *const *from)
 {
 	const char *inputs[4] = { NULL };
@@ -72,42 +51,41 @@ static struct dataset_version make(struct fixture *f, const char *job,
 }
 #define FROM(...) ((const struct dataset_version *const[]){ __VA_ARGS__, NULL })
 
-static void look(struct fixture *f, const struct dataset_version *v)
+static void look(struct dataset_home *f, const struct dataset_version *v)
 {
-	lineage_release(&f->lineage);
-	OK(f, datasets_lineage(f->d, v, &f->lineage, &f->err));
+	lineage_release(&lineage);
+	OK(f, datasets_lineage(f->d, v, &lineage, &f->err));
 }
 
-static size_t place_of(const struct fixture *f, const struct dataset_version *v)
+static size_t place_of(const struct dataset_version *v)
 {
 	size_t i = 0;
 
-	while (i < f->lineage.n && strcmp(lineage_version_id(&f->lineage.version[i]), v->id) != 0)
+	while (i < lineage.n && strcmp(lineage_version_id(&lineage.version[i]), v->id) != 0)
 		i++;
 	return i;
 }
 
-static bool has(const struct fixture *f, const struct dataset_version *v)
+static bool has(const struct dataset_version *v)
 {
-	return place_of(f, v) < f->lineage.n;
+	return place_of(v) < lineage.n;
 }
 
-static const struct lineage_version *find(const struct fixture *f, const struct dataset_version *v)
+static const struct lineage_version *find(const struct dataset_version *v)
 {
-	assert_true(has(f, v));
-	return &f->lineage.version[place_of(f, v)];
+	assert_true(has(v));
+	return &lineage.version[place_of(v)];
 }
 
-static void expect(const struct fixture *f, const struct dataset_version *v,
-                   enum lineage_relation relation, size_t n_inputs)
+static void expect(const struct dataset_version *v, enum lineage_relation relation, size_t n_inputs)
 {
-	assert_int_equal(find(f, v)->relation, relation);
-	assert_int_equal(find(f, v)->n_inputs, n_inputs);
+	assert_int_equal(find(v)->relation, relation);
+	assert_int_equal(find(v)->n_inputs, n_inputs);
 }
 
 static void test_both_ways(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset_version raw = make(f, NULL, NULL);
 	struct dataset_version other = make(f, NULL, NULL);
 	struct dataset_version left = make(f, "left", FROM(&raw));
@@ -117,78 +95,64 @@ static void test_both_ways(void **state)
 	const struct lineage_version *v;
 
 	look(f, &joined);
-	assert_int_equal(f->lineage.n, 5);
-	expect(f, &joined, LINEAGE_SELF, 2);
-	expect(f, &left, LINEAGE_BEFORE, 1);
-	expect(f, &right, LINEAGE_BEFORE, 2);
-	expect(f, &raw, LINEAGE_BEFORE, 0);
-	expect(f, &other, LINEAGE_BEFORE, 0);
-	v = find(f, &left);
+	assert_int_equal(lineage.n, 5);
+	expect(&joined, LINEAGE_SELF, 2);
+	expect(&left, LINEAGE_BEFORE, 1);
+	expect(&right, LINEAGE_BEFORE, 2);
+	expect(&raw, LINEAGE_BEFORE, 0);
+	expect(&other, LINEAGE_BEFORE, 0);
+	v = find(&left);
 	assert_string_equal(v->run, RUN);
 	assert_string_equal(v->job, "left");
 	assert_string_equal(v->dataset_name, "d");
-	assert_string_equal(find(f, &raw)->run, "");
-	assert_ptr_equal(&f->lineage.version[v->input[0]], find(f, &raw));
+	assert_string_equal(find(&raw)->run, "");
+	assert_ptr_equal(&lineage.version[v->input[0]], find(&raw));
 
 	look(f, &raw);
-	assert_int_equal(f->lineage.n, 5);
-	expect(f, &raw, LINEAGE_SELF, 0);
-	expect(f, &left, LINEAGE_AFTER, 1);
-	expect(f, &joined, LINEAGE_AFTER, 2);
-	expect(f, &other, LINEAGE_BESIDE, 0);
+	assert_int_equal(lineage.n, 5);
+	expect(&raw, LINEAGE_SELF, 0);
+	expect(&left, LINEAGE_AFTER, 1);
+	expect(&joined, LINEAGE_AFTER, 2);
+	expect(&other, LINEAGE_BESIDE, 0);
 
 	look(f, &left);
-	expect(f, &raw, LINEAGE_BEFORE, 0);
-	expect(f, &joined, LINEAGE_AFTER, 2);
-	expect(f, &right, LINEAGE_BESIDE, 0);
-	assert_false(has(f, &other));
+	expect(&raw, LINEAGE_BEFORE, 0);
+	expect(&joined, LINEAGE_AFTER, 2);
+	expect(&right, LINEAGE_BESIDE, 0);
+	assert_false(has(&other));
 
 	look(f, &apart);
-	assert_int_equal(f->lineage.n, 1);
+	assert_int_equal(lineage.n, 1);
 }
 
 static void test_deleted(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset_version raw = make(f, NULL, NULL);
 	struct dataset_version mid = make(f, "mid", FROM(&raw));
 	struct dataset_version end = make(f, "end", FROM(&mid));
 
 	OK(f, datasets_delete_version(f->d, &mid, 0, &f->err));
 	look(f, &end);
-	assert_int_equal(f->lineage.n, 2);
-	expect(f, &mid, LINEAGE_BEFORE, 0);
-	assert_true(find(f, &mid)->deleted);
+	assert_int_equal(lineage.n, 2);
+	expect(&mid, LINEAGE_BEFORE, 0);
+	assert_true(find(&mid)->deleted);
 	look(f, &raw);
-	assert_int_equal(f->lineage.n, 1);
+	assert_int_equal(lineage.n, 1);
 }
 
 static void test_open_version(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset_version v;
 
 	OK(f, datasets_open_version(f->d, &f->ds, NULL, NULL, &v, &f->err));
-	assert_int_equal(datasets_lineage(f->d, &v, &f->lineage, &f->err), SLUICE_INVALID);
+	assert_int_equal(datasets_lineage(f->d, &v, &lineage, &f->err), SLUICE_INVALID);
 }
 
 /* --- records as they lie there ---------------------------------------------------------------- */
 
-static void reopen_without_catalog(struct fixture *f)
-{
-	static const char *const files[] = { "catalog.db", "catalog.db-wal", "catalog.db-shm" };
-
-	datasets_close(f->d);
-	f->d = NULL;
-	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-		AUTO_FREE char *path = xasprintf("%s/%s", f->home, files[i]);
-
-		(void)unlink(path);
-	}
-	OK(f, datasets_open(f->home, &f->d, &f->err));
-}
-
-static cJSON *read_record(const struct fixture *f, const char *id)
+static cJSON *read_record(const struct dataset_home *f, const char *id)
 {
 	AUTO_FREE char *path =
 		xasprintf("%s/store/datasets/%s/versions/%s.json", f->home, f->ds.id, id);
@@ -202,7 +166,8 @@ static cJSON *read_record(const struct fixture *f, const char *id)
 }
 
 /* Writes the record of version `id`, made from the version `from`, after the pattern of another. */
-static void put_record(const struct fixture *f, cJSON *pattern, const char *id, const char *from)
+static void put_record(const struct dataset_home *f, cJSON *pattern, const char *id,
+                       const char *from)
 {
 	AUTO_FREE char *path =
 		xasprintf("%s/store/datasets/%s/versions/%s.json", f->home, f->ds.id, id);
@@ -224,7 +189,7 @@ static void put_record(const struct fixture *f, cJSON *pattern, const char *id, 
 static void test_chain_of_a_thousand(void **state)
 {
 	enum { N = 1000 };
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset_version first = make(f, NULL, NULL);
 	struct dataset_version last = first;
 	AUTO_JSON cJSON *pattern = read_record(f, first.id);
@@ -235,36 +200,36 @@ static void test_chain_of_a_thousand(void **state)
 		(void)snprintf(last.id, sizeof last.id, "v%06u", i);
 		put_record(f, pattern, last.id, from);
 	}
-	reopen_without_catalog(f);
+	dataset_home_reopen_without_catalog(f);
 	look(f, &last);
-	assert_int_equal(f->lineage.n, N + 1);
-	expect(f, &first, LINEAGE_BEFORE, 0);
+	assert_int_equal(lineage.n, N + 1);
+	expect(&first, LINEAGE_BEFORE, 0);
 	look(f, &first);
-	assert_int_equal(f->lineage.n, N + 1);
-	expect(f, &last, LINEAGE_AFTER, 1);
+	assert_int_equal(lineage.n, N + 1);
+	expect(&last, LINEAGE_AFTER, 1);
 }
 
 /* Only damage makes a version its own ancestor; it is told of once, and the walk ends. */
 static void test_damaged_records(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset_version v = make(f, NULL, NULL);
 	AUTO_JSON cJSON *pattern = read_record(f, v.id);
 	AUTO_FREE char *self = xasprintf("%s:%s", v.dataset, v.id);
 
 	put_record(f, pattern, v.id, self);
-	reopen_without_catalog(f);
+	dataset_home_reopen_without_catalog(f);
 	look(f, &v);
-	assert_int_equal(f->lineage.n, 1);
-	lineage_release(&f->lineage);
+	assert_int_equal(lineage.n, 1);
+	lineage_release(&lineage);
 	put_record(f, pattern, v.id, "../../etc/passwd");
-	assert_int_equal(datasets_lineage(f->d, &v, &f->lineage, &f->err), SLUICE_CORRUPT);
+	assert_int_equal(datasets_lineage(f->d, &v, &lineage, &f->err), SLUICE_CORRUPT);
 	assert_non_null(strstr(f->err.msg, "'../../etc/passwd'"));
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, dataset_home_setup_one, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_both_ways),           TEST(test_deleted),         TEST(test_open_version),
 		TEST(test_chain_of_a_thousand), TEST(test_damaged_records),

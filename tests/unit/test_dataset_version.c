@@ -18,43 +18,10 @@
 #include "dataset/dataset.h"
 #include "tests/support/dataset_home.h"
 
-struct fixture {
-	char home[64];
-	struct datasets *d;
-	struct error err;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof *f);
-
-	assert_non_null(f);
-	dataset_home_make(f->home, &f->d);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	dataset_home_remove(f->home, f->d);
-	free(f);
-	return 0;
-}
-
-static struct dataset make(struct fixture *f, const char *name)
-{
-	struct dataset made;
-
-	OK(f, datasets_create(f->d, name, "about it", NULL, &made, &f->err));
-	return made;
-}
-
 static void datasets_have_an_id_and_are_found(void **state)
 {
-	struct fixture *f = *state;
-	struct dataset made = make(f, "raw-text");
+	struct dataset_home *f = *state;
+	struct dataset made = dataset_home_create(f, "raw-text");
 	struct dataset found;
 	static const char *const refs[] = { "raw-text", "default/raw-text", "team-x/raw-text",
 		                            "gradient/raw-text" };
@@ -73,11 +40,11 @@ static void datasets_have_an_id_and_are_found(void **state)
 
 static void what_is_not_there_gets_its_nearest_names(void **state)
 {
-	struct fixture *f = *state;
-	struct dataset found, made = make(f, "raw-text");
+	struct dataset_home *f = *state;
+	struct dataset found, made = dataset_home_create(f, "raw-text");
 	struct dataset_version v;
 
-	(void)make(f, "raw-tests");
+	(void)dataset_home_create(f, "raw-tests");
 	assert_int_equal(datasets_find(f->d, "raw-txt", &found, &f->err), SLUICE_NOT_FOUND);
 	assert_string_equal(f->err.msg, "no dataset 'raw-txt'; nearest: 'raw-text'");
 	assert_int_equal(datasets_find(f->d, "raw-test", &found, &f->err), SLUICE_NOT_FOUND);
@@ -106,7 +73,7 @@ static void what_is_not_there_gets_its_nearest_names(void **state)
 	assert_int_equal(datasets_resolve(f->d, "raw-text:", &v, &f->err), SLUICE_NOT_FOUND);
 }
 
-static void index_version(struct fixture *f, const struct dataset *dataset, const char *id)
+static void index_version(struct dataset_home *f, const struct dataset *dataset, const char *id)
 {
 	struct catalog_version row = { .committed = true, .seq = 7 };
 
@@ -117,8 +84,8 @@ static void index_version(struct fixture *f, const struct dataset *dataset, cons
 
 static void the_beginning_of_an_id_is_enough(void **state)
 {
-	struct fixture *f = *state;
-	struct dataset made = make(f, "raw-text");
+	struct dataset_home *f = *state;
+	struct dataset made = dataset_home_create(f, "raw-text");
 	struct dataset_version v;
 
 	index_version(f, &made, "abcd123");
@@ -137,7 +104,7 @@ static void the_beginning_of_an_id_is_enough(void **state)
 
 static void bad_and_taken_names_are_refused(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset made;
 	static const char *const bad[] = {
 		"", ".x", "-x", "a/b", "a:b", "a\nb", "dsaaaaaaaaaaaaa"
@@ -146,7 +113,7 @@ static void bad_and_taken_names_are_refused(void **state)
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		assert_int_equal(datasets_create(f->d, bad[i], NULL, NULL, &made, &f->err),
 		                 SLUICE_INVALID);
-	(void)make(f, "x");
+	(void)dataset_home_create(f, "x");
 	assert_int_equal(datasets_create(f->d, "x", NULL, NULL, &made, &f->err), SLUICE_EXISTS);
 	assert_non_null(strstr(f->err.msg, "there is a dataset 'x' already"));
 	assert_int_equal(datasets_create(f->d, NULL, NULL, NULL, &made, &f->err), SLUICE_INVALID);
@@ -155,7 +122,7 @@ static void bad_and_taken_names_are_refused(void **state)
 
 static void an_id_can_be_asked_for(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset made, found;
 
 	OK(f, datasets_create(f->d, NULL, NULL, "dsaaaaaaaaaaaaa", &made, &f->err));
@@ -169,8 +136,8 @@ static void an_id_can_be_asked_for(void **state)
 
 static void a_version_lives_from_open_to_committed(void **state)
 {
-	struct fixture *f = *state;
-	struct dataset ds = make(f, "d");
+	struct dataset_home *f = *state;
+	struct dataset ds = dataset_home_create(f, "d");
 	struct dataset_version v = dataset_home_open(f->d, &ds, "hello"), found;
 	AUTO_FREE char *ref = xasprintf("d:%s", v.id);
 	AUTO_FREE char *tree = NULL;
@@ -213,8 +180,8 @@ static void a_version_lives_from_open_to_committed(void **state)
 
 static void an_open_version_without_files_commits_empty(void **state)
 {
-	struct fixture *f = *state;
-	struct dataset ds = make(f, "d");
+	struct dataset_home *f = *state;
+	struct dataset ds = dataset_home_create(f, "d");
 	struct dataset_version v;
 
 	OK(f, datasets_open_version(f->d, &ds, NULL, NULL, &v, &f->err));
@@ -226,8 +193,8 @@ static void an_open_version_without_files_commits_empty(void **state)
 
 static void a_dropped_version_is_gone(void **state)
 {
-	struct fixture *f = *state;
-	struct dataset ds = make(f, "d");
+	struct dataset_home *f = *state;
+	struct dataset ds = dataset_home_create(f, "d");
 	struct dataset_version v = dataset_home_open(f->d, &ds, "x"), found;
 	AUTO_FREE char *ref = xasprintf("d:%s", v.id);
 	AUTO_FREE char *open = xasprintf("%s/store/datasets/%s/open", f->home, ds.id);
@@ -250,8 +217,8 @@ static int add_seq(void *arg, const struct dataset_version *v)
 
 static void latest_is_the_newest_commit(void **state)
 {
-	struct fixture *f = *state;
-	struct dataset ds = make(f, "d");
+	struct dataset_home *f = *state;
+	struct dataset ds = dataset_home_create(f, "d");
 	struct dataset_version first = dataset_home_open(f->d, &ds, "1"),
 			       second = dataset_home_open(f->d, &ds, "2"), found;
 	char committed[64] = "", open[64] = "";
@@ -274,8 +241,8 @@ static const char run_b[] = "bbbbbbbb-0000-4000-8000-000000000001";
 
 static void only_its_maker_commits_a_version(void **state)
 {
-	struct fixture *f = *state;
-	struct dataset ds = make(f, "d");
+	struct dataset_home *f = *state;
+	struct dataset ds = dataset_home_create(f, "d");
 	const char *const inputs[] = { "dsaaaaaaaaaaaaa:abc1234", NULL };
 	struct dataset_maker maker = { .run = run_a, .job = "train", .attempt = 1 };
 	const struct dataset_maker wrong[] = {
@@ -318,8 +285,8 @@ static void only_its_maker_commits_a_version(void **state)
 
 static void a_version_can_be_handed_over(void **state)
 {
-	struct fixture *f = *state;
-	struct dataset ds = make(f, "d");
+	struct dataset_home *f = *state;
+	struct dataset ds = dataset_home_create(f, "d");
 	struct dataset_maker first = { .run = run_a, .job = "train", .attempt = 1 };
 	struct dataset_maker second = { .run = run_a, .job = "train", .attempt = 2 };
 	struct dataset_version v;
@@ -344,8 +311,8 @@ static void a_version_can_be_handed_over(void **state)
 
 static void a_directory_of_the_user_is_copied(void **state)
 {
-	struct fixture *f = *state;
-	struct dataset ds = make(f, "d");
+	struct dataset_home *f = *state;
+	struct dataset ds = dataset_home_create(f, "d");
 	struct dataset_version v;
 	AUTO_FREE char *dir = xasprintf("%s/storage/mine", f->home);
 
@@ -369,8 +336,8 @@ static int add_tag(void *arg, const char *tag, const struct dataset_version *v)
 
 static void tags_move_between_committed_versions(void **state)
 {
-	struct fixture *f = *state;
-	struct dataset ds = make(f, "d");
+	struct dataset_home *f = *state;
+	struct dataset ds = dataset_home_create(f, "d");
 	struct dataset_version a = dataset_home_commit(f->d, &ds, "1"),
 			       b = dataset_home_commit(f->d, &ds, "2"), found;
 	struct dataset_version open = dataset_home_open(f->d, &ds, "3");
@@ -402,9 +369,9 @@ static void tags_move_between_committed_versions(void **state)
 
 static void changes_inside_a_transaction_are_refused(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct catalog *c = datasets_catalog(f->d);
-	struct dataset ds = make(f, "d"), made;
+	struct dataset ds = dataset_home_create(f, "d"), made;
 	struct dataset_version v;
 
 	OK(f, catalog_begin(c, &f->err));
@@ -417,7 +384,7 @@ static void changes_inside_a_transaction_are_refused(void **state)
 
 static void long_texts_are_refused(void **state)
 {
-	struct fixture *f = *state;
+	struct dataset_home *f = *state;
 	struct dataset ds, made;
 	struct dataset_version v;
 	char text[1025];
@@ -434,8 +401,8 @@ static void long_texts_are_refused(void **state)
 
 static void a_damaged_record_is_named(void **state)
 {
-	struct fixture *f = *state;
-	struct dataset ds = make(f, "d");
+	struct dataset_home *f = *state;
+	struct dataset ds = dataset_home_create(f, "d");
 	AUTO_FREE char *dir = xasprintf("%s/store/datasets/%s", f->home, ds.id);
 	AUTO_FREE char *db = xasprintf("%s/catalog.db", f->home);
 
@@ -450,8 +417,8 @@ static void a_damaged_record_is_named(void **state)
 /* Somebody removes all of it while we work: an end with words, and no endless try. */
 static void a_home_that_is_removed_is_an_error(void **state)
 {
-	struct fixture *f = *state;
-	struct dataset ds = make(f, "d");
+	struct dataset_home *f = *state;
+	struct dataset ds = dataset_home_create(f, "d");
 	struct dataset_version v;
 
 	assert_int_equal(io_remove_tree(AT_FDCWD, f->home), 0);
@@ -459,7 +426,7 @@ static void a_home_that_is_removed_is_an_error(void **state)
 	assert_non_null(strstr(f->err.msg, "cannot lock dataset"));
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, dataset_home_setup, dataset_home_teardown)
 
 int main(void)
 {
