@@ -31,7 +31,7 @@ static int take_large(void *arg, const struct store_entry *e)
 {
 	struct lookup *l = arg;
 
-	if ((e->kind == 'c' || e->kind == 'C') && strcmp(e->path, l->path) == 0) {
+	if (is_large(e) && strcmp(e->path, l->path) == 0) {
 		l->entry = *e;
 		l->entry.path = l->path;
 	}

@@ -66,10 +66,10 @@ static DIR *open_dir(int dirfd, const char *name)
 
 static void mark_entry(struct gc *gc, const struct store_entry *e)
 {
-	if (e->kind == 'l' || e->kind == 'd')
+	if (!is_file(e))
 		return;
 	(void)marks_add(&gc->marks, e->kind, &e->digest);
-	if (e->kind == 'c' || e->kind == 'C')
+	if (is_large(e))
 		(void)marks_add(&gc->marks, 'f', &e->digest); /* the chunk list */
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
-#include "store/chunks.h"
+#include "store/internal.h"
 
 static const char no_sense[] = "is not a line of a manifest";
 
@@ -218,14 +218,12 @@ static const char *parse_entry(struct line *line, struct store_entry *e)
 	if (e->kind == 'l' &&
 	    (!take_name(line, &e->target) || line->p == line->end || *line->p++ != ' '))
 		return no_sense;
-	if (strchr("fxcC", e->kind)) {
-		bool large = e->kind == 'c' || e->kind == 'C';
-
+	if (is_file(e)) {
 		if (!take_number(line, &e->size) || !take_digest(line, &e->digest))
 			return no_sense;
-		if (large != (e->size > CHUNK_SIZE))
+		if (is_large(e) != (e->size > CHUNK_SIZE))
 			return "has a size that does not fit its kind";
-		if (large && chunks_count(e->size) == 0)
+		if (is_large(e) && chunks_count(e->size) == 0)
 			return "is too large";
 	}
 	return take_path(line, &e->path);

@@ -243,12 +243,11 @@ static bool is_object(struct store *store, char kind, const struct digest *diges
 
 bool object_is_there(struct store *store, const struct store_entry *e)
 {
-	bool large = e->kind == 'c' || e->kind == 'C';
 	struct stat list;
 	struct stat st;
 
 	return is_object(store, e->kind, &e->digest, &st) && (uint64_t)st.st_size == e->size &&
-	       (!large || (is_object(store, 'f', &e->digest, &list) && list.st_size > 0));
+	       (!is_large(e) || (is_object(store, 'f', &e->digest, &list) && list.st_size > 0));
 }
 
 int object_open(struct store *store, const struct store_entry *e, struct error *err)
