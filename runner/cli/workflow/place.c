@@ -21,18 +21,15 @@ static int choose_pull(struct session *s, enum images_pull_when *ret_when)
 
 	if (cli_config(s->cli, &config, &s->err) < 0)
 		return session_fail(s);
-	*ret_when = PULL_MISSING;
 	if (!told)
-		told = config->image_pull;
-	for (size_t i = 0; told && i < sizeof names / sizeof *names; i++)
+		told = config->image_pull ? config->image_pull : "missing";
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (strcmp(told, names[i]) == 0) {
 			*ret_when = (enum images_pull_when)i;
-			told = NULL;
+			return 0;
 		}
-	if (told)
-		return session_fail_with(s, SLUICE_INVALID,
-		                         "--pull takes missing, always or never, not '%s'", told);
-	return 0;
+	return session_fail_with(s, SLUICE_INVALID,
+	                         "--pull takes missing, always or never, not '%s'", told);
 }
 
 static int find_registries(struct session *s)
