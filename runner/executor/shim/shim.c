@@ -1,8 +1,8 @@
 /*
- * sluice-shim: stands over one attempt.  It makes the container's root, starts the OCI runtime (or
- * bwrap, see shim/bwrap.h),
- * copies the container's output to the log, passes on the wish to stop, and writes down how it
- * ended.  It outlives the runner; it is one process on libc alone, because each job pays for it.
+ * sluice-shim: stands over one attempt.  It makes the container's root, starts the OCI runtime
+ * (or bwrap, see shim/bwrap.h), copies the container's output to the log, passes on the wish to
+ * stop, and writes down how it ended.  It outlives the runner; it is one process on libc alone,
+ * because each job pays for it.
  *
  *	STARTING -> RUNNING -> (STOPPING ->) (KILLING ->) DRAINING -> done
  *
@@ -34,13 +34,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/io.h"
-#include "base/mask.h"
 #include "base/parse.h"
 #include "base/strbuf.h"
-#include "base/xalloc.h"
 #include "executor/bundle.h"
 #include "executor/cgroup.h"
-#include "executor/crilog.h"
 #include "executor/exit_record.h"
 #include "executor/orders.h"
 #include "executor/rootfs.h"
@@ -52,6 +49,7 @@
 #include "executor/shim/measure.h"
 #include "executor/shim/oci.h"
 #include "executor/shim/ops.h"
+#include "executor/shim/output.h"
 #include "executor/shim/prepare.h"
 #include "executor/stop.h"
 
@@ -60,8 +58,6 @@
 #define RUNTIME_LOG BUNDLE_DIR "/runtime.log"
 
 enum {
-	PIPE_SIZE = 1 << 20,
-	READ_SIZE = 256 * 1024,
 	DRAIN_MS = 2000, /* a process outside the container may hold a pipe for ever */
 	FROZEN_MS = 50,  /* how often a frozen init is looked at */
 	NO_PID = -1,
@@ -73,13 +69,6 @@ enum shim_state {
 	SHIM_STOPPING, /* asked politely; killed when the deadline comes */
 	SHIM_KILLING,
 	SHIM_DRAINING, /* reaped; waiting for the streams' ends, not beyond the deadline */
-};
-
-struct stream {
-	struct shim *shim;
-	struct mask_stream masked;
-	enum crilog_stream which;
-	int fd; /* -1 at its end */
 };
 
 struct shim {
@@ -94,10 +83,7 @@ struct shim {
 	int room_fd;         /* for exit.json, or -1 */
 	int init_socket;     /* to a container of bwrap's, which waits; else -1 */
 	pid_t runtime, init; /* our children, NO_PID when reaped */
-	struct crilog log;
-	struct mask *mask;
-	struct stream stream[2];
-	char *buf;
+	struct output output;
 	struct shim_record self;
 	struct exit_record record;
 	struct rusage used; /* by init and those that it waited for */
@@ -106,23 +92,10 @@ struct shim {
 
 /* --- start ------------------------------------------------------------------------------------ */
 
-/* A pipe for one stream: our end in s->stream, the other one is returned. */
-static int open_stream(struct shim *s, enum crilog_stream which)
-{
-	int ends[2];
-
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return -errno;
-	(void)fcntl(ends[0], F_SETPIPE_SZ, PIPE_SIZE); /* speed only */
-	(void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
-	s->stream[which].fd = ends[0];
-	return ends[1];
-}
-
 static int start_runtime(struct shim *s, struct error *err)
 {
-	AUTO_FD int out = open_stream(s, CRILOG_STDOUT);
-	AUTO_FD int errfd = open_stream(s, CRILOG_STDERR);
+	AUTO_FD int out = output_open(&s->output, CRILOG_STDOUT);
+	AUTO_FD int errfd = output_open(&s->output, CRILOG_STDERR);
 	int rc = out < 0 ? out : errfd;
 
 	if (rc >= 0 && s->orders.init)
@@ -134,40 +107,6 @@ static int start_runtime(struct shim *s, struct error *err)
 		return error_sys(err, rc, "cannot start the runtime '%s'", s->orders.runtime);
 	}
 	return 0;
-}
-
-/* --- output ----------------------------------------------------------------------------------- */
-
-static void on_masked(void *arg, const char *data, size_t len)
-{
-	struct stream *st = arg;
-
-	crilog_add(&st->shim->log, st->which, data, len);
-}
-
-static void end_stream(struct stream *st)
-{
-	if (st->fd < 0)
-		return;
-	(void)close(st->fd);
-	st->fd = -1;
-	crilog_now(&st->shim->log);
-	mask_end(&st->masked);
-	crilog_end(&st->shim->log, st->which);
-}
-
-static void read_stream(struct stream *st)
-{
-	ssize_t n = read(st->fd, st->shim->buf, READ_SIZE);
-
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
-		end_stream(st);
-		return;
-	}
-	crilog_now(&st->shim->log);
-	mask_feed(&st->masked, st->shim->buf, (size_t)n);
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -207,19 +146,19 @@ static void read_complaint(struct shim *s, struct strbuf *ret_message)
 {
 	AUTO_STRBUF struct strbuf log = STRBUF_INIT(RECORD_TEXT_MAX);
 	AUTO_STRBUF struct strbuf raw = STRBUF_INIT(RECORD_TEXT_MAX);
-	struct mask_stream masked = MASK_STREAM_INIT(s->mask, add_masked, ret_message);
-	ssize_t n = read(s->stream[CRILOG_STDERR].fd, s->buf, RECORD_ERROR_MAX);
+	struct mask_stream masked = MASK_STREAM_INIT(s->output.mask, add_masked, ret_message);
+	ssize_t n = read(s->output.stream[CRILOG_STDERR].fd, s->output.buf, RECORD_ERROR_MAX);
 
 	(void)!io_read_file(AT_FDCWD, RUNTIME_LOG, &log); /* then it is empty */
 	runtime_log_message(strbuf_str(&log), &raw);
 	if (raw.len == 0 && n > 0) {
-		s->buf[n] = '\0';
-		strbuf_add(&raw, s->buf, strcspn(s->buf, "\n"));
+		s->output.buf[n] = '\0';
+		strbuf_add(&raw, s->output.buf, strcspn(s->output.buf, "\n"));
 	}
 	mask_feed(&masked, strbuf_str(&raw), raw.len);
 	mask_end(&masked);
-	end_stream(&s->stream[CRILOG_STDOUT]);
-	end_stream(&s->stream[CRILOG_STDERR]);
+	output_end(&s->output, CRILOG_STDOUT);
+	output_end(&s->output, CRILOG_STDERR);
 }
 
 /* The runtime refused.  That the job's command is not there is the job's own failure. */
@@ -243,7 +182,7 @@ static void runtime_failed(struct shim *s, int status)
 	set_end(s, "exited");
 	s->record.exit_code = code;
 	strbuf_addch(&message, '\n');
-	crilog_add(&s->log, CRILOG_STDERR, message.buf, message.len);
+	crilog_add(&s->output.log, CRILOG_STDERR, message.buf, message.len);
 }
 
 static pid_t read_pid_file(void)
@@ -343,7 +282,8 @@ static void read_signals(struct shim *s)
 
 static bool is_done(const struct shim *s)
 {
-	return s->state == SHIM_DRAINING && s->stream[0].fd < 0 && s->stream[1].fd < 0;
+	return s->state == SHIM_DRAINING && s->output.stream[0].fd < 0 &&
+	       s->output.stream[1].fd < 0;
 }
 
 static int time_left(const struct shim *s)
@@ -364,8 +304,8 @@ static void time_passed(struct shim *s)
 		apply_stops(s);
 		return;
 	}
-	end_stream(&s->stream[0]);
-	end_stream(&s->stream[1]);
+	output_end(&s->output, CRILOG_STDOUT);
+	output_end(&s->output, CRILOG_STDERR);
 }
 
 static int poll_timeout(const struct shim *s)
@@ -387,13 +327,13 @@ static void turn(struct shim *s)
 	bool reading = s->state != SHIM_STARTING;
 	struct pollfd fds[3] = {
 		{ .fd = s->signal_fd, .events = POLLIN },
-		{ .fd = reading ? s->stream[0].fd : -1, .events = POLLIN },
-		{ .fd = reading ? s->stream[1].fd : -1, .events = POLLIN },
+		{ .fd = reading ? s->output.stream[0].fd : -1, .events = POLLIN },
+		{ .fd = reading ? s->output.stream[1].fd : -1, .events = POLLIN },
 	};
-	int n = s->log.len > 0 ? poll(fds, 3, 0) : 0;
+	int n = s->output.log.len > 0 ? poll(fds, 3, 0) : 0;
 
 	if (n == 0) {
-		(void)crilog_flush(&s->log); /* the log keeps its error until the end */
+		(void)crilog_flush(&s->output.log); /* the log keeps its error until the end */
 		n = poll(fds, 3, poll_timeout(s));
 	}
 	if (n == 0)
@@ -402,7 +342,7 @@ static void turn(struct shim *s)
 		return;
 	for (int i = 0; i < 2; i++)
 		if (fds[1 + i].revents != 0)
-			read_stream(&s->stream[i]);
+			output_read(&s->output, (enum crilog_stream)i);
 	if (fds[0].revents != 0)
 		read_signals(s);
 }
@@ -457,7 +397,7 @@ static int run(struct shim *s, struct error *err)
 static int write_exit_record(struct shim *s)
 {
 	struct cgroup_stats stats;
-	int rc = crilog_flush(&s->log);
+	int rc = crilog_flush(&s->output.log);
 
 	shim_measure(&s->orders, &s->used, &stats);
 	if (rc < 0 && s->error.class == 0)
@@ -510,7 +450,7 @@ static int open_all(struct shim *s, struct error *err)
 
 	s->dirfd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	fd = openat(s->dirfd, LOG_NAME, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	crilog_init(&s->log, fd);
+	output_init(&s->output, fd);
 	if (fd < 0)
 		return error_sys(err, errno, "cannot open the attempt's '%s'", LOG_NAME);
 	return orders_read(&s->orders, err);
@@ -534,19 +474,6 @@ static void init(struct shim *s, int signal_fd)
 		            .runtime = NO_PID,
 		            .init = NO_PID };
 	s->record.started_ms = clock_wall_ms();
-	s->buf = xmalloc(READ_SIZE);
-	for (int i = 0; i < 2; i++) {
-		struct stream *st = &s->stream[i];
-
-		*st = (struct stream){ .shim = s, .which = (enum crilog_stream)i, .fd = -1 };
-	}
-}
-
-static void mask_streams(struct shim *s)
-{
-	s->mask = mask_new(s->orders.secrets.item);
-	for (int i = 0; i < 2; i++)
-		s->stream[i].masked = MASK_STREAM_INIT(s->mask, on_masked, &s->stream[i]);
 }
 
 /* Everything that matters about signals is set before anything is made that they could leave. */
@@ -587,7 +514,7 @@ int main(int argc, char **argv)
 	if (rc == 0)
 		rc = know_thyself(&shim, &err);
 	if (rc == 0) {
-		mask_streams(&shim);
+		output_mask(&shim.output, shim.orders.secrets.item);
 		rc = run(&shim, &err);
 	}
 	if (rc < 0)
