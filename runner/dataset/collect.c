@@ -59,20 +59,27 @@ static int name_committed(void *arg, const char *name)
 	return rc < 0 ? rc : 0;
 }
 
+enum { FOUND = 1 };
+
+/* FOUND, or 0 if it is none or has gone since it was listed. */
+static int read_open(const struct collection *c, const char *name, struct open_record *open)
+{
+	char ver[VERSION_ID_LEN + 1];
+	int rc = record_is_of_version(name, ver)
+	                 ? record_read_open(c->d->store, c->ds, ver, open, c->err)
+	                 : SLUICE_NOT_FOUND;
+
+	return rc == SLUICE_NOT_FOUND ? 0 : rc < 0 ? rc : FOUND;
+}
+
 static int name_open(void *arg, const char *name)
 {
 	struct collection *c = arg;
 	struct open_record open;
-	char ver[VERSION_ID_LEN + 1];
-	int rc;
+	int rc = read_open(c, name, &open);
 
-	if (!record_is_of_version(name, ver))
-		return 0;
-	rc = record_read_open(c->d->store, c->ds, ver, &open, c->err);
-	if (rc == SLUICE_NOT_FOUND)
-		return 0;
-	if (rc == 0 && open.taken)
-		rc = add_root(c, ver, &open.v.manifest);
+	if (rc == FOUND && open.taken)
+		rc = add_root(c, open.v.id, &open.v.manifest);
 	return rc < 0 ? rc : 0;
 }
 
@@ -106,7 +113,6 @@ static int name_lost(void *arg, const struct catalog_version *row)
 {
 	struct collection *c = arg;
 	struct digest manifest;
-
 	int rc = row->manifest && digest_parse(row->manifest, &manifest) ? 0 : 1;
 
 	c->ds = row->dataset;
@@ -127,7 +133,6 @@ static void on_waiting(void *arg)
 static int name_roots(void *arg, struct gc *gc, struct error *err)
 {
 	struct collection *c = arg;
-
 	int rc;
 
 	c->gc = gc;
@@ -142,16 +147,12 @@ static int drop_if_dead(void *arg, const char *name)
 {
 	struct collection *c = arg;
 	struct open_record open;
-	char ver[VERSION_ID_LEN + 1];
-	int rc;
+	int rc = read_open(c, name, &open);
 
-	if (!record_is_of_version(name, ver))
-		return 0;
-	rc = record_read_open(c->d->store, c->ds, ver, &open, c->err);
-	if (rc == SLUICE_NOT_FOUND)
-		return 0;
-	if (rc < 0 || !open.v.run[0] || !c->how->is_dead(c->how->arg, open.v.run))
+	if (rc != FOUND)
 		return rc;
+	if (!open.v.run[0] || !c->how->is_dead(c->how->arg, open.v.run))
+		return 0;
 	c->result->open_versions++;
 	if (c->how->dry_run)
 		return 0;
