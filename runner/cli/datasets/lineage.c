@@ -312,11 +312,7 @@ static int run_lineage(struct cli *cli, const struct cli_args *args)
 
 static const struct cli_option lineage_options[] = {
 	OPTION_VERSION,
-	{ .name = "format",
-	  .value = "tree|dot|mermaid|json",
-	  .help = "A drawing for people (the default), for graphviz, for web pages, or for "
-	          "scripts." },
-	{ .name = "json", .help = "The same as --format json." },
+	GRAPH_OPTIONS,
 	{ .name = NULL },
 };
 

@@ -133,16 +133,8 @@ static int run_put_new(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option put_new_options[] = {
-	OPTION_DATASET,
-	OPTION_MESSAGE,
-	{ .name = "target-path",
-	  .other = "targetPath",
-	  .value = "PATH",
-	  .help = "The directory in the version to put it into; without it, the root.",
-	  .complete = COMPLETE_VERSION_PATH },
-	OPTION_UNPACK,
-	OPTION_SHA256,
-	{ .name = NULL },
+	OPTION_DATASET, OPTION_MESSAGE, OPTION_TARGET_PATH,
+	OPTION_UNPACK,  OPTION_SHA256,  { .name = NULL },
 };
 
 const struct cli_command cmd_datasets_put = {
@@ -223,11 +215,7 @@ static const struct cli_option put_options[] = {
 	  .required = true,
 	  .help = PUT_SOURCE_HELP,
 	  .complete = COMPLETE_FILE },
-	{ .name = "target-path",
-	  .other = "targetPath",
-	  .value = "PATH",
-	  .help = "The directory in the dataset to put it into; without it, the root.",
-	  .complete = COMPLETE_VERSION_PATH },
+	OPTION_TARGET_PATH,
 	OPTION_UNPACK,
 	OPTION_SHA256,
 	{ .name = NULL },

@@ -9,6 +9,12 @@
 #define PUT_SOURCE_HELP                                                                         \
 	"A file or directory of this machine, an http or https URL, or '-', standard input. A " \
 	"directory keeps its name, unless PATH ends in '/'."
+#define OPTION_TARGET_PATH                                                                    \
+	{                                                                                     \
+		.name = "target-path", .other = "targetPath", .value = "PATH",                \
+		.help = "The directory in the version to put it into; without it, the root.", \
+		.complete = COMPLETE_VERSION_PATH,                                            \
+	}
 #define OPTION_UNPACK                                                                             \
 	{                                                                                         \
 		.name = "unpack",                                                                 \

@@ -299,28 +299,13 @@ static void events_free(void *arg)
 	free(e);
 }
 
-const struct view_kind view_events = {
-	.make = events_make,
-	.begin = events_begin,
-	.job = events_job,
-	.notice = events_notice,
-	.pull = events_pull,
-	.end = events_end,
-	.diags = events_diags,
-	.plan = events_plan,
-	.error = events_error,
-	.free = events_free,
-};
+#define EVENTS(make_one)                                                           \
+	{                                                                          \
+		.make = (make_one), .begin = events_begin, .job = events_job,      \
+		.notice = events_notice, .pull = events_pull, .end = events_end,   \
+		.diags = events_diags, .plan = events_plan, .error = events_error, \
+		.free = events_free,                                               \
+	}
 
-const struct view_kind view_events_with_logs = {
-	.make = events_make_with_logs,
-	.begin = events_begin,
-	.job = events_job,
-	.notice = events_notice,
-	.pull = events_pull,
-	.end = events_end,
-	.diags = events_diags,
-	.plan = events_plan,
-	.error = events_error,
-	.free = events_free,
-};
+const struct view_kind view_events = EVENTS(events_make);
+const struct view_kind view_events_with_logs = EVENTS(events_make_with_logs);

@@ -51,11 +51,7 @@ static int run_graph(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option graph_options[] = {
-	{ .name = "format",
-	  .value = "tree|dot|mermaid|json",
-	  .help = "A drawing for people (the default), for graphviz, for web pages, or for "
-	          "scripts." },
-	{ .name = "json", .help = "The same as --format json." },
+	GRAPH_OPTIONS,
 	{ .name = NULL },
 };
 

@@ -60,6 +60,16 @@ graph_draw_fn graph_add_dot;
 /* For Mermaid, which many web pages of repositories show. */
 graph_draw_fn graph_add_mermaid;
 
+/* --format, and --json, of a command that draws. */
+#define GRAPH_OPTIONS                                                                        \
+	{ .name = "format",                                                                  \
+	  .value = "tree|dot|mermaid|json",                                                  \
+	  .help = "A drawing for people (the default), for graphviz, for web pages, or for " \
+		  "scripts." },                                                              \
+	{                                                                                    \
+		.name = "json", .help = "The same as --format json."                         \
+	}
+
 /* "tree", "dot" or "mermaid"; NULL for other names. */
 graph_draw_fn *graph_find_format(const char *name);
 
