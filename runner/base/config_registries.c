@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/strbuf.h"
+#include "base/wipe.h"
 #include "base/xalloc.h"
 
 enum { SHOWN_KEY = 64 };
@@ -239,12 +240,10 @@ int config_registries_read(yaml_parser_t *parser, const char *path,
 
 static void place_release(struct config_place *p)
 {
-	if (p->password)
-		explicit_bzero(p->password, strlen(p->password));
 	free(p->location);
 	free(p->ca);
 	free(p->user);
-	free(p->password);
+	wipe_free(p->password);
 }
 
 void config_registries_release(struct config_registries *registries)
