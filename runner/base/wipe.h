@@ -13,4 +13,10 @@ static inline void wipe_free(void *text)
 	free(text);
 }
 
+static inline void cleanup_wipe(char **text)
+{
+	wipe_free(*text);
+}
+#define AUTO_WIPE __attribute__((cleanup(cleanup_wipe)))
+
 #endif

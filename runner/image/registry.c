@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/strbuf.h"
+#include "base/wipe.h"
 #include "base/xalloc.h"
 #include "image/challenge.h"
 #include "image/credentials.h"
@@ -163,9 +164,7 @@ static bool has_token(const struct place *p)
 
 static void token_drop(struct place *p)
 {
-	if (p->token)
-		explicit_bzero(p->token, strlen(p->token));
-	free(p->token);
+	wipe_free(p->token);
 	p->token = NULL;
 }
 

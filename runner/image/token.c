@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/strbuf.h"
+#include "base/wipe.h"
 #include "base/xalloc.h"
 
 enum {
@@ -149,7 +150,7 @@ struct http_transfer *token_get(struct http *http, const struct token_ask *ask, 
 		                                 NULL };
 	const struct credentials *who = ask->credentials;
 	AUTO_FREE char *url = token_url(ask->challenge, ask->scope, who->user);
-	AUTO_FREE char *body = who->identity ? form(ask) : NULL;
+	AUTO_WIPE char *body = who->identity ? form(ask) : NULL;
 	bool is_known = who->identity || who->password;
 	struct http_request q = {
 		.url = body ? ask->challenge->realm : url,
@@ -164,7 +165,6 @@ struct http_transfer *token_get(struct http *http, const struct token_ask *ask, 
 		.stall_s = ask->stall_s,
 	};
 	struct token_call *t;
-	struct http_transfer *transfer;
 
 	if (is_known && ask->secure && strncasecmp(q.url, "https:", 6) != 0) {
 		(void)error_set(err, SLUICE_INVALID,
@@ -175,9 +175,6 @@ struct http_transfer *token_get(struct http *http, const struct token_ask *ask, 
 	t = xcalloc(1, sizeof *t);
 	*t = (struct token_call){ .fn = fn, .arg = arg, .is_known = is_known };
 	t->answer = STRBUF_INIT(ANSWER_MAX);
-	transfer = http_start(
-		http, &q, &(struct http_hooks){ .on_body = on_body, .on_done = on_done, .arg = t });
-	if (body)
-		explicit_bzero(body, strlen(body));
-	return transfer;
+	return http_start(http, &q,
+	                  &(struct http_hooks){ .on_body = on_body, .on_done = on_done, .arg = t });
 }

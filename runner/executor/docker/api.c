@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/strbuf.h"
+#include "base/wipe.h"
 #include "base/xalloc.h"
 
 enum {
@@ -123,7 +124,7 @@ struct docker_request *docker_ask(struct http *http, const struct docker_host *h
 		                          .on_done = on_done };
 	struct docker_request *q = xcalloc(1, sizeof *q);
 	AUTO_FREE char *url = xasprintf("%s%s", host->url, ask->path);
-	AUTO_FREE char *auth = ask->auth ? xasprintf("X-Registry-Auth: %s", ask->auth) : NULL;
+	AUTO_WIPE char *auth = ask->auth ? xasprintf("X-Registry-Auth: %s", ask->auth) : NULL;
 	bool is_tar = ask->tar_fd > 0 || ask->on_send;
 	const char *type =
 		is_tar ? "Content-Type: application/x-tar" : "Content-Type: application/json";

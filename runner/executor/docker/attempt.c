@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/wipe.h"
 #include "base/xalloc.h"
 #include "executor/bundle.h"
 #include "executor/cgroup.h"
@@ -352,7 +353,7 @@ int docker_attempt_stage(const struct docker_place *place, const struct request 
                          const struct docker_image *image, const struct attempt_hooks *hooks,
                          struct attempt **ret_attempt, struct error *err)
 {
-	AUTO_FREE char *body = make_ready(place, request, image, err);
+	AUTO_WIPE char *body = make_ready(place, request, image, err);
 	struct error ignored;
 	struct attempt *a;
 	int rc;
@@ -372,7 +373,6 @@ int docker_attempt_stage(const struct docker_place *place, const struct request 
 	rc = docker_output_open(&a->output, a->dir, request->secrets, err);
 	if (rc == 0) {
 		create(a, body);
-		explicit_bzero(body, strlen(body));
 		*ret_attempt = a;
 	} else {
 		(void)!docker_files_remove(request->dir, &ignored);

@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/map.h"
 #include "base/strbuf.h"
+#include "base/wipe.h"
 #include "base/xalloc.h"
 #include "executor/docker/api.h"
 #include "executor/docker/config.h"
@@ -76,7 +77,7 @@ static int find_auth(const struct endpoint *e, char **ret_auth, struct error *er
 {
 	AUTO_CREDENTIALS struct credentials known = { .user = NULL };
 	AUTO_JSON cJSON *doc = json_new_obj();
-	AUTO_FREE char *text = NULL;
+	AUTO_WIPE char *text = NULL;
 	const char *user = e->user, *password = e->password;
 	int rc = user ? 0 : credentials_find(e->registry, e->repository, &known, err);
 
@@ -91,7 +92,6 @@ static int find_auth(const struct endpoint *e, char **ret_auth, struct error *er
 	json_add_str(doc, "serveraddress", e->registry);
 	text = json_print(doc);
 	*ret_auth = encode(text);
-	explicit_bzero(text, strlen(text));
 	return 0;
 }
 
@@ -166,7 +166,7 @@ static int pull_from(const struct docker_host *host, const struct endpoint *e, c
 	};
 	AUTO_FREE char *path =
 		xasprintf("/images/create?fromImage=%s/%s&tag=%s", e->registry, e->repository, tag);
-	AUTO_FREE char *auth = NULL;
+	AUTO_WIPE char *auth = NULL;
 	int rc = find_auth(e, &auth, err);
 
 	if (rc == 0)
@@ -182,8 +182,6 @@ static int pull_from(const struct docker_host *host, const struct endpoint *e, c
 	strbuf_release(&t.line);
 	strbuf_release(&t.failure);
 	map_release(&t.have, free);
-	if (auth)
-		explicit_bzero(auth, strlen(auth));
 	return rc;
 }
 
