@@ -261,7 +261,7 @@ bool open_is_made_by(const struct open_record *open, const struct dataset_maker 
 int version_check_there(struct datasets *d, const struct dataset_version *v,
                         struct error *err) MUST_USE;
 
-/* --- mount.c ---------------------------------------------------------------------------------- */
+/* --- claim.c ---------------------------------------------------------------------------------- */
 
 /* Removes what a dataset's mounts left that are no more; its lock is held.  Adds to *count. */
 int mounts_tidy(struct datasets *d, const char *ds, bool dry_run, uint64_t *count,

@@ -3,7 +3,7 @@
  *
  * The kernel keeps the mount, and no process of ours stands behind it: it lasts until it is taken
  * away, also by umount(8), or until the machine stops.  That it is there is said by a claim, a JSON
- * file below HOME/mounts (see mount.c), which counts for as long as the kernel shows the mount:
+ * file below HOME/mounts (see claim.c), which counts for as long as the kernel shows the mount:
  * such a version is not deleted, nor its tree removed.
  *
  * Blocking, and of the thread that uses the `struct datasets`.
