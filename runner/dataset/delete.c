@@ -8,7 +8,7 @@
  * runner died: its containers may live on, or it may be resumed.  It links a version first and then
  * asks, under the dataset's lock, whether that is still there (datasets_confirm); a deletion looks
  * for links under that lock.  So one of the two always sees the other.  A version that is mounted
- * is held by that, see mount.c.
+ * is held by that, see claim.c.
  */
 #include <string.h>
 

@@ -309,6 +309,12 @@ int files_directory_target(const char *source, const char *target, char **ret_pa
 /* "a/b" of a path that a user typed; SLUICE_INVALID if it has "..".  The caller frees it. */
 int files_clean(const char *path, char **ret_clean, struct error *err) MUST_USE;
 
+/* --- list.c ----------------------------------------------------------------------------------- */
+
+/* The directory that shows the files of a version, which is here; made if an open one has none yet.
+ * A descriptor. */
+int list_open(struct datasets *d, const struct dataset_version *v, struct error *err) MUST_USE;
+
 /* --- copy.c: trees of files, copied without following a link ---------------------------------- */
 
 struct copy {
