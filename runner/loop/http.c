@@ -12,15 +12,10 @@
 #include "base/parse.h"
 #include "base/strbuf.h"
 #include "base/xalloc.h"
+#include "loop/http_options.h"
 #include "loop/work.h"
 
-enum {
-	CONNECT_MS = 30 * 1000,
-	STALL_S = 60,
-	MAX_REDIRECTS = 10,
-	MAX_ERROR_TEXT = 4096,
-	BUFFER_SIZE = 128 * 1024,
-};
+enum { MAX_ERROR_TEXT = 4096 };
 
 struct http {
 	uv_loop_t *loop;
@@ -450,108 +445,11 @@ void http_free(struct http *http)
 	uv_close((uv_handle_t *)&http->wake, on_timer_closed);
 }
 
-static void add_header(struct http_transfer *t, const char *line)
-{
-	struct curl_slist *more = curl_slist_append(t->headers, line);
-
-	assert(more); /* fails for want of memory only */
-	t->headers = more;
-}
-
-static void set_credentials(CURL *e, const struct http_request *q)
-{
-	if (q->bearer) {
-		(void)curl_easy_setopt(e, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-		(void)curl_easy_setopt(e, CURLOPT_XOAUTH2_BEARER, q->bearer);
-	} else if (q->user) {
-		(void)curl_easy_setopt(e, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-		(void)curl_easy_setopt(e, CURLOPT_USERNAME, q->user);
-		(void)curl_easy_setopt(e, CURLOPT_PASSWORD, q->password ? q->password : "");
-	}
-}
-
-static void set_limits(CURL *e, const struct http_request *q, bool is_get)
-{
-	bool secure = strncasecmp(q->url, "https:", 6) == 0;
-	long stall_s = q->stall_s ? (long)q->stall_s : STALL_S;
-
-	(void)curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-	(void)curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
-	(void)curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, is_get ? 1L : 0L);
-	(void)curl_easy_setopt(e, CURLOPT_MAXREDIRS, (long)MAX_REDIRECTS);
-	(void)curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
-	                       (long)(q->connect_ms ? q->connect_ms : CONNECT_MS));
-	(void)curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	(void)curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME,
-	                       q->stall_s == HTTP_PATIENT ? 0L : stall_s);
-	(void)curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)BUFFER_SIZE);
-	(void)curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-}
-
-/* As a header and not by CURLOPT_RESUME_FROM, which makes an error of a whole answer. */
-static void set_range(struct http_transfer *t, const struct http_request *q)
-{
-	AUTO_FREE char *range = NULL, *condition = NULL;
-
-	if (!q->offset)
-		return;
-	range = xasprintf("Range: bytes=%" PRIu64 "-", q->offset);
-	add_header(t, range);
-	if (!q->if_range)
-		return;
-	condition = xasprintf("If-Range: %s", q->if_range);
-	add_header(t, condition);
-}
-
 static bool is_get(const struct http_request *q, const struct http_hooks *hooks)
 {
 	if (q->method)
 		return strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0;
 	return !q->body && !hooks->on_send;
-}
-
-/* A body makes a POST of it, a stream a PUT, unless the method says otherwise.  Who sends one and
- * expects to be asked for it first may wait for a second. */
-static void set_method(struct http_transfer *t, const struct http_request *q)
-{
-	CURL *e = t->easy;
-	const char *body = q->body ? q->body : "";
-
-	if (t->hooks.on_send) {
-		(void)curl_easy_setopt(e, CURLOPT_UPLOAD, 1L);
-		(void)curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read);
-		(void)curl_easy_setopt(e, CURLOPT_READDATA, t);
-		if (q->body_len > 0)
-			(void)curl_easy_setopt(e, CURLOPT_INFILESIZE_LARGE,
-			                       (curl_off_t)q->body_len);
-	} else if (!t->is_get) { /* the size first: the body is copied at once */
-		(void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body_len);
-		(void)curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, body);
-	}
-	if (!t->is_get)
-		add_header(t, "Expect:");
-	if (q->method && strcmp(q->method, "HEAD") == 0)
-		(void)curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
-	else if (q->method)
-		(void)curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, q->method);
-}
-
-static void set_peer(CURL *e, const struct http_request *q)
-{
-	if (q->unix_socket) {
-		(void)curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, q->unix_socket);
-		(void)curl_easy_setopt(e, CURLOPT_PROXY, "");
-	}
-	if (q->ca_file)
-		(void)curl_easy_setopt(e, CURLOPT_CAINFO, q->ca_file);
-	if (q->any_cert) {
-		(void)curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
-		(void)curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
-	}
-	if (q->cert_file)
-		(void)curl_easy_setopt(e, CURLOPT_SSLCERT, q->cert_file);
-	if (q->key_file)
-		(void)curl_easy_setopt(e, CURLOPT_SSLKEY, q->key_file);
 }
 
 struct http_transfer *http_start(struct http *http, const struct http_request *request,
@@ -568,16 +466,11 @@ struct http_transfer *http_start(struct http *http, const struct http_request *r
 	t->socket = request->unix_socket ? xasprintf("unix://%s", request->unix_socket) : NULL;
 	t->offset = request->offset;
 	t->max_body = request->max_body;
-	for (const char *const *h = request->headers; h && *h; h++)
-		add_header(t, *h);
-	set_range(t, request);
-	set_credentials(e, request);
-	set_limits(e, request, t->is_get);
-	set_method(t, request);
-	set_peer(e, request);
-	(void)curl_easy_setopt(e, CURLOPT_URL, request->url);
-	(void)curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
-	(void)curl_easy_setopt(e, CURLOPT_USERAGENT, "sluice");
+	t->headers = http_set_options(e, request, t->is_get, hooks->on_send != NULL);
+	if (hooks->on_send) {
+		(void)curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read);
+		(void)curl_easy_setopt(e, CURLOPT_READDATA, t);
+	}
 	(void)curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
 	(void)curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
 	(void)curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
