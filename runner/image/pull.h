@@ -1,4 +1,5 @@
-/* A pull from the inside: pull.c and arrivals.c.  Callers outside see image.h only. */
+/* A pull from the inside: pull.c, pull_blobs.c and arrivals.c.  Callers outside see image.h only.
+ */
 #ifndef IMAGE_PULL_H
 #define IMAGE_PULL_H
 
@@ -64,6 +65,21 @@ struct pull {
 	int load_rc;
 	struct error load_err;
 };
+
+/* --- pull_blobs.c: on the loop -----------------------------------------------------------------
+ */
+
+enum { PULL_AT_ONCE = 3 }; /* blobs; unpacking begins with the first that is whole */
+
+/* Each blob of the manifest, once. */
+void pull_list_blobs(struct pull *p);
+/* p->next: starts as many as may come at once; the last ends the loop. */
+void pull_on_next(uv_timer_t *timer);
+void pull_on_watch(uv_timer_t *timer); /* p->watch */
+/* The first failure is the pull's: nothing more comes, and who waits gives up. */
+void pull_fail(struct pull *p, const struct error *err);
+
+/* --- pull.c ----------------------------------------------------------------------------------- */
 
 enum { PULL_UNCHANGED = 1 };
 
