@@ -93,6 +93,18 @@ int io_open_beneath(int dirfd, const char *path, int flags, mode_t mode)
 		});
 }
 
+DIR *io_open_dir(int dirfd, const char *path)
+{
+	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (fd >= 0 && !dir) {
+		(void)close(fd);
+		errno = ENOMEM;
+	}
+	return dir;
+}
+
 int io_open_in_root(int dirfd, const char *path, int flags)
 {
 	return open_how(dirfd, path,

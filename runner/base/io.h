@@ -5,6 +5,7 @@
 #ifndef BASE_IO_H
 #define BASE_IO_H
 
+#include <dirent.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,6 +32,11 @@ int io_set(const char *path, const char *text) MUST_USE;
  * and other bits are.
  */
 int io_open_beneath(int dirfd, const char *path, int flags, mode_t mode) MUST_USE;
+
+/* A directory's names, for AUTO_DIR and readdir(); NULL and errno.  A link at its end is not
+ * followed.
+ */
+DIR *io_open_dir(int dirfd, const char *path) MUST_USE;
 
 /* Opens PATH as if DIRFD were the root directory: symbolic links are followed inside it. */
 int io_open_in_root(int dirfd, const char *path, int flags) MUST_USE;

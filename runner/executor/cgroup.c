@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/io.h"
 
 #define V1_DISKS "blkio.throttle.io_service_bytes"
 
@@ -99,29 +100,23 @@ void cgroup_read_stats(const char *path, struct cgroup_stats *ret_stats)
  * that has any is EBUSY; what is ENOTEMPTY is an ordinary directory and not ours.
  */
 /* NOLINTNEXTLINE(misc-no-recursion): DEPTH bounds it */
-static int remove_dir(int dirfd, const char *path, int depth)
+static int remove_dir(int above, const char *path, int depth)
 {
 	AUTO_DIR DIR *dir = NULL;
 	const struct dirent *e;
-	int fd;
 
 	/* A directory with files in it is no cgroup: nothing of a container is left in it. */
-	if (unlinkat(dirfd, path, AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENOTEMPTY)
+	if (unlinkat(above, path, AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENOTEMPTY)
 		return 0;
 	if (errno != EBUSY || depth == 0)
 		return -errno;
-	fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
+	dir = io_open_dir(above, path);
+	if (!dir)
 		return errno == ENOENT ? 0 : -errno;
-	dir = fdopendir(fd);
-	if (!dir) {
-		(void)close(fd);
-		return -ENOMEM;
-	}
 	while ((e = readdir(dir)))
 		if (e->d_type == DT_DIR && e->d_name[0] != '.')
-			(void)remove_dir(fd, e->d_name, depth - 1);
-	return unlinkat(dirfd, path, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -errno;
+			(void)remove_dir(dirfd(dir), e->d_name, depth - 1);
+	return unlinkat(above, path, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
 /* In every hierarchy of v1; directories beside them do not have the path, and files no child. */

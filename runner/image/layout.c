@@ -44,12 +44,9 @@ static int put_new(struct images *im, const char *name, const char *text, struct
 static void sweep_temps(struct images *im)
 {
 	AUTO_FD int lock = lock_take(im->layout_fd, LAYOUT_LOCK, LOCK_EXCLUSIVE, false);
-	AUTO_DIR DIR *dir = NULL;
+	AUTO_DIR DIR *dir = lock < 0 ? NULL : io_open_dir(im->tmp_fd, ".");
 	const struct dirent *e;
-	int fd = lock < 0 ? -1 : openat(im->tmp_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd >= 0)
-		dir = fdopendir(fd);
 	while (dir && (e = readdir(dir)) != NULL)
 		if (strncmp(e->d_name, LAYOUT_TEMP_PREFIX, strlen(LAYOUT_TEMP_PREFIX)) == 0 &&
 		    io_remove_tree(im->tmp_fd, e->d_name) != 0)

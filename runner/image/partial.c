@@ -150,8 +150,7 @@ static int remove_one(struct images *im, const char *name, bool dry_run, uint64_
 
 int partials_remove(struct images *im, bool dry_run, uint64_t *ret_bytes, struct error *err)
 {
-	int fd = openat(im->tmp_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	AUTO_DIR DIR *dir = io_open_dir(im->tmp_fd, ".");
 	const struct dirent *e;
 	int rc = dir ? 0 : -errno;
 

@@ -116,8 +116,7 @@ typedef int remove_fn(struct keep *keep, const char *name);
 /* Calls REMOVE for each entry of the directory that is named like a digest and not kept. */
 static int sweep_dir(struct keep *keep, int dirfd, const struct map *kept, remove_fn *remove)
 {
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	AUTO_DIR DIR *dir = io_open_dir(dirfd, ".");
 	const struct dirent *e;
 	int rc = 0;
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "base/usage.h"
 #include "base/xalloc.h"
 #include "image/image.h"
@@ -59,8 +60,7 @@ static int add_layer(struct images *im, struct unpacked_list *list, const char *
 
 static int list_layers(struct images *im, struct unpacked_list *list)
 {
-	int fd = openat(im->layers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	AUTO_DIR DIR *dir = io_open_dir(im->layers_fd, ".");
 	const struct dirent *e;
 	int rc = 0;
 

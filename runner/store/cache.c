@@ -66,8 +66,7 @@ static int add_tree(struct cache *c, const char *name)
 
 static int list_trees(struct cache *c)
 {
-	int fd = openat(c->store->fd, "trees", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	AUTO_DIR DIR *dir = io_open_dir(c->store->fd, "trees");
 	const struct dirent *e;
 	int rc = 0;
 

@@ -51,17 +51,6 @@ struct gc {
 	struct gc_result result;
 };
 
-/* A directory may be missing. */
-static DIR *open_dir(int dirfd, const char *name)
-{
-	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	if (fd >= 0 && !dir)
-		(void)close(fd);
-	return dir;
-}
-
 /* --- mark ------------------------------------------------------------------------------------- */
 
 static void mark_entry(struct gc *gc, const struct store_entry *e)
@@ -194,7 +183,7 @@ static int hide(struct gc *gc, int dirfd, const char *name)
 
 static int remove_hidden(struct gc *gc)
 {
-	AUTO_DIR DIR *dir = open_dir(gc->store->tmp, ".");
+	AUTO_DIR DIR *dir = io_open_dir(gc->store->tmp, ".");
 	const struct dirent *e;
 	int rc = 0;
 
@@ -352,7 +341,7 @@ static int see_fan(struct gc *gc, const struct folder *folder, const char *fan, 
 	int rc = 0;
 
 	(void)snprintf(path, sizeof path, "%s/%s", folder->name, fan);
-	AUTO_DIR DIR *dir = open_dir(gc->store->fd, path);
+	AUTO_DIR DIR *dir = io_open_dir(gc->store->fd, path);
 	while (rc == 0 && dir && (e = readdir(dir)))
 		rc = see_object(gc, folder, fan, e->d_name, err);
 	return rc;
@@ -375,7 +364,7 @@ static int see_folder(struct gc *gc, const struct folder *folder, struct error *
 
 static int see_trees(struct gc *gc, struct error *err)
 {
-	AUTO_DIR DIR *dir = open_dir(gc->store->fd, "trees");
+	AUTO_DIR DIR *dir = io_open_dir(gc->store->fd, "trees");
 	const struct dirent *e;
 	int rc = 0;
 
@@ -404,7 +393,7 @@ static bool is_temporary(const char *name)
 
 static int see_temporary(struct gc *gc, struct error *err)
 {
-	AUTO_DIR DIR *dir = open_dir(gc->store->tmp, ".");
+	AUTO_DIR DIR *dir = io_open_dir(gc->store->tmp, ".");
 	const struct dirent *e;
 	int rc = 0;
 
@@ -491,7 +480,7 @@ typedef bool leftover_fn(int dirfd, const char *name);
 static int sweep_dir(struct store *store, const char *path, leftover_fn *is_leftover, bool dry_run,
                      uint64_t *count, struct error *err)
 {
-	AUTO_DIR DIR *dir = open_dir(store->datasets, path);
+	AUTO_DIR DIR *dir = io_open_dir(store->datasets, path);
 	const struct dirent *e;
 	int rc = 0;
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "base/xalloc.h"
 #include "store/internal.h"
 
@@ -233,8 +234,7 @@ static int sweep_one(int dir, const char *name, time_t before, bool dry_run, uin
 
 int seen_sweep(struct store *store, int64_t age_s, bool dry_run, uint64_t *count)
 {
-	int fd = openat(store->fd, "seen", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	AUTO_DIR DIR *dir = io_open_dir(store->fd, "seen");
 	time_t before = time(NULL) - (time_t)age_s;
 	const struct dirent *e;
 	int rc = 0;
@@ -242,6 +242,6 @@ int seen_sweep(struct store *store, int64_t age_s, bool dry_run, uint64_t *count
 	if (!dir)
 		return -errno;
 	while (rc == 0 && (e = readdir(dir)))
-		rc = sweep_one(fd, e->d_name, before, dry_run, count);
+		rc = sweep_one(dirfd(dir), e->d_name, before, dry_run, count);
 	return rc;
 }
