@@ -5,8 +5,8 @@
  *
  * or out of it into failed, error, canceled or skipped.  One that is got ready while its needs run
  * is waiting until they have ended well.  job_enter() is the only writer of the state;
- * job_advance() the only place that decides.  Everything that takes long is a piece of work on the
- * pool; `pending` counts the pieces that are out, and the last one back advances the job.
+ * job_advance() the only place that decides.  Everything that takes long is work on the pool: the
+ * pieces of preparing, of which the last one back advances the job, and the commit (commit.c).
  */
 #include <assert.h>
 #include <signal.h>

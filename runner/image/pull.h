@@ -1,5 +1,4 @@
-/* A pull from the inside: pull.c, pull_blobs.c and arrivals.c.  Callers outside see image.h only.
- */
+/* A pull from the inside.  Callers outside see image.h only. */
 #ifndef IMAGE_PULL_H
 #define IMAGE_PULL_H
 
