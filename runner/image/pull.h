@@ -65,8 +65,7 @@ struct pull {
 	struct error load_err;
 };
 
-/* --- pull_blobs.c: on the loop -----------------------------------------------------------------
- */
+/* --- pull_blobs.c ----------------------------------------------------------------------------- */
 
 enum { PULL_AT_ONCE = 3 }; /* blobs; unpacking begins with the first that is whole */
 
