@@ -13,7 +13,6 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,24 +135,6 @@ static int count_tag(void *arg, const char *tag, const struct dataset_version *v
 	return 0;
 }
 
-static int n_files;
-
-static int count(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)path, (void)st, (void)ftw;
-	n_files += type != FTW_D;
-	return 0;
-}
-
-static int files_in(const struct fixture *f, const char *dir)
-{
-	AUTO_FREE char *path = xasprintf("%s/%s", f->home, dir);
-
-	n_files = 0;
-	assert_int_equal(nftw(path, count, 16, FTW_PHYS), 0);
-	return n_files;
-}
-
 /* Whole, and then deleted for good; or gone. */
 static void expect_whole_or_gone(struct fixture *f, const struct fault_child *child)
 {
@@ -196,11 +177,11 @@ static void expect_clean(struct fixture *f)
 	OK(f, store_verify(datasets_store(f->d), &f->keep.manifest, &f->err));
 	OK(f, catalog_each_intent(datasets_catalog(f->d), count_intent, &intents, &f->err));
 	assert_int_equal(intents, 0);
-	assert_int_equal(files_in(f, "store/objects"), FILES);
-	assert_int_equal(files_in(f, "store/manifests"), 2);
-	assert_int_equal(files_in(f, "store/trees"), FILES);
-	assert_int_equal(files_in(f, "tmp"), 0);
-	assert_int_equal(files_in(f, "store/datasets"),
+	assert_int_equal(dataset_home_count_files(f->home, "store/objects"), FILES);
+	assert_int_equal(dataset_home_count_files(f->home, "store/manifests"), 2);
+	assert_int_equal(dataset_home_count_files(f->home, "store/trees"), FILES);
+	assert_int_equal(dataset_home_count_files(f->home, "tmp"), 0);
+	assert_int_equal(dataset_home_count_files(f->home, "store/datasets"),
 	                 3); /* its record, the version's, the lock */
 }
 

@@ -7,6 +7,7 @@
 #define SUPPORT_DATASET_HOME_H
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,26 @@ static inline struct dataset dataset_home_create(struct dataset_home *f, const c
 
 	OK(f, datasets_create(f->d, name, "about it", NULL, &made, &f->err));
 	return made;
+}
+
+static int dataset_home_n_files;
+
+static inline int dataset_home_count_one(const char *path, const struct stat *st, int type,
+                                         struct FTW *ftw)
+{
+	(void)path, (void)st, (void)ftw;
+	dataset_home_n_files += type != FTW_D;
+	return 0;
+}
+
+/* How many files lie below a directory of the home. */
+static inline int dataset_home_count_files(const char *home, const char *dir)
+{
+	AUTO_FREE char *path = xasprintf("%s/%s", home, dir);
+
+	dataset_home_n_files = 0;
+	assert_int_equal(nftw(path, dataset_home_count_one, 16, FTW_PHYS), 0);
+	return dataset_home_n_files;
 }
 
 static inline void dataset_home_write(const char *dir, const char *name, const char *text)

@@ -61,11 +61,23 @@ static void what_is_not_set_has_its_default(void **state)
 	}
 }
 
+struct refused {
+	const char *text, *want;
+};
+
+static void expect_refused(const struct refused *row)
+{
+	struct config c;
+	struct error err = { .msg = "" };
+
+	assert_int_equal(config_parse(row->text, strlen(row->text), "f", &c, &err), SLUICE_INVALID);
+	assert_string_equal(err.msg, row->want);
+	config_release(&c);
+}
+
 static void what_is_wrong_is_said_with_its_line(void **state)
 {
-	static const struct {
-		const char *text, *want;
-	} row[] = {
+	static const struct refused row[] = {
 		{ "cache:\n  sise: 1G\n",
 		  "f:2: there is no key 'cache.sise': did you mean 'cache.size'?" },
 		{ "unheard: {of: 1}\n",
@@ -101,15 +113,8 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-		struct config c;
-		struct error err = { .msg = "" };
-
-		assert_int_equal(config_parse(row[i].text, strlen(row[i].text), "f", &c, &err),
-		                 SLUICE_INVALID);
-		assert_string_equal(err.msg, row[i].want);
-		config_release(&c);
-	}
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++)
+		expect_refused(&row[i]);
 }
 
 static void registries_are_read(void **state)
@@ -152,9 +157,7 @@ static void registries_are_read(void **state)
 
 static void what_is_wrong_in_registries_is_said(void **state)
 {
-	static const struct {
-		const char *text, *want;
-	} row[] = {
+	static const struct refused row[] = {
 		{ "registries: [x]\n", "f:1: registries: a mapping is expected here" },
 		{ "registries:\n- {}\n",
 		  "f:2: registries: an entry has a 'prefix' or a 'location'" },
@@ -180,15 +183,8 @@ static void what_is_wrong_in_registries_is_said(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-		struct config c;
-		struct error err = { .msg = "" };
-
-		assert_int_equal(config_parse(row[i].text, strlen(row[i].text), "f", &c, &err),
-		                 SLUICE_INVALID);
-		assert_string_equal(err.msg, row[i].want);
-		config_release(&c);
-	}
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++)
+		expect_refused(&row[i]);
 }
 
 static void text_that_is_no_yaml_is_refused(void **state)

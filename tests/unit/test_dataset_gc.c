@@ -6,7 +6,6 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,30 +85,11 @@ static struct datasets_gc_result gc(struct dataset_home *f, bool dry_run)
 	return result;
 }
 
-static int n_files;
-
-static int count(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)path, (void)st, (void)ftw;
-	n_files += type != FTW_D;
-	return 0;
-}
-
-/* How many files lie below a directory of the home. */
-static int files_in(const struct dataset_home *f, const char *dir)
-{
-	AUTO_FREE char *path = xasprintf("%s/%s", f->home, dir);
-
-	n_files = 0;
-	assert_int_equal(nftw(path, count, 16, FTW_PHYS), 0);
-	return n_files;
-}
-
 static void expect_files(const struct dataset_home *f, int objects, int large, int manifests)
 {
-	assert_int_equal(files_in(f, "store/objects"), objects);
-	assert_int_equal(files_in(f, "store/large"), large);
-	assert_int_equal(files_in(f, "store/manifests"), manifests);
+	assert_int_equal(dataset_home_count_files(f->home, "store/objects"), objects);
+	assert_int_equal(dataset_home_count_files(f->home, "store/large"), large);
+	assert_int_equal(dataset_home_count_files(f->home, "store/manifests"), manifests);
 }
 
 static bool exists(const struct dataset_home *f, const char *path)
@@ -142,7 +122,7 @@ static void what_only_a_deleted_version_had_goes(void **state)
 	assert_int_equal(r.store.trees, 1);
 	assert_true(r.store.bytes > 0);
 	expect_files(f, 4, 1, 2);
-	assert_int_equal(files_in(f, "tmp"), 0);
+	assert_int_equal(dataset_home_count_files(f->home, "tmp"), 0);
 	OK(f, store_verify(datasets_store(f->d), &keep.manifest, &f->err));
 
 	drop = commit(f, "drop");
@@ -161,8 +141,8 @@ static void a_deleted_dataset_leaves_nothing(void **state)
 	assert_true(exists(f, "store/datasets"));
 	assert_int_equal(gc(f, false).store.leftovers, 1);
 	expect_files(f, 0, 0, 0);
-	assert_int_equal(files_in(f, "store/datasets"), 0);
-	assert_int_equal(files_in(f, "store/trees"), 0);
+	assert_int_equal(dataset_home_count_files(f->home, "store/datasets"), 0);
+	assert_int_equal(dataset_home_count_files(f->home, "store/trees"), 0);
 }
 
 static void an_open_version_keeps_its_files_and_what_its_commit_has_taken(void **state)
@@ -230,7 +210,7 @@ static void what_dead_processes_left_half_made_goes(void **state)
 	put(f->home, record, "x", 0644);
 	put(f->home, lock, "", 0644);
 	(void)gc(f, false);
-	assert_int_equal(files_in(f, "tmp"), 1);
+	assert_int_equal(dataset_home_count_files(f->home, "tmp"), 1);
 	assert_true(exists(f, "tmp/runtime-works"));
 	assert_false(exists(f, dirs[0]));
 	assert_false(exists(f, dirs[1]));
