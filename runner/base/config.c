@@ -10,6 +10,7 @@
 #include <yaml.h>
 
 #include "base/cleanup.h"
+#include "base/env.h"
 #include "base/io.h"
 #include "base/near.h"
 #include "base/parse.h"
@@ -350,18 +351,11 @@ int config_parse(const char *text, size_t len, const char *path, struct config *
 
 /* --- where it lies ---------------------------------------------------------------------------- */
 
-static const char *variable(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && value[0] ? value : NULL;
-}
-
 /* NULL: there is no place for one. */
 static char *default_path(void)
 {
-	const char *config = variable("XDG_CONFIG_HOME");
-	const char *user = variable("HOME");
+	const char *config = env_get("XDG_CONFIG_HOME");
+	const char *user = env_get("HOME");
 
 	if (userns_is_root())
 		return xstrdup("/etc/sluice/config.yaml");
@@ -373,7 +367,7 @@ static char *default_path(void)
 int config_load(struct config *ret_config, struct error *err)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(CONFIG_MAX);
-	const char *chosen = variable("SLUICE_CONFIG");
+	const char *chosen = env_get("SLUICE_CONFIG");
 	AUTO_FREE char *path = chosen ? xstrdup(chosen) : default_path();
 	int rc = path ? io_read_file(AT_FDCWD, path, &text) : -ENOENT;
 

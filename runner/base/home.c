@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/env.h"
 #include "base/error_path.h"
 #include "base/io.h"
 #include "base/strbuf.h"
@@ -21,14 +22,6 @@ enum { FORMAT_MAX = 128 };
 
 static const char format_root[] = "sluice-home 1 root\n";
 static const char format_rootless[] = "sluice-home 1 rootless\n";
-
-/* NULL if the variable is unset or empty. */
-static const char *variable(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && value[0] ? value : NULL;
-}
 
 static int make_absolute(const char *path, char **ret_path, struct error *err)
 {
@@ -47,9 +40,9 @@ static int make_absolute(const char *path, char **ret_path, struct error *err)
 
 int home_path(char **ret_path, struct error *err)
 {
-	const char *chosen = variable("SLUICE_HOME");
-	const char *data = variable("XDG_DATA_HOME");
-	const char *user = variable("HOME");
+	const char *chosen = env_get("SLUICE_HOME");
+	const char *data = env_get("XDG_DATA_HOME");
+	const char *user = env_get("HOME");
 
 	if (chosen)
 		return make_absolute(chosen, ret_path, err);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/env.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/strbuf.h"
@@ -161,17 +162,10 @@ int credentials_from_file(const char *text, const char *path, const char *regist
 
 /* --- where they lie --------------------------------------------------------------------------- */
 
-static const char *variable(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && value[0] ? value : NULL;
-}
-
 /* DIR/REST, or HOME/OTHERWISE/REST; NULL if neither is known. */
 static char *below(const char *dir, const char *otherwise, const char *rest)
 {
-	const char *home = variable("HOME");
+	const char *home = env_get("HOME");
 
 	if (dir)
 		return xasprintf("%s/%s", dir, rest);
@@ -183,12 +177,12 @@ enum { PLACES = 3 };
 /* Podman's two and Docker's one; NULL: this user has no such place. */
 static char *place(int i)
 {
-	const char *runtime = variable("XDG_RUNTIME_DIR");
+	const char *runtime = env_get("XDG_RUNTIME_DIR");
 
 	if (i == 1)
-		return below(variable("XDG_CONFIG_HOME"), ".config", "containers/auth.json");
+		return below(env_get("XDG_CONFIG_HOME"), ".config", "containers/auth.json");
 	if (i == 2)
-		return below(variable("DOCKER_CONFIG"), ".docker", "config.json");
+		return below(env_get("DOCKER_CONFIG"), ".docker", "config.json");
 	if (!runtime)
 		return userns_is_root() ? xstrdup("/run/containers/0/auth.json") : NULL;
 	return xasprintf("%s/containers/auth.json", runtime);
@@ -213,7 +207,7 @@ static int try_file(const char *path, bool is_needed, const char *registry, cons
 int credentials_find(const char *registry, const char *repository,
                      struct credentials *ret_credentials, struct error *err)
 {
-	const char *only = variable("REGISTRY_AUTH_FILE");
+	const char *only = env_get("REGISTRY_AUTH_FILE");
 	int rc = 0;
 
 	*ret_credentials = (struct credentials){ 0 };

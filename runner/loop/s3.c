@@ -12,30 +12,24 @@
 
 #include "base/cleanup.h"
 #include "base/digest.h"
+#include "base/env.h"
 #include "base/io.h"
 #include "base/strbuf.h"
 #include "base/xalloc.h"
 
 /* --- URLs ------------------------------------------------------------------------------------- */
 
-static const char *set_env(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && value[0] ? value : NULL;
-}
-
 void s3_use_environment(struct s3_bucket *b)
 {
-	if (!b->key_id && set_env("AWS_ACCESS_KEY_ID") && set_env("AWS_SECRET_ACCESS_KEY")) {
-		b->key_id = set_env("AWS_ACCESS_KEY_ID");
-		b->secret = set_env("AWS_SECRET_ACCESS_KEY");
-		b->token = set_env("AWS_SESSION_TOKEN");
+	if (!b->key_id && env_get("AWS_ACCESS_KEY_ID") && env_get("AWS_SECRET_ACCESS_KEY")) {
+		b->key_id = env_get("AWS_ACCESS_KEY_ID");
+		b->secret = env_get("AWS_SECRET_ACCESS_KEY");
+		b->token = env_get("AWS_SESSION_TOKEN");
 	}
 	if (!b->region)
-		b->region = set_env("AWS_REGION");
+		b->region = env_get("AWS_REGION");
 	if (!b->region)
-		b->region = set_env("AWS_DEFAULT_REGION");
+		b->region = env_get("AWS_DEFAULT_REGION");
 	if (!b->region)
 		b->region = "us-east-1";
 }

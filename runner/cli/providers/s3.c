@@ -5,6 +5,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/env.h"
 #include "base/wipe.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
@@ -30,22 +31,15 @@ static int check_signature(const struct cli_args *args, struct error *err)
 	               : 0;
 }
 
-static const char *variable(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && value[0] ? value : NULL;
-}
-
 /* Keys of a session end with it, and datasets must not. */
 static int keys_of_environment(struct provider_config *config, struct error *err)
 {
-	const char *key_id = variable("AWS_ACCESS_KEY_ID");
-	const char *secret = variable("AWS_SECRET_ACCESS_KEY");
+	const char *key_id = env_get("AWS_ACCESS_KEY_ID");
+	const char *secret = env_get("AWS_SECRET_ACCESS_KEY");
 
 	if (!key_id || !secret || (config->key_id && strcmp(config->key_id, key_id) != 0))
 		return 0;
-	if (variable("AWS_SESSION_TOKEN"))
+	if (env_get("AWS_SESSION_TOKEN"))
 		return error_set(err, SLUICE_INVALID,
 		                 "the keys in the environment are those of a session, which ends "
 		                 "(AWS_SESSION_TOKEN is set); a storage provider needs keys that "

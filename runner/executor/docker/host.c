@@ -8,24 +8,18 @@
 
 #include "base/cleanup.h"
 #include "base/digest.h"
+#include "base/env.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/xalloc.h"
 
 enum { DOCUMENT_MAX = 1 << 20 };
 
-static const char *variable(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && value[0] ? value : NULL;
-}
-
 /* $DOCKER_CONFIG, else ~/.docker; NULL: there is no such place. */
 static char *config_dir(void)
 {
-	const char *dir = variable("DOCKER_CONFIG");
-	const char *home = variable("HOME");
+	const char *dir = env_get("DOCKER_CONFIG");
+	const char *home = env_get("HOME");
 
 	if (dir)
 		return xstrdup(dir);
@@ -75,7 +69,7 @@ static int read_document(const char *path, cJSON **ret_doc, struct error *err)
 /* The name of the chosen context, or NULL for none or the default; the caller frees it. */
 static int current_context(const char *dir, char **ret_name, struct error *err)
 {
-	const char *told = variable("DOCKER_CONTEXT");
+	const char *told = env_get("DOCKER_CONTEXT");
 	AUTO_FREE char *path = xasprintf("%s/config.json", dir);
 	AUTO_JSON cJSON *doc = NULL;
 	const char *name = told;
@@ -140,8 +134,8 @@ static int from_context(const char *dir, const char *name, struct docker_host *r
 
 static int from_variable(const char *text, struct docker_host *ret_host, struct error *err)
 {
-	const char *certs = variable("DOCKER_CERT_PATH");
-	bool tls = variable("DOCKER_TLS_VERIFY") != NULL;
+	const char *certs = env_get("DOCKER_CERT_PATH");
+	bool tls = env_get("DOCKER_TLS_VERIFY") != NULL;
 	AUTO_FREE char *dir = certs ? xstrdup(certs) : config_dir();
 	int rc = docker_host_parse(text, tls, ret_host, err);
 
@@ -172,7 +166,7 @@ static int from_settings(const struct docker_settings *s, struct docker_host *re
 
 static int from_usual_places(struct docker_host *ret_host, struct error *err)
 {
-	const char *runtime = variable("XDG_RUNTIME_DIR");
+	const char *runtime = env_get("XDG_RUNTIME_DIR");
 	AUTO_FREE char *own = xasprintf("%s/podman/podman.sock", runtime ? runtime : "");
 	const char *const usual[] = { "/var/run/docker.sock", own, "/run/podman/podman.sock" };
 
@@ -190,7 +184,7 @@ static int from_usual_places(struct docker_host *ret_host, struct error *err)
 int docker_host_find(const struct docker_settings *settings, struct docker_host *ret_host,
                      struct error *err)
 {
-	const char *text = variable("DOCKER_HOST");
+	const char *text = env_get("DOCKER_HOST");
 	AUTO_FREE char *dir = config_dir();
 	AUTO_FREE char *context = NULL;
 	int rc = 0;
