@@ -140,6 +140,15 @@ void json_push_str(cJSON *arr, const char *value)
 	json_push(arr, cJSON_CreateString(value));
 }
 
+cJSON *json_new_strs(const char *const *list)
+{
+	cJSON *arr = json_new_arr();
+
+	for (; list && *list; list++)
+		json_push_str(arr, *list);
+	return arr;
+}
+
 static char *printed(char *text)
 {
 	char *copy = xstrdup(text ? text : "");

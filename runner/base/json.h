@@ -39,6 +39,8 @@ void json_add_int(cJSON *obj, const char *name, int64_t value);
 void json_add_bool(cJSON *obj, const char *name, bool value);
 void json_push(cJSON *arr, cJSON *value /* takes */);
 void json_push_str(cJSON *arr, const char *value);
+/* A list of texts; of NULL an empty one. */
+cJSON *json_new_strs(const char *const *list /* NULL-terminated */);
 
 /* The list of that name, which is made where it is missing. */
 cJSON *json_list_of(cJSON *obj, const char *name);

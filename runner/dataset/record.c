@@ -163,14 +163,11 @@ int record_get_dataset(struct store *store, const char *ds, struct dataset *ret_
 static void add_maker(cJSON *doc, const struct dataset_version *v, const char *const *inputs)
 {
 	cJSON *maker = json_new_obj();
-	cJSON *list = json_new_arr();
 
 	json_add_str(maker, "run", v->run[0] ? v->run : NULL);
 	json_add_str(maker, "job", v->job[0] ? v->job : NULL);
 	json_add_int(maker, "attempt", v->attempt);
-	for (; inputs && *inputs; inputs++)
-		json_push_str(list, *inputs);
-	json_add(maker, "inputs", list);
+	json_add(maker, "inputs", json_new_strs(inputs));
 	json_add(doc, "maker", maker);
 }
 

@@ -22,15 +22,6 @@ enum { JOB_UMASK = 022 };
 
 typedef const char *const *strings;
 
-static cJSON *string_array(strings list)
-{
-	cJSON *arr = json_new_arr();
-
-	for (; list && *list; list++)
-		json_push_str(arr, *list);
-	return arr;
-}
-
 /* --- the process ------------------------------------------------------------------------------ */
 
 static bool is_empty(strings list)
@@ -57,7 +48,7 @@ static int add_args(cJSON *process, const struct oci_config *c, struct error *er
 		return error_set(err, SLUICE_INVALID,
 		                 "there is no command to run: the job gives none, and its image "
 		                 "has neither an entrypoint nor a cmd");
-	argv = string_array(entrypoint);
+	argv = json_new_strs(entrypoint);
 	for (; args && *args; args++)
 		json_push_str(argv, *args);
 	json_add(process, "args", argv);
@@ -138,7 +129,7 @@ static cJSON *usual_capabilities(const struct oci_config *c)
 		                             "CAP_SETFCAP",     "CAP_NET_BIND_SERVICE",
 		                             "CAP_SYS_CHROOT",  "CAP_KILL",
 		                             "CAP_AUDIT_WRITE", NULL };
-	cJSON *list = c->image ? string_array(usual) : json_new_arr();
+	cJSON *list = c->image ? json_new_strs(usual) : json_new_arr();
 
 	if (c->image && c->request->network != NETWORK_PRIVATE)
 		json_push_str(list, "CAP_NET_RAW");
@@ -220,7 +211,7 @@ static void add_mount(cJSON *mounts, const struct mount_line *m)
 	json_add_str(obj, "destination", m->target);
 	json_add_str(obj, "type", m->type);
 	json_add_str(obj, "source", m->source);
-	json_add(obj, "options", string_array(m->options));
+	json_add(obj, "options", json_new_strs(m->options));
 	json_push(mounts, obj);
 }
 
@@ -441,8 +432,8 @@ static void add_linux(cJSON *config, const struct oci_config *c)
 		json_add_str(obj, "cgroupsPath", cgroup);
 		add_resources(obj, &c->request->limits);
 	}
-	json_add(obj, "maskedPaths", string_array(masked));
-	json_add(obj, "readonlyPaths", string_array(readonly));
+	json_add(obj, "maskedPaths", json_new_strs(masked));
+	json_add(obj, "readonlyPaths", json_new_strs(readonly));
 	json_add(obj, "seccomp", written_profile());
 }
 
@@ -472,7 +463,7 @@ static cJSON *hook_args(const struct oci_config *c)
 	const struct request *r = c->request;
 	AUTO_FREE char *bundle = xasprintf("%s/" BUNDLE_DIR, r->dir);
 	const char *const first[] = { c->shim, SEAL_HOOK, bundle, NULL };
-	cJSON *args = string_array(first);
+	cJSON *args = json_new_strs(first);
 
 	for (size_t i = 0; i < r->n_mounts; i++)
 		if (request_owns(r, &r->mounts[i]))

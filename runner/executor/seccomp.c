@@ -5,20 +5,11 @@
 #include "base/json.h"
 #include "executor/seccomp_rules.h"
 
-static cJSON *strings(const char *const *list)
-{
-	cJSON *arr = json_new_arr();
-
-	for (; *list; list++)
-		json_push_str(arr, *list);
-	return arr;
-}
-
 static cJSON *conditional_rule(const struct seccomp_conditional *c)
 {
 	cJSON *rule = json_new_obj();
 
-	json_add(rule, "names", strings((const char *const[]){ c->name, NULL }));
+	json_add(rule, "names", json_new_strs((const char *const[]){ c->name, NULL }));
 	json_add_str(rule, "action", c->action);
 	if (c->errno_value != 0)
 		json_add_int(rule, "errnoRet", c->errno_value);
@@ -44,8 +35,9 @@ cJSON *seccomp_profile(void)
 
 	json_add_str(profile, "defaultAction", "SCMP_ACT_ERRNO");
 	json_add_int(profile, "defaultErrnoRet", EPERM);
-	json_add(profile, "architectures", strings((const char *const[]){ SECCOMP_ARCH, NULL }));
-	json_add(rule, "names", strings(seccomp_allowed));
+	json_add(profile, "architectures",
+	         json_new_strs((const char *const[]){ SECCOMP_ARCH, NULL }));
+	json_add(rule, "names", json_new_strs(seccomp_allowed));
 	json_add_str(rule, "action", "SCMP_ACT_ALLOW");
 	json_push(rules, rule);
 	for (const struct seccomp_conditional *c = seccomp_conditionals; c->name; c++)

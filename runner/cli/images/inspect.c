@@ -73,12 +73,8 @@ static int print_details(void *arg, const struct image_details *d)
 
 static void json_add_words(cJSON *obj, const char *name, char *const *words)
 {
-	cJSON *list = words ? json_new_arr() : NULL;
-
-	for (; words && *words; words++)
-		json_push_str(list, *words);
-	if (list)
-		json_add(obj, name, list);
+	if (words)
+		json_add(obj, name, json_new_strs((const char *const *)words));
 	else
 		json_add_str(obj, name, NULL);
 }

@@ -25,15 +25,6 @@ enum {
 	NANO_PER_MILLI = 1000 * 1000,
 };
 
-static cJSON *string_array(const char *const *list)
-{
-	cJSON *arr = json_new_arr();
-
-	for (; *list; list++)
-		json_push_str(arr, *list);
-	return arr;
-}
-
 static bool has_any(const cJSON *image, const char *name)
 {
 	return cJSON_GetArraySize(json_arr(image, name)) > 0;
@@ -52,9 +43,9 @@ static int add_command(cJSON *body, const struct docker_config *c, struct error 
 		                 "there is no command to run: the job gives none, and its image "
 		                 "has neither an entrypoint nor a cmd");
 	if (r->entrypoint)
-		json_add(body, "Entrypoint", string_array(r->entrypoint));
+		json_add(body, "Entrypoint", json_new_strs(r->entrypoint));
 	if (r->args)
-		json_add(body, "Cmd", string_array(r->args));
+		json_add(body, "Cmd", json_new_strs(r->args));
 	return 0;
 }
 
@@ -72,8 +63,7 @@ static bool sets_home(const cJSON *image)
  * with one name the last one counts. */
 static void add_env(cJSON *body, const struct docker_config *c)
 {
-	static const char *const none[] = { NULL };
-	cJSON *env = string_array(c->request->env ? c->request->env : none);
+	cJSON *env = json_new_strs(c->request->env);
 	AUTO_FREE char *home = xasprintf("HOME=%s", c->user->home);
 
 	if (c->user->uid != 0 && !sets_home(c->image))
