@@ -94,5 +94,7 @@ int io_remove_tree_watched(int dirfd, const char *name, struct progress *progres
 
 /* A check on one path component: not empty, ".", "..", no '/'. */
 bool io_is_component(const char *name);
+/* Is PATH DIR, or in it, by their words alone? */
+bool io_is_below(const char *path, const char *dir);
 
 #endif

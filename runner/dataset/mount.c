@@ -84,13 +84,6 @@ static int check_empty(int fd, const char *path, struct error *err)
 	                 path);
 }
 
-static bool is_inside(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return strncmp(path, dir, len) == 0 && (path[len] == '\0' || path[len] == '/');
-}
-
 static int resolve(const char *directory, char **ret_path, struct error *err)
 {
 	char *path = realpath(directory, NULL);
@@ -119,7 +112,7 @@ static int open_target(const struct datasets *d, const char *path, struct error 
 		(void)error_sys(err, rc, "cannot open directory '%s'", path);
 		return error_path(err);
 	}
-	if (is_inside(path, d->home))
+	if (io_is_below(path, d->home))
 		return error_set(err, SLUICE_INVALID,
 		                 "'%s' lies in the home '%s', which is sluice's own; give a "
 		                 "directory elsewhere",

@@ -69,3 +69,10 @@ int executors_open(uv_loop_t *loop, struct images *images, const char *name,
 	return name ? open_named(loop, images, name, options, ret_executor, err)
 	            : open_first(loop, images, options, ret_executor, err);
 }
+
+int executors_lack_image(int rc, struct error *err)
+{
+	if (rc < 0 && rc != SLUICE_CANCELED && rc != SLUICE_SYSTEM)
+		err->class = rc = SLUICE_MISSING;
+	return rc;
+}

@@ -51,6 +51,10 @@ extern const struct executor_kind executor_kinds[];
 /* Their names, as an option's value is shown. */
 #define EXECUTOR_CHOICES "oci|bwrap|docker|host"
 
+/* Of what kept an image away: what is wrong with a name is the workflow's, all else is a lack.
+ * Returns the class that *err has then, or 0 as RC was. */
+int executors_lack_image(int rc, struct error *err);
+
 /*
  * NAME NULL: the first that works; SLUICE_MISSING then says what each of them lacks.  Whoever names
  * a runtime asks for "oci".  SLUICE_INVALID: no executor has this name, or it takes no runtime.

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/io.h"
 #include "base/mountinfo.h"
 #include "base/xalloc.h"
 
@@ -14,17 +15,10 @@ static const char *const hidden_types[] = { "autofs",     "binfmt_misc", "devpts
 	                                    "mqueue",     "nsfs",        "overlay", "proc",
 	                                    "rpc_pipefs", "sysfs" };
 
-static bool is_below(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return strncmp(path, dir, len) == 0 && (path[len] == '\0' || path[len] == '/');
-}
-
 static bool is_hidden(const char *path, const char *type)
 {
 	for (size_t i = 0; i < sizeof hidden_dirs / sizeof *hidden_dirs; i++)
-		if (is_below(path, hidden_dirs[i]))
+		if (io_is_below(path, hidden_dirs[i]))
 			return true;
 	for (size_t i = 0; i < sizeof hidden_types / sizeof *hidden_types; i++)
 		if (strcmp(type, hidden_types[i]) == 0)
@@ -61,7 +55,7 @@ static bool list_has(const struct list *list, const char *path)
 static bool list_covers(const struct list *list, const char *path)
 {
 	for (size_t i = 0; i < list->len; i++)
-		if (is_below(path, list->path[i]))
+		if (io_is_below(path, list->path[i]))
 			return true;
 	return false;
 }

@@ -75,14 +75,6 @@ static int resolve_machine(const struct oci *oci, char ret_digest[72], struct er
 	return need_root(err);
 }
 
-/* What is wrong with a name is the workflow's; all else that keeps an image away is a lack. */
-static int as_lack(int rc, struct error *err)
-{
-	if (rc < 0 && rc != SLUICE_CANCELED && rc != SLUICE_SYSTEM)
-		err->class = rc = SLUICE_MISSING;
-	return rc;
-}
-
 static int resolve(struct executor *e, const char *image, char ret_digest[72], struct error *err)
 {
 	const struct oci *oci = to_oci(e);
@@ -98,12 +90,16 @@ static int resolve(struct executor *e, const char *image, char ret_digest[72], s
 
 	if (oci->is_machine || machine_is_image(image))
 		return resolve_machine(oci, ret_digest, err);
-	if (images_is_local(image))
-		return as_lack(images_take_local(oci->images, image, oci->dir, how.look_only,
-		                                 ret_digest, err),
-		               err);
-	rc = image_ref_normalize(image, &full, err);
-	return rc == 0 ? as_lack(images_pull(oci->images, image, &how, ret_digest, err), err) : rc;
+	if (images_is_local(image)) {
+		rc = images_take_local(oci->images, image, oci->dir, how.look_only, ret_digest,
+		                       err);
+	} else {
+		rc = image_ref_normalize(image, &full, err);
+		if (rc < 0)
+			return rc;
+		rc = images_pull(oci->images, image, &how, ret_digest, err);
+	}
+	return executors_lack_image(rc, err);
 }
 
 /* Its root is this machine's own files: a built-in step's, or by the image of that name. */

@@ -102,13 +102,6 @@ static int resolve_local(const struct docker *d, const char *image, char ret_dig
 	return docker_image_give(&d->place.host, d->images, name, d->place.home, ret_digest, err);
 }
 
-static int as_lack(int rc, struct error *err)
-{
-	if (rc < 0 && rc != SLUICE_CANCELED && rc != SLUICE_SYSTEM)
-		err->class = rc = SLUICE_MISSING;
-	return rc;
-}
-
 static void free_image(void *image)
 {
 	docker_image_release(image);
@@ -148,7 +141,7 @@ static int resolve(struct executor *e, const char *image, char ret_digest[72], s
 	int rc;
 
 	if (images_is_local(image))
-		return as_lack(resolve_local(d, image, ret_digest, err), err);
+		return executors_lack_image(resolve_local(d, image, ret_digest, err), err);
 	rc = image_ref_normalize(image, &full, err);
 	if (rc < 0)
 		return rc;
@@ -160,7 +153,7 @@ static int resolve(struct executor *e, const char *image, char ret_digest[72], s
 		keep_image(d, ret_digest, doc);
 	if (rc == SLUICE_NOT_FOUND && look_only && d->pull != PULL_NEVER)
 		rc = look(d, image, ret_digest, err);
-	return as_lack(rc, err);
+	return executors_lack_image(rc, err);
 }
 
 static int find_image(struct docker *d, const char *id, const struct docker_image **ret_image,
