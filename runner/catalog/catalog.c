@@ -51,6 +51,13 @@ int catalog_mark_fresh(struct catalog *c, struct error *err)
 	return stmt_run(&st, err);
 }
 
+int catalog_mark_stale(struct catalog *c, struct error *err)
+{
+	AUTO_STMT struct stmt st = stmt_begin(c, "DELETE FROM meta WHERE key = 'fresh'");
+
+	return stmt_run(&st, err);
+}
+
 /* Closes the descriptors at exec: SQLite opens with O_CLOEXEC. */
 int catalog_connect(struct catalog *c, struct error *err)
 {

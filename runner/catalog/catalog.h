@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/id.h"
+#include "base/strbuf.h"
 
 struct catalog;
 
@@ -99,6 +100,8 @@ int catalog_delete_tag(struct catalog *c, const char *dataset, const char *name,
 int catalog_clear_datasets(struct catalog *c, struct error *err) MUST_USE;
 /* Says that the index is whole as of this boot. */
 int catalog_mark_fresh(struct catalog *c, struct error *err) MUST_USE;
+/* ... or may not be: the next opener makes it anew. */
+int catalog_mark_stale(struct catalog *c, struct error *err) MUST_USE;
 /* Asks again, inside the transaction of a rebuild: another process may have been faster. */
 int catalog_is_stale(struct catalog *c, bool *ret_stale, struct error *err) MUST_USE;
 
@@ -238,5 +241,25 @@ int catalog_each_hold(struct catalog *c, const char *dataset, const char *versio
 /* In the order in which they were added. */
 int catalog_each_event(struct catalog *c, const char *run, catalog_event_fn *fn, void *arg,
                        struct error *err) MUST_USE;
+
+/*
+ * All rows of a run but its spec, as one line of JSON, for the day on which the catalog is lost:
+ *
+ *	{"format": 1, "workflow": TEXT, "number": N, "phase": TEXT, "message": TEXT or null,
+ *	 "created_ms": N, "started_ms": N, "finished_ms": N,
+ *	 "jobs": [{"name": ...}], "links": [{"job": ...}], "events": [{"job": ...}]}
+ *
+ * with the members of the structs above, all of them, by their columns' names.
+ */
+int catalog_print_run(struct catalog *c, const char *uuid, struct strbuf *text,
+                      struct error *err) MUST_USE;
+/* Adds what the catalog lacks of it.  Of a run that has ended by the text, but not by its rows, or
+ * whose rows are not all there, everything is as the text says.  SLUICE_CORRUPT: it is none.
+ */
+int catalog_restore_run(struct catalog *c, const char *uuid, const char *text,
+                        const char *spec /* or NULL */, bool *ret_changed,
+                        struct error *err) MUST_USE;
+/* Runs that came back among others: all are in the order in which they were created again. */
+int catalog_order_runs(struct catalog *c, struct error *err) MUST_USE;
 
 #endif

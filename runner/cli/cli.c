@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@
 #include "cli/options_file.h"
 #include "cli/text.h"
 #include "dataset/dataset.h"
+#include "engine/left.h"
 #include "executor/gpus.h"
 #include "image/image.h"
 
@@ -167,6 +169,19 @@ int cli_config(struct cli *cli, const struct config **ret_config, struct error *
 	return rc;
 }
 
+/* What lost the index of datasets may have lost runs as well. */
+static int restore_runs(const struct cli *cli, const char *home, struct error *err)
+{
+	uint64_t restored;
+	int rc = left_sweep(datasets_catalog(cli->datasets), home, false, &restored, err);
+
+	if (rc == 0 && restored > 0)
+		cli_note(cli, "the catalog had lost %" PRIu64 " run%s: %s back, from %s", restored,
+		         restored == 1 ? "" : "s", restored == 1 ? "it is" : "they are",
+		         restored == 1 ? "its directory" : "their directories");
+	return rc;
+}
+
 int cli_open_datasets(struct cli *cli, struct datasets **ret_datasets, struct error *err)
 {
 	struct meter_watch meter;
@@ -180,6 +195,8 @@ int cli_open_datasets(struct cli *cli, struct datasets **ret_datasets, struct er
 		meter_watch_end(&meter);
 		if (rc == 0)
 			cli_fetch_public(cli, true);
+		if (rc == 0 && datasets_were_indexed(cli->datasets))
+			rc = restore_runs(cli, home, err);
 	}
 	if (rc == 0)
 		*ret_datasets = cli->datasets;

@@ -169,6 +169,7 @@ void cli_print_json(cJSON *doc /* takes */);
 /* Each is opened on its first use and borrowed. */
 int cli_home(struct cli *cli, const char **ret_home, struct error *err) MUST_USE;
 int cli_config(struct cli *cli, const struct config **ret_config, struct error *err) MUST_USE;
+/* Runs that the catalog has lost are back in it, then, and it is said. */
 int cli_open_datasets(struct cli *cli, struct datasets **ret_datasets, struct error *err) MUST_USE;
 /* Public datasets that are asked for are fetched (as from the start), or said to be missing. */
 void cli_fetch_public(struct cli *cli, bool fetch);

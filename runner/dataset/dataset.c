@@ -23,6 +23,7 @@ int datasets_open_watched(const char *home, struct progress *progress,
 	d->home = xstrdup(home);
 	if (rc == 0)
 		rc = catalog_open(home, &d->catalog, &stale, err);
+	d->made_anew = stale;
 	if (rc == 0 && stale)
 		rc = index_rebuild(d, progress, err);
 	if (rc == 0)
@@ -49,6 +50,11 @@ void datasets_close(struct datasets *d)
 struct catalog *datasets_catalog(struct datasets *d)
 {
 	return d->catalog;
+}
+
+bool datasets_were_indexed(const struct datasets *d)
+{
+	return d->made_anew;
 }
 
 struct store *datasets_store(struct datasets *d)

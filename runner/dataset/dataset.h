@@ -46,6 +46,8 @@ int datasets_open(const char *home, struct datasets **ret_datasets, struct error
 int datasets_open_watched(const char *home, struct progress *progress /* or NULL */,
                           struct datasets **ret_datasets, struct error *err) MUST_USE;
 void datasets_close(struct datasets *d); /* takes NULL */
+/* True if opening has made the whole index anew: the catalog may have lost other things, too. */
+bool datasets_were_indexed(const struct datasets *d);
 
 struct datasets_recover_how {
 	void (*aside)(void *arg, const char *record); /* it was damaged, and is no more */

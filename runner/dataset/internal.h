@@ -16,6 +16,7 @@ struct datasets {
 	struct store *store;
 	struct catalog *catalog;
 	struct datasets_public public;
+	bool made_anew;       /* the index, when it was opened */
 	struct map refreshed; /* datasets and storage providers, by their ids: see remote.h */
 	bool behind; /* a record changed and its row could not: heal before the next look */
 };

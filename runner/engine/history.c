@@ -110,6 +110,11 @@ void history_link(const struct run_job *job, bool is_output, const char *name,
 		lost(run, &err);
 }
 
+void history_keep(struct run *run)
+{
+	rows_keep(datasets_catalog(run->datasets), run->uuid, run->dir);
+}
+
 void history_canceling(struct run *run)
 {
 	struct catalog *c = open_turn(run);
@@ -120,6 +125,7 @@ void history_canceling(struct run *run)
 	if (c && catalog_add_event(c, run->uuid, NULL, 0, HISTORY_CANCELING, signal,
 	                           clock_wall_ms(), &err) < 0)
 		lost(run, &err);
+	history_keep(run);
 }
 
 struct catalog_run run_row(const struct run *run)
@@ -185,6 +191,7 @@ void history_end(struct run *run)
 		write_again(run);
 	history_run(run);
 	history_flush(run);
+	history_keep(run);
 	if (run->history_error.class != 0)
 		run_notice(run, "the history of this run is incomplete: %s",
 		           run->history_error.msg);

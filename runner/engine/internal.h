@@ -277,12 +277,21 @@ int left_drop_versions(struct datasets *datasets, const char *run,
                        bool (*is_lost)(void *arg, const struct dataset_version *v), void *arg,
                        struct error *err) MUST_USE;
 
+/* --- rows.c ---------------------------------------------------------------------------------- */
+
+/* Puts the rows of a run, as they are now, into its directory. */
+void rows_keep(struct catalog *c, const char *uuid, const char *dir);
+/* Gives a run the end that its directory tells, if its rows do not. */
+int rows_restore(struct catalog *c, const char *home, const char *uuid, struct error *err) MUST_USE;
+
 /* --- history.c: rows of the catalog; what could not be written is tried again at the end ------ */
 
 void history_job(const struct run_job *job);
 void history_link(const struct run_job *job, bool is_output, const char *name,
                   const struct dataset_version *version);
 void history_run(struct run *run);
+/* Its rows also to its directory: see rows.c. */
+void history_keep(struct run *run);
 /* When it has ended. */
 void history_end(struct run *run);
 /* That it is being canceled, which whoever goes on with it must know. */

@@ -116,6 +116,8 @@ int left_take(struct catalog *catalog, const char *home, const char *uuid, struc
 
 	left->dirfd = left->lock = -1;
 	rc = take_lock(left, home, uuid, err);
+	if (rc == 0 && left->dirfd >= 0)
+		rc = rows_restore(catalog, home, uuid, err);
 	if (rc == 0) /* after the lock: who ends a run holds it */
 		rc = read_rows(left, catalog, uuid, err);
 	if (rc == 0 && left->dirfd >= 0 && plan_read(left->dirfd, &left->plan, &left->no_plan) < 0)

@@ -59,7 +59,12 @@ int left_end(struct left *left, struct datasets *datasets, struct executor *exec
 int left_read_plan(const char *home, const char *uuid, cJSON **ret_plan,
                    struct error *err) MUST_USE;
 
-/* Removes directories of runs that were killed before they were recorded. */
-int left_sweep(struct catalog *catalog, const char *home, struct error *err) MUST_USE;
+/*
+ * Brings the rows of runs back whose directories are there: the catalog was lost, or an older copy
+ * was put in its place.  With `all` also of those that it knows, as it may know only parts of them.
+ * Directories of runs that were killed before they were recorded are removed.
+ */
+int left_sweep(struct catalog *catalog, const char *home, bool all, uint64_t *ret_restored,
+               struct error *err) MUST_USE;
 
 #endif

@@ -1,19 +1,15 @@
 /* The end of a run that nobody goes on with: no job of it runs, no version of it is open. */
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/io.h"
-#include "base/lock.h"
 #include "base/xalloc.h"
 #include "engine/internal.h"
 #include "engine/left_internal.h"
-#include "engine/owner.h"
 
 static const char why[] = "canceled after its runner had died";
 
@@ -165,76 +161,12 @@ int left_end(struct left *left, struct datasets *datasets, struct executor *exec
 	if (rc < 0)
 		return rc;
 	rc = end_rows(left, c, err);
-	if (rc == 0)
-		return catalog_commit(c, err);
-	catalog_rollback(c);
-	return rc;
-}
-
-/* --- runs that never came to be --------------------------------------------------------------- */
-
-static int see_run(void *arg, const struct catalog_run *run)
-{
-	(void)run;
-	*(bool *)arg = true;
-	return 0;
-}
-
-struct unrecorded {
-	char (*uuid)[UUID_LEN + 1];
-	size_t n, cap;
-};
-
-static int find_unrecorded(struct catalog *c, const char *path, struct unrecorded *found,
-                           struct error *err)
-{
-	AUTO_DIR DIR *runs = opendir(path);
-	const struct dirent *e;
-	int rc = 0;
-
-	while (rc == 0 && runs && (e = readdir(runs)) != NULL) {
-		bool known = !id_is_uuid(e->d_name);
-
-		if (!known)
-			rc = catalog_each_run(c, e->d_name, NULL, 1, see_run, &known, err);
-		if (known)
-			continue;
-		found->uuid = xgrow(found->uuid, found->n, &found->cap, sizeof *found->uuid);
-		memcpy(found->uuid[found->n++], e->d_name, UUID_LEN + 1);
-	}
-	return rc;
-}
-
-/* A runner makes the directory and takes its lock inside the transaction that adds the row, so
- * inside one of ours a directory without a row is nobody's. */
-static int remove_unrecorded(struct catalog *c, const char *path, struct error *err)
-{
-	struct unrecorded found = { 0 };
-	int rc = catalog_begin(c, err);
-
-	if (rc < 0)
+	if (rc < 0) {
+		catalog_rollback(c);
 		return rc;
-	rc = find_unrecorded(c, path, &found, err);
-	for (size_t i = 0; rc == 0 && i < found.n; i++) {
-		AUTO_FREE char *dir = xasprintf("%s/%s", path, found.uuid[i]);
-
-		rc = io_remove_tree(AT_FDCWD, dir);
-		if (rc < 0)
-			rc = error_sys(err, rc, "cannot remove '%s'", dir);
 	}
-	free(found.uuid);
+	rc = catalog_commit(c, err);
 	if (rc == 0)
-		return catalog_commit(c, err);
-	catalog_rollback(c);
+		rows_keep(c, left->row.uuid, left->dir);
 	return rc;
-}
-
-int left_sweep(struct catalog *catalog, const char *home, struct error *err)
-{
-	AUTO_FREE char *path = xasprintf("%s/runs", home);
-	struct unrecorded found = { 0 };
-	int rc = find_unrecorded(catalog, path, &found, err);
-
-	free(found.uuid);
-	return rc < 0 || found.n == 0 ? rc : remove_unrecorded(catalog, path, err);
 }

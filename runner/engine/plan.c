@@ -2,9 +2,11 @@
  * Everything that another runner needs to go on with a run, in RUN/plan.json: what was given and
  * what it was resolved to.  Written before the first job starts, and durable, because a job that
  * outlived a power cut would be worth little without it.  The text of the spec lies in the run's
- * row; the values of secrets, and of the machine's proxies, lie nowhere.
+ * row; the values of secrets, and of the machine's proxies, lie nowhere.  Which run it is stands in
+ * its row, too: here it is for who finds the directory and no row.
  *
- *	{"format": 1, "boot": ID, "jobs": N, "cpu_cap": N, "memory_cap": N, "grace_ms": N,
+ *	{"format": 1, "workflow": NAME, "number": N, "created_ms": N, "boot": ID,
+ *	 "jobs": N, "cpu_cap": N, "memory_cap": N, "grace_ms": N,
  *	 "network": "host", "executor": "oci", "runtime": PATH, "fail_fast": BOOL,
  *	 "create_datasets": BOOL, "strict_inputs": BOOL, "verify_inputs": BOOL, "storage": PATH,
  *	 "event_url": TEXT, "event_ref": TEXT,
@@ -105,6 +107,9 @@ int plan_write(const struct run *run, int dirfd)
 
 	clock_boot_id(boot);
 	json_add_int(doc, "format", PLAN_FORMAT);
+	json_add_str(doc, "workflow", o->workflow);
+	json_add_int(doc, "number", run->number);
+	json_add_int(doc, "created_ms", run->created_ms);
 	json_add_str(doc, "boot", boot);
 	json_add_int(doc, "jobs", o->jobs);
 	json_add_int(doc, "cpu_cap", (int64_t)o->cpu_cap);

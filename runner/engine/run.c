@@ -453,6 +453,7 @@ static int begin(struct run *run, struct error *err)
 			end_unstarted(run, err);
 		return rc;
 	}
+	history_keep(run);
 	(void)uv_prepare_init(run->loop, &run->turn);
 	(void)uv_prepare_start(&run->turn, on_turn);
 	if (run->left)

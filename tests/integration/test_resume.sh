@@ -254,7 +254,7 @@ rows_lost() {
 	go
 	wait "$runner" || fail "the run ended with $?: $(cat out err)"
 	runner=
-	rm "$SLUICE_HOME"/catalog.db* out err
+	rm "$SLUICE_HOME"/catalog.db* "$SLUICE_HOME"/runs/*/run.json out err
 	cp kept/* "$SLUICE_HOME"
 	ok store recover
 	same "$(phase w/1)" ERROR

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/io.h"
 #include "catalog/catalog.h"
 
@@ -447,6 +448,144 @@ static void processes_share_the_numbers_without_a_gap(void **state)
 	assert_int_equal(expect, 0);
 }
 
+/* --- rows that were lost ---------------------------------------------------------------------- */
+
+static char *print_run(struct fixture *f, const char *uuid)
+{
+	struct strbuf text = STRBUF_INIT(STRBUF_BIG);
+
+	assert_int_equal(catalog_print_run(f->c, uuid, &text, &f->err), 0);
+	return strbuf_detach(&text);
+}
+
+static void restore(struct fixture *f, const char *uuid, const char *text, bool changes)
+{
+	bool changed;
+
+	assert_int_equal(catalog_restore_run(f->c, uuid, text, "jobs: {}\n", &changed, &f->err), 0);
+	assert_int_equal(changed, changes);
+}
+
+static void end_run(struct fixture *f, const char *uuid)
+{
+	struct catalog_run run = a_run(uuid, NULL);
+
+	run.phase = "SUCCEEDED";
+	run.finished_ms = 3000;
+	assert_int_equal(catalog_update_run(f->c, &run, &f->err), 0);
+}
+
+static void a_run_comes_back_from_its_text(void **state)
+{
+	struct fixture *f = *state;
+	AUTO_FREE char *text = NULL;
+	AUTO_FREE char *again = NULL;
+	struct seen seen = { .text = "" };
+
+	add_three(f);
+	put_parts(f);
+	end_run(f, uuids[0]);
+	text = print_run(f, uuids[0]);
+	assert_int_equal(catalog_delete_run(f->c, uuids[0], &f->err), 0);
+	restore(f, uuids[0], text, true);
+	again = print_run(f, uuids[0]);
+	assert_string_equal(again, text);
+	assert_int_equal(catalog_each_run(f->c, "train/1", NULL, 0, see_run, &seen, &f->err), 0);
+	assert_string_equal(seen.text, "train/1 SUCCEEDED;");
+	assert_true(seen.spec);
+}
+
+static void a_number_that_was_given_again_is_not_taken(void **state)
+{
+	struct fixture *f = *state;
+	AUTO_FREE char *text = NULL;
+	struct seen seen = { .text = "" };
+
+	assert_int_equal(add_one(f, uuids[0], "train"), 1);
+	text = print_run(f, uuids[0]);
+	catalog_close(f->c);
+	f->c = NULL;
+	{
+		char path[96];
+		bool stale;
+
+		(void)snprintf(path, sizeof path, "%s/catalog.db", f->home);
+		assert_int_equal(unlink(path), 0);
+		assert_int_equal(catalog_open(f->home, &f->c, &stale, &f->err), 0);
+		assert_true(stale);
+	}
+	assert_int_equal(add_one(f, uuids[1], "train"), 1);
+	restore(f, uuids[0], text, true);
+	assert_int_equal(catalog_each_run(f->c, NULL, NULL, 0, see_run, &seen, &f->err), 0);
+	assert_string_equal(seen.text, "train/2 PENDING;train/1 PENDING;");
+	assert_int_equal(add_one(f, uuids[2], "train"), 3);
+}
+
+/* The text may be older than the rows, unless it tells the end. */
+static void only_the_end_replaces_rows(void **state)
+{
+	struct fixture *f = *state;
+	AUTO_FREE char *early = NULL;
+	AUTO_FREE char *late = NULL;
+	AUTO_FREE char *now = NULL;
+
+	add_three(f);
+	early = print_run(f, uuids[0]);
+	put_parts(f);
+	restore(f, uuids[0], early, false);
+	now = print_run(f, uuids[0]);
+	end_run(f, uuids[0]);
+	late = print_run(f, uuids[0]);
+	assert_int_equal(catalog_delete_run(f->c, uuids[0], &f->err), 0);
+	restore(f, uuids[0], now, true);
+	restore(f, uuids[0], now, false);
+	restore(f, uuids[0], late, true);
+	free(now);
+	now = print_run(f, uuids[0]);
+	assert_string_equal(now, late);
+}
+
+static void what_is_no_text_of_a_run_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const bad[] = {
+		"", "rubbish", "{}", "[]", "{\"format\":1}", "{\"format\":2,\"workflow\":\"w\"}"
+	};
+	struct seen seen = { .text = "" };
+
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		bool changed;
+
+		assert_int_equal(
+			catalog_restore_run(f->c, uuids[0], bad[i], NULL, &changed, &f->err),
+			SLUICE_CORRUPT);
+	}
+	assert_int_equal(catalog_each_run(f->c, NULL, NULL, 0, see_run, &seen, &f->err), 0);
+	assert_string_equal(seen.text, "");
+}
+
+static void runs_stand_in_the_order_of_their_making(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = { .text = "" };
+
+	for (int i = 0; i < 3; i++) {
+		static const int64_t made[] = { 2000, 3000, 1000 };
+		struct catalog_run run = a_run(uuids[i], "w");
+		int64_t number;
+
+		run.created_ms = made[i];
+		assert_int_equal(catalog_add_run(f->c, &run, &number, &f->err), 0);
+	}
+	assert_int_equal(catalog_order_runs(f->c, &f->err), 0);
+	assert_int_equal(catalog_each_run(f->c, NULL, NULL, 0, see_run, &seen, &f->err), 0);
+	assert_string_equal(seen.text, "w/2 PENDING;w/1 PENDING;w/3 PENDING;");
+	assert_int_equal(add_one(f, "ffff0000-0000-4000-8000-000000000004", "w"), 4);
+	memset(&seen, 0, sizeof seen);
+	assert_int_equal(catalog_each_run(f->c, "latest", NULL, 0, see_run, &seen, &f->err), 0);
+	assert_string_equal(seen.text, "w/4 PENDING;");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -464,6 +603,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_visitor_may_ask_the_same_question, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(processes_share_the_numbers_without_a_gap, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(a_run_comes_back_from_its_text, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_number_that_was_given_again_is_not_taken, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(only_the_end_replaces_rows, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_no_text_of_a_run_is_refused, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(runs_stand_in_the_order_of_their_making, setup,
 		                                teardown),
 	};
 

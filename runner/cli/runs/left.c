@@ -188,7 +188,8 @@ int left_runs_go_on(uv_loop_t *loop, struct catalog *catalog, const char *home,
 {
 	struct left_runs *runs = xcalloc(1, sizeof *runs);
 	struct uuids all = { 0 };
-	int rc = left_sweep(catalog, home, err);
+	uint64_t restored;
+	int rc = left_sweep(catalog, home, false, &restored, err);
 
 	*runs = (struct left_runs){
 		.loop = loop, .catalog = catalog, .home = home, .notice = notice, .arg = arg

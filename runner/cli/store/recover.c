@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/meter.h"
 #include "cli/show.h"
+#include "engine/left.h"
 #include "engine/owner.h"
 
 /* A runner writes to the catalog that it has open. */
@@ -62,6 +63,32 @@ static void on_named(void *arg, const char *ds)
 		             ds);
 }
 
+static int count_run(void *arg, const struct catalog_run *run)
+{
+	(void)run;
+	++*(uint64_t *)arg;
+	return 0;
+}
+
+/* Where the catalog was whole, only those that it never knew. */
+static int recover_runs(struct cli *cli, const char *home, struct datasets_recovered *result,
+                        struct error *err)
+{
+	struct datasets *datasets;
+	struct catalog *catalog;
+	uint64_t restored;
+	int rc = cli_open_datasets(cli, &datasets, err);
+
+	if (rc < 0)
+		return rc;
+	catalog = datasets_catalog(datasets);
+	rc = left_sweep(catalog, home, !result->catalog.whole, &restored, err);
+	result->catalog.runs = 0;
+	return rc < 0 ? rc
+	              : catalog_each_run(catalog, NULL, NULL, 0, count_run, &result->catalog.runs,
+	                                 err);
+}
+
 static void print_json(const struct datasets_recovered *result, const struct recover_cli *r)
 {
 	cJSON *out = json_new_obj();
@@ -83,7 +110,8 @@ static void print(const struct datasets_recovered *result)
 	if (result->catalog.kept[0])
 		(void)printf("The old one is kept as %s in the home\n", result->catalog.kept);
 	if (!result->catalog.whole)
-		(void)puts("Of the history of runs only what could be read is there");
+		(void)puts("Of the history of runs there is what could be read, and what their "
+		           "directories say");
 }
 
 static int run_recover(struct cli *cli, const struct cli_args *args)
@@ -103,6 +131,8 @@ static int run_recover(struct cli *cli, const struct cli_args *args)
 	how.progress = meter_watch_begin_parts(&r.meter, cli, "store recover");
 	rc = datasets_recover(home, &how, &result, &err);
 	meter_watch_end(&r.meter);
+	if (rc == 0)
+		rc = recover_runs(cli, home, &result, &err);
 	if (rc < 0) {
 		cJSON_Delete(r.aside);
 		cJSON_Delete(r.named);
@@ -124,8 +154,9 @@ const struct cli_command cmd_store_recover = {
 	.words = "store recover",
 	.summary = "Make the catalog anew from the records in the store.",
 	.help = "For a home whose catalog is damaged or missing.  Datasets, versions and tags come "
-		"from their records; of the history of runs all that can be read is kept.  The old "
-		"catalog stays beside the new one.  Records that are damaged are moved aside and "
+		"from their records; of the history of runs all that can be read is kept, and what "
+		"is missing comes from the directories of the runs.  The old catalog stays beside "
+		"the new one.  Records that are damaged are moved aside and "
 		"named.  No run may be under way.",
 	.options = recover_options,
 	.run = run_recover,
