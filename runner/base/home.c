@@ -18,10 +18,17 @@
 #include "base/userns.h"
 #include "base/xalloc.h"
 
-enum { FORMAT_MAX = 128 };
+enum { FORMAT_MAX = 128, FORMAT_FIRST = 1, FORMAT_LAST = 2 };
 
-static const char format_root[] = "sluice-home 1 root\n";
-static const char format_rootless[] = "sluice-home 1 rootless\n";
+static const char *const formats_root[] = { "sluice-home 1 root\n", "sluice-home 2 root\n" };
+static const char *const formats_rootless[] = { "sluice-home 1 rootless\n",
+	                                        "sluice-home 2 rootless\n" };
+
+/* Of whoever runs this. */
+static const char *format_text(int format)
+{
+	return (userns_is_root() ? formats_root : formats_rootless)[format - FORMAT_FIRST];
+}
 
 static int make_absolute(const char *path, char **ret_path, struct error *err)
 {
@@ -63,12 +70,12 @@ static int unknown_format(const char *text, const char *path, struct error *err)
 	unsigned version;
 
 	/* NOLINTNEXTLINE(cert-err34-c): nine digits fit */
-	if (sscanf(text, "sluice-home %9u", &version) == 1 && version > 1)
+	if (sscanf(text, "sluice-home %9u", &version) == 1 && version > FORMAT_LAST)
 		return error_set(err, SLUICE_INVALID,
 		                 "the home '%s' was made by a newer sluice: it has format %u, and "
-		                 "this one knows up to 1; use the newer sluice, or set "
+		                 "this one knows up to %d; use the newer sluice, or set "
 		                 "SLUICE_HOME to another directory",
-		                 path, version);
+		                 path, version, (int)FORMAT_LAST);
 	return error_set(
 		err, SLUICE_INVALID,
 		"'%s/format' names a format that this sluice does not know: use the sluice "
@@ -85,7 +92,7 @@ static int wrong_flavour(const char *path, struct error *err)
 	                                  : "by root, and now an ordinary user runs this");
 }
 
-/* 1 if there is one, 0 if not yet. */
+/* 0 if there is none yet. */
 static int read_format(int dir, const char *path, struct error *err)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(FORMAT_MAX);
@@ -95,12 +102,13 @@ static int read_format(int dir, const char *path, struct error *err)
 		return 0;
 	if (rc < 0 && rc != -EFBIG)
 		return error_sys(err, rc, "cannot read '%s/format'", path);
-	if (rc == 0 &&
-	    strcmp(strbuf_str(&text), userns_is_root() ? format_root : format_rootless) == 0)
-		return 1;
-	if (rc == 0 && (strcmp(strbuf_str(&text), format_root) == 0 ||
-	                strcmp(strbuf_str(&text), format_rootless) == 0))
-		return wrong_flavour(path, err);
+	for (int i = 0; rc == 0 && i <= FORMAT_LAST - FORMAT_FIRST; i++) {
+		if (strcmp(strbuf_str(&text), format_text(FORMAT_FIRST + i)) == 0)
+			return FORMAT_FIRST + i;
+		if (strcmp(strbuf_str(&text), formats_root[i]) == 0 ||
+		    strcmp(strbuf_str(&text), formats_rootless[i]) == 0)
+			return wrong_flavour(path, err);
+	}
 	return unknown_format(strbuf_str(&text), path, err);
 }
 
@@ -128,7 +136,7 @@ static int holds_something(int dirfd, const char *path, struct error *err)
 
 static int make_format(int dir, const char *path, struct error *err)
 {
-	const char *text = userns_is_root() ? format_root : format_rootless;
+	const char *text = format_text(FORMAT_FIRST);
 	int found = holds_something(dir, path, err);
 	int rc;
 
@@ -230,4 +238,17 @@ int home_open(char **ret_path, struct error *err)
 		return error_path(err);
 	}
 	return open_home(path, true, ret_path, err);
+}
+
+int home_needs_providers(const char *home, struct error *err)
+{
+	const char *text = format_text(FORMAT_LAST);
+	AUTO_FD int dir = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = dir < 0 ? error_sys(err, errno, "cannot open the home '%s'", home)
+	                 : read_format(dir, home, err);
+
+	if (rc < 0 || rc == FORMAT_LAST)
+		return rc < 0 ? rc : 0;
+	rc = io_put_file(dir, "format", text, strlen(text), 0644, true);
+	return rc < 0 ? error_sys(err, rc, "cannot write '%s/format'", home) : 0;
 }

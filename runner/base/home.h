@@ -4,6 +4,8 @@
  *
  * HOME/format holds one line, "sluice-home 1 root" or "sluice-home 1 rootless".  It is written
  * when the home is made, and a directory that holds other things and no such file is not taken.
+ * A home that has had a storage provider has a 2 there: a sluice that knows none would commit to
+ * datasets in buckets as if they were its own, where nobody else sees it.
  */
 #ifndef BASE_HOME_H
 #define BASE_HOME_H
@@ -22,5 +24,8 @@ int home_open(char **ret_path, struct error *err) MUST_USE;
 
 /* The same for one that only looks: makes nothing.  SLUICE_NOT_FOUND: there is no home yet. */
 int home_look(char **ret_path, struct error *err) MUST_USE;
+
+/* Before the first storage provider of the home, as home_open() returned it, is made. */
+int home_needs_providers(const char *home, struct error *err) MUST_USE;
 
 #endif

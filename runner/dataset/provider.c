@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/home.h"
 #include "base/wipe.h"
 #include "base/xalloc.h"
 #include "dataset/internal.h"
@@ -371,6 +372,8 @@ int providers_create(struct datasets *d, const struct provider_config *config,
 	p.created_ms = p.modified_ms = clock_wall_ms();
 	lock = index_lock_names(d, err);
 	rc = lock < 0 ? lock : check_free(d, &p, err);
+	if (rc == 0)
+		rc = home_needs_providers(d->home, err);
 	if (rc == 0)
 		rc = record_put_provider(d->store, &p, false, err);
 	if (rc < 0)

@@ -14,7 +14,13 @@ connect() {
 provider() { "$SLUICE" storageProviders details "$1" --json | jq -r "$2"; }
 
 test_life() {
+	# An older sluice would take what lies in a bucket for its own.
+	matches "$SLUICE_HOME/format" '^sluice-home 1 '
+	ok datasets list
+	expect 2 sluice storageProviders create s3 none --accessKey k --secretAccessKey s --no-check
+	matches "$SLUICE_HOME/format" '^sluice-home 1 '
 	connect ours --endpoint http://127.0.0.1:1/ --prefix /a/b --region eu-west-1 --signatureVersion v4
+	matches "$SLUICE_HOME/format" '^sluice-home 2 '
 	ok storageProviders list
 	matches out '^\| Name +\| ID +\| Type +\| Config +\|$'
 	matches out '^\| Gradient Managed +\| splocal00000000 +\| managed +\| +\|$'

@@ -131,9 +131,9 @@ test_recover() {
 
 test_newer_home() {
 	version texts one >/dev/null
-	echo 'sluice-home 2 root' >"$SLUICE_HOME/format"
+	echo 'sluice-home 3 root' >"$SLUICE_HOME/format"
 	expect 2 sluice datasets list
-	says err 'was made by a newer sluice: it has format 2, and this one knows up to 1'
+	says err 'was made by a newer sluice: it has format 3, and this one knows up to 2'
 }
 
 # in_read_only ARGUMENT...: sluice in a home whose file system is read-only.

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/home.h"
 #include "base/io.h"
 #include "base/xalloc.h"
@@ -93,12 +94,32 @@ static void test_the_other_flavour_is_refused(void **state)
 	assert_refused("ordinary user");
 }
 
+static void test_one_with_providers_has_a_higher_format(void **state)
+{
+	AUTO_STRBUF struct strbuf sb = STRBUF_INIT(100);
+	AUTO_FREE char *format = xasprintf("%s/format", home);
+	struct error err;
+
+	(void)state;
+	assert_opens();
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(home_needs_providers(home, &err), 0);
+		strbuf_clear(&sb);
+		assert_int_equal(io_read_file(AT_FDCWD, format, &sb), 0);
+		assert_string_equal(strbuf_str(&sb), geteuid() == 0 ? "sluice-home 2 root\n"
+		                                                    : "sluice-home 2 rootless\n");
+		assert_opens();
+	}
+	put("format", geteuid() == 0 ? "sluice-home 2 rootless\n" : "sluice-home 2 root\n");
+	assert_refused("ordinary user");
+}
+
 static void test_unknown_formats_are_refused(void **state)
 {
 	char long_text[300];
 
 	(void)state;
-	put("format", "sluice-home 2 root\n");
+	put("format", "sluice-home 3 root\n");
 	assert_refused("format");
 	put("format", "");
 	assert_refused("format");
@@ -180,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_is_made_and_found_again),
 		TEST(test_the_other_flavour_is_refused),
+		TEST(test_one_with_providers_has_a_higher_format),
 		TEST(test_unknown_formats_are_refused),
 		TEST(test_other_files_are_not_taken),
 		TEST(test_what_a_file_system_leaves_is_harmless),
