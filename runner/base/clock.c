@@ -39,6 +39,25 @@ const char *clock_format(int64_t wall_ms, char *buf)
 	return buf;
 }
 
+int64_t clock_parse(const char *text)
+{
+	struct tm tm = { 0 };
+	const char *p = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+	int hours = 0;
+	int minutes = 0;
+	int64_t s;
+
+	if (!p)
+		return 0;
+	s = timegm(&tm);
+	if (*p == '.')
+		p += 1 + strspn(p + 1, "0123456789");
+	/* NOLINTNEXTLINE(cert-err34-c): two digits fit */
+	if ((*p == '+' || *p == '-') && sscanf(p + 1, "%2d:%2d", &hours, &minutes) == 2)
+		s -= (int64_t)(*p == '+' ? 1 : -1) * (hours * 3600 + minutes * 60);
+	return s > 0 ? s * 1000 : 0;
+}
+
 void clock_boot_id(char ret_id[37])
 {
 	AUTO_FD int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);

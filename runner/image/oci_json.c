@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/strbuf.h"
 #include "base/xalloc.h"
@@ -335,26 +335,6 @@ void oci_manifest_release(struct oci_manifest *manifest)
 	*manifest = (struct oci_manifest){ 0 };
 }
 
-/* RFC 3339: "2023-11-14T22:13:20.123Z", "...+01:00"; 0 if it is not. */
-static int64_t time_parse(const char *text)
-{
-	struct tm tm = { 0 };
-	const char *p = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-	int hours = 0;
-	int minutes = 0;
-	int64_t s;
-
-	if (!p)
-		return 0;
-	s = timegm(&tm);
-	if (*p == '.')
-		p += 1 + strspn(p + 1, "0123456789");
-	/* NOLINTNEXTLINE(cert-err34-c): two digits fit */
-	if ((*p == '+' || *p == '-') && sscanf(p + 1, "%2d:%2d", &hours, &minutes) == 2)
-		s -= (int64_t)(*p == '+' ? 1 : -1) * (hours * 3600 + minutes * 60);
-	return s > 0 ? s * 1000 : 0;
-}
-
 static int diff_ids_take(const cJSON *doc, const char *what, struct oci_config *c,
                          struct error *err)
 {
@@ -405,7 +385,7 @@ int oci_config_parse(const char *text, size_t len, const char *what, struct oci_
 		return rc;
 	c.os = dup_or_null(json_str(doc, "os"));
 	c.arch = dup_or_null(json_str(doc, "architecture"));
-	c.created_ms = time_parse(json_str(doc, "created"));
+	c.created_ms = clock_parse(json_str(doc, "created"));
 	rc = diff_ids_take(doc, what, &c, err);
 	if (rc == 0)
 		rc = process_take(json_obj(doc, "config"), what, &c, err);

@@ -123,6 +123,8 @@ static void on_done(void *arg, const struct http_response *r, const struct error
 		ask_say_status("send to", a->what->request.url, r, &a->err);
 		a->passing = http_status_is_passing(r->status) || r->status == CONFLICT;
 		a->retry_after_s = r->retry_after_s;
+	} else if (a->what->ret_modified_ms) {
+		*a->what->ret_modified_ms = http_response_modified_ms(r);
 	}
 }
 

@@ -37,6 +37,7 @@ struct ask {
 	 */
 	void (*on_try)(void *arg, struct http_request *request);
 	void *arg;
+	int64_t *ret_modified_ms; /* of a 2xx answer, see http.h; may be NULL */
 };
 
 /* What a 2xx answer says beside that is thrown away.  404 is SLUICE_NOT_FOUND, 412 (of a condition

@@ -111,6 +111,14 @@ const char *http_response_header(const struct http_response *response, const cha
 	return http_response_header_at(response, name, 0);
 }
 
+int64_t http_response_modified_ms(const struct http_response *response)
+{
+	const char *date = http_response_header(response, "Last-Modified");
+	time_t s = date ? curl_getdate(date, NULL) : -1;
+
+	return s > 0 ? (int64_t)s * 1000 : 0;
+}
+
 static struct http_response response_of(struct http_transfer *t)
 {
 	struct http_response r = { .transfer = t, .length = -1, .text = strbuf_str(&t->text) };

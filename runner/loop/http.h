@@ -100,6 +100,10 @@ const char *http_response_header(const struct http_response *response, const cha
 const char *http_response_header_at(const struct http_response *response, const char *name,
                                     size_t i);
 
+/* When what it brings was last changed (Last-Modified), in wall time of the server; 0 where it does
+ * not say. */
+int64_t http_response_modified_ms(const struct http_response *response);
+
 /* Whether the same request may go well later: 408, 429 and 5xx but 501, which is for ever. */
 bool http_status_is_passing(int status);
 

@@ -302,11 +302,13 @@ static int send_signed(const struct s3_bucket *b, struct asker *by, const char *
 	return rc;
 }
 
-int s3_look(const struct s3_bucket *b, struct asker *by, const char *key, struct error *err)
+int s3_look(const struct s3_bucket *b, struct asker *by, const char *key, int64_t *ret_put_ms,
+            struct error *err)
 {
 	struct signing s = { .request = { .method = "HEAD" } };
 	struct ask what = { .len = 0 };
 
+	what.ret_modified_ms = ret_put_ms;
 	return send_signed(b, by, key, &s, &what, err);
 }
 
@@ -335,10 +337,26 @@ int s3_put(const struct s3_bucket *b, struct asker *by, const char *key, const s
 
 	if (rc != SLUICE_INVALID || replace)
 		return rc;
-	rc = s3_look(b, by, key, err);
+	rc = s3_look(b, by, key, NULL, err);
 	if (rc == SLUICE_NOT_FOUND)
 		return put(b, by, key, body, true, err);
 	return rc < 0 ? rc : error_set(err, SLUICE_EXISTS, "object '%.512s' is there already", key);
+}
+
+int s3_touch(const struct s3_bucket *b, struct asker *by, const char *key, struct error *err)
+{
+	struct strbuf source = STRBUF_INIT(STRBUF_BIG);
+	const char *headers[] = { NULL, "x-amz-metadata-directive: REPLACE", NULL };
+	struct signing s = { .request = { .method = "PUT", .headers = headers } };
+	struct ask what = { .request.body = "" };
+	int rc;
+
+	strbuf_addf(&source, "x-amz-copy-source: /%s/", b->name);
+	add_encoded(&source, key, "/");
+	headers[0] = strbuf_str(&source);
+	rc = send_signed(b, by, key, &s, &what, err);
+	strbuf_release(&source);
+	return rc;
 }
 
 int s3_delete(const struct s3_bucket *b, struct asker *by, const char *key, struct error *err)

@@ -4,8 +4,8 @@
  * public buckets allow.  Any thread.
  *
  * Sources: Amazon S3 API Reference, ListObjectsV2, PutObject (conditional writes), HeadObject,
- * DeleteObject, and "Authenticating Requests: Using the Authorization Header (AWS Signature Version
- * 4)".
+ * CopyObject, DeleteObject, and "Authenticating Requests: Using the Authorization Header (AWS
+ * Signature Version 4)".
  */
 #ifndef LOOP_S3_H
 #define LOOP_S3_H
@@ -87,9 +87,15 @@ struct s3_body {
 int s3_put(const struct s3_bucket *b, struct asker *by, const char *key, const struct s3_body *body,
            bool replace, struct error *err) MUST_USE;
 
-/* Is the object there?  SLUICE_NOT_FOUND: no. */
-int s3_look(const struct s3_bucket *b, struct asker *by, const char *key,
+/* Is the object there?  SLUICE_NOT_FOUND: no.  *ret_put_ms, if that is not NULL, is when it was put
+ * last, by the server's clock in whole seconds; 0 where that does not say. */
+int s3_look(const struct s3_bucket *b, struct asker *by, const char *key, int64_t *ret_put_ms,
             struct error *err) MUST_USE;
+
+/* Puts it anew without sending it: the server copies it onto itself.  Whether it did, s3_look
+ * tells: an answer that is none of errors may be one in its text. */
+int s3_touch(const struct s3_bucket *b, struct asker *by, const char *key,
+             struct error *err) MUST_USE;
 
 /* What is not there is deleted. */
 int s3_delete(const struct s3_bucket *b, struct asker *by, const char *key,
@@ -98,6 +104,7 @@ int s3_delete(const struct s3_bucket *b, struct asker *by, const char *key,
 struct s3_object {
 	const char *key;
 	uint64_t size;
+	int64_t put_ms; /* as of s3_look */
 };
 
 typedef int s3_object_fn(void *arg, const struct s3_object *object, struct error *err);

@@ -6,12 +6,13 @@
 #include <libxml/xmlreader.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/parse.h"
 #include "base/xalloc.h"
 #include "loop/s3.h"
 
 struct listed {
-	char *key, *size; /* as they stand there */
+	char *key, *size, *put; /* as they stand there */
 };
 
 /* What is read.  Whether keys are encoded may stand behind them. */
@@ -102,6 +103,8 @@ static int begin_element(struct listing *l, const char *name, int depth)
 		return take_text(l, &in_hand(l)->key);
 	if (depth == 2 && l->n > 0 && strcmp(name, "Size") == 0)
 		return take_text(l, &in_hand(l)->size);
+	if (depth == 2 && l->n > 0 && strcmp(name, "LastModified") == 0)
+		return take_text(l, &in_hand(l)->put);
 	return 0;
 }
 
@@ -128,7 +131,7 @@ static int read_all(struct listing *l)
 
 static int hand_on(const struct listing *l, const struct listed *o, s3_object_fn *fn, void *arg)
 {
-	struct s3_object object = { .key = o->key };
+	struct s3_object object = { .key = o->key, .put_ms = clock_parse(o->put) };
 
 	if (!o->key || !o->key[0] || !o->size || !parse_u64(o->size, INT64_MAX, &object.size))
 		return invalid(l, "has one without a key or a size");
@@ -142,6 +145,7 @@ static void release(struct listing *l)
 	for (size_t i = 0; i < l->n; i++) {
 		free(l->object[i].key);
 		free(l->object[i].size);
+		free(l->object[i].put);
 	}
 	free(l->object);
 	free(l->next);

@@ -77,7 +77,7 @@ static int send_item(void *arg, void *state, size_t i)
 		rc = error_set(&err, SLUICE_CANCELED, "it was stopped");
 	else if (rc == 0)
 		rc = item->len < ASK_FROM ? SLUICE_NOT_FOUND
-		                          : s3_look(&s->line.bucket->s3, by, key, &err);
+		                          : s3_look(&s->line.bucket->s3, by, key, NULL, &err);
 	if (rc == SLUICE_NOT_FOUND)
 		rc = put_item(s, by, item, key, &err);
 	bucket_line_give(&s->line, by);
@@ -236,7 +236,7 @@ static int is_sent(struct sending *s, const struct digest *manifest)
 	int rc = bucket_line_take(&s->line, &by, s->err);
 
 	if (rc == 0)
-		rc = s3_look(&s->line.bucket->s3, by, key, s->err);
+		rc = s3_look(&s->line.bucket->s3, by, key, NULL, s->err);
 	bucket_line_give(&s->line, by);
 	return rc;
 }

@@ -191,6 +191,11 @@ static void test_time_text(void **state)
 	(void)state;
 	assert_string_equal(clock_format(0, buf), "1970-01-01T00:00:00.000Z");
 	assert_string_equal(clock_format(1647937733042, buf), "2022-03-22T08:28:53.042Z");
+	assert_int_equal(clock_parse("2022-03-22T08:28:53.042Z"), 1647937733000);
+	assert_int_equal(clock_parse("2022-03-22T09:28:53+01:00"), 1647937733000);
+	assert_int_equal(clock_parse("0001-01-01T00:00:00Z"), 0);
+	assert_int_equal(clock_parse("today"), 0);
+	assert_int_equal(clock_parse(NULL), 0);
 }
 
 int main(void)

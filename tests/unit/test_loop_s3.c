@@ -145,7 +145,10 @@ static void test_environment(void **state)
 static int note_object(void *arg, const struct s3_object *o, struct error *err)
 {
 	(void)err;
-	strbuf_addf(arg, "%s=%llu;", o->key, (unsigned long long)o->size);
+	strbuf_addf(arg, "%s=%llu", o->key, (unsigned long long)o->size);
+	if (o->put_ms)
+		strbuf_addf(arg, "@%lld", (long long)o->put_ms);
+	strbuf_addstr(arg, ";");
 	return 0;
 }
 
@@ -161,6 +164,12 @@ static void test_lists(void **state)
 		{ LIST(""), "", NULL, NULL },
 		{ LIST(OBJECT("a", "1") OBJECT("b&amp;c", "22")), "a=1;b&c=22;", NULL, NULL },
 		{ LIST("<Owner><Key>no</Key></Owner>" OBJECT("a", "1")), "a=1;", NULL, NULL },
+		{ LIST("<Contents><Key>a</Key><LastModified>2009-10-12T17:50:30.000Z</LastModified>"
+		       "<Size>1</Size></Contents>"),
+		  "a=1@1255369830000;", NULL, NULL },
+		{ LIST("<Contents><Key>a</Key><LastModified>today</LastModified><Size>1</Size>"
+		       "</Contents>"),
+		  "a=1;", NULL, NULL },
 		{ LIST(OBJECT("a+b%20%2b", "1") "<EncodingType>url</EncodingType>"), "a b +=1;",
 		  NULL, NULL },
 		{ LIST(OBJECT("a%20", "1") "<EncodingType></EncodingType>"), "a%20=1;", NULL,
@@ -292,6 +301,38 @@ static void test_put(void **state)
 	check_put((const char *[]){ SAYS("404 x"), NULL }, true, SLUICE_NOT_FOUND, 1, &s);
 }
 
+static void test_look_and_touch(void **state)
+{
+	struct http_script s = {
+		.answers = { "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nLast-Modified: "
+		             "Mon, 12 Oct 2009 17:50:30 GMT\r\n\r\n",
+		             SAYS("200 OK"), SAYS("404 x"), SAYS("200 OK"), SAYS("404 x") },
+	};
+	AUTO_FREE char *endpoint = NULL;
+	struct s3_bucket b = example;
+	struct error err;
+	struct asker *by = NULL;
+	int64_t put_ms = 1;
+
+	(void)state;
+	assert_int_equal(asker_new(&by, &err), 0);
+	script_start(&s);
+	b.endpoint = endpoint = xasprintf("http://127.0.0.1:%d", s.port);
+	assert_int_equal(s3_look(&b, by, "k", &put_ms, &err), 0);
+	assert_int_equal(put_ms, 1255369830000);
+	assert_int_equal(s3_look(&b, by, "k", &put_ms, &err), 0);
+	assert_int_equal(put_ms, 0);
+	assert_int_equal(s3_look(&b, by, "k", NULL, &err), SLUICE_NOT_FOUND);
+	assert_int_equal(s3_touch(&b, by, "a/b c", &err), 0);
+	assert_int_equal(s3_touch(&b, by, "a/b c", &err), SLUICE_NOT_FOUND);
+	asker_free(by);
+	script_stop(&s);
+	assert_non_null(strstr(s.requests[0], "HEAD /examplebucket/k HTTP"));
+	assert_non_null(strstr(s.requests[3], "PUT /examplebucket/a/b%20c HTTP"));
+	assert_non_null(strstr(s.requests[3], "\r\nx-amz-copy-source: /examplebucket/a/b%20c\r\n"));
+	assert_non_null(strstr(s.requests[3], "\r\nx-amz-metadata-directive: REPLACE\r\n"));
+}
+
 /* What may be over at the next try is tried again: broken connections, too. */
 static void test_put_again(void **state)
 {
@@ -364,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_put),
+		cmocka_unit_test(test_look_and_touch),
 		cmocka_unit_test(test_put_again),
 		cmocka_unit_test(test_put_without_conditions),
 		cmocka_unit_test(test_put_part_of_a_file_and_delete),

@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/parse.h"
 #include "base/wipe.h"
@@ -12,16 +12,6 @@
 #include "executor/docker/api.h"
 #include "executor/docker/config.h"
 #include "executor/launch.h"
-
-/* "2026-11-29T03:20:00.5Z"; 0 for what is none. */
-static int64_t parse_time(const char *text)
-{
-	struct tm tm = { .tm_year = 0 };
-
-	return text && strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) && tm.tm_year > 70
-	               ? (int64_t)timegm(&tm) * 1000
-	               : 0;
-}
 
 static const char *value_of(const cJSON *env, const char *name, size_t len)
 {
@@ -67,7 +57,7 @@ static void fill(struct docker_found *found, const cJSON *doc)
 	found->id = xstrdup(name ? name + (name[0] == '/') : "");
 	found->fetch = xstrdup(fetch ? fetch : "");
 	found->masked = masked_values(masked ? masked : "", json_arr(config, "Env"));
-	found->started_ms = parse_time(json_str(state, "StartedAt"));
+	found->started_ms = clock_parse(json_str(state, "StartedAt"));
 	found->has_begun = found->started_ms > 0;
 	if (!grace || !parse_u64(grace, UINT64_MAX, &found->grace_ms))
 		found->grace_ms = 0;
