@@ -123,8 +123,7 @@ static int commit_bytes(struct bytes *b, struct store_tree_info *ret_info, int *
 	if (rc == 0)
 		rc = add_bytes(b, ret_info, err);
 	if (rc == 0)
-		rc = remote_send(d, v->dataset, &ret_info->manifest,
-		                 b->open.has_base ? &b->open.base : NULL, b->watch, err);
+		rc = remote_send(d, &b->open, &ret_info->manifest, b->watch, err);
 	if (rc < 0)
 		return rc;
 	*ret_lock = take_fd(&lock);

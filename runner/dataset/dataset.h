@@ -255,7 +255,7 @@ int datasets_drop_version(struct datasets *d, const struct dataset_version *v,
 enum dataset_delete_flags {
 	/* Tags do not hold a version: they are deleted with it. */
 	DATASET_DELETE_TAGS = 1 << 0,
-	/* Of a dataset in a bucket: this home forgets it, and the bucket keeps it for others. */
+	/* Of what is in a bucket: this home forgets it, and the bucket keeps it for others. */
 	DATASET_DELETE_HERE = 1 << 1,
 };
 

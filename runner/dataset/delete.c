@@ -132,7 +132,7 @@ static int forget(struct datasets *d, const struct dataset_version *v, struct er
 	struct removal r = { .d = d, .ds = v->dataset, .err = err };
 	int rc = tags_each_of(d, v->dataset, v->id, forget_tag, &r, err);
 
-	return rc < 0 ? rc : remote_forget(d, v->dataset, v->id, err);
+	return rc < 0 ? rc : remote_forget_version(d, v, err);
 }
 
 static int delete_committed(struct datasets *d, const struct dataset_version *v, unsigned flags,
@@ -144,7 +144,7 @@ static int delete_committed(struct datasets *d, const struct dataset_version *v,
 	AUTO_FD int lock = index_lock_dataset(d, v->dataset, err);
 	int rc = lock < 0 ? lock : check_version(d, v, flags, err);
 
-	if (rc == 0)
+	if (rc == 0 && !(flags & DATASET_DELETE_HERE))
 		rc = forget(d, v, err);
 	if (rc == 0)
 		rc = index_intend(d, intent_of_version(v->dataset, v->id, what), err);
@@ -228,7 +228,7 @@ int datasets_delete(struct datasets *d, const struct dataset *dataset, unsigned 
 	int rc = lock < 0 ? lock : check_dataset(d, dataset->id, flags, err);
 
 	if (rc == 0 && !(flags & DATASET_DELETE_HERE))
-		rc = remote_forget(d, dataset->id, NULL, err);
+		rc = remote_forget(d, dataset->id, err);
 	if (rc == 0)
 		rc = index_intend(d, dataset->id, err);
 	if (rc < 0)

@@ -90,8 +90,9 @@ struct open_record {
 	struct dataset_version v;
 	bool taken; /* its files are in the store for good: v.manifest names them */
 	bool has_base;
-	struct digest
-		base; /* of the newest version when it was opened: likely to have much of it */
+	/* Of the newest version when it was opened: likely to have much of it. */
+	struct digest base;
+	char base_version[VERSION_ID_LEN + 1];
 };
 
 int record_put_open(struct store *store, const struct open_record *open, bool replace,

@@ -16,6 +16,7 @@
 
 #include "dataset/dataset.h"
 #include "loop/s3.h"
+#include "store/bucket_gc.h"
 
 #define PROVIDER_MANAGED_ID   "splocal00000000"
 #define PROVIDER_MANAGED_NAME "Gradient Managed"
@@ -78,6 +79,16 @@ int providers_forget_datasets(struct datasets *d, const char *id, struct error *
  * remote.h. */
 int providers_refresh(struct datasets *d, const char *id, const char *ds /* or NULL */,
                       struct error *err) MUST_USE;
+
+struct providers_gc_how {
+	int64_t grace_ms; /* see store/bucket_gc.h */
+	bool dry_run;
+	struct progress *progress; /* of versions and of parts of the bucket, or NULL */
+};
+
+/* Removes from its bucket what no version of any home needs.  Of the home's own SLUICE_INVALID. */
+int providers_gc(struct datasets *d, const char *id, const struct providers_gc_how *how,
+                 struct bucket_gc_result *ret_result, struct error *err) MUST_USE;
 
 /* Its bucket, for requests; borrowed from `p`, which is not the home's own. */
 void provider_bucket(const struct provider *p, struct s3_bucket *ret_bucket);

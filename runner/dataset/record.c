@@ -313,8 +313,10 @@ int record_put_open(struct store *store, const struct open_record *open, bool re
 
 	if (open->taken)
 		add_manifest(doc, &open->v);
-	if (open->has_base)
+	if (open->has_base) {
 		json_add_str(doc, "base", digest_hex(&open->base, hex));
+		json_add_str(doc, "base_version", open->base_version);
+	}
 	return put(store, record_open_path(open->v.dataset, open->v.id, path), doc, replace, err);
 }
 
@@ -336,6 +338,7 @@ int record_read_open(struct store *store, const char *ds, const char *ver,
 	open.taken = read_manifest(doc, &open.v);
 	base = json_str(doc, "base");
 	open.has_base = base && strlen(base) == DIGEST_HEX_LEN && digest_parse(base, &open.base);
+	text_copy(open.base_version, sizeof open.base_version, json_str(doc, "base_version"));
 	*ret_open = open;
 	return 0;
 }

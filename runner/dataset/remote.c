@@ -81,6 +81,25 @@ int remote_get_record(struct remote *r, const char *path, struct strbuf *ret_tex
 	return in_bucket(r, s3_fetch_text(&r->bucket.s3, &how, ret_text, err), err);
 }
 
+int remote_get_version(struct remote *r, const char *ds, const char *ver,
+                       struct dataset_version *ret_version, struct error *err)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(RECORD_MAX);
+	AUTO_JSON cJSON *doc = NULL;
+	char path[RECORD_PATH_SIZE];
+	const char *why;
+	int rc = remote_get_record(r, record_version_path(ds, ver, path), &text, err);
+
+	if (rc == 0)
+		rc = json_parse(strbuf_str(&text), text.len, path, &doc, err);
+	if (rc < 0)
+		return rc;
+	why = record_parse_version(doc, ds, ver, ret_version);
+	return why ? error_set(err, SLUICE_CORRUPT, "record '%s' of the bucket is damaged: %s",
+	                       path, why)
+	           : 0;
+}
+
 int remote_delete_record(struct remote *r, const char *path, struct error *err)
 {
 	AUTO_FREE char *key = key_of(r, path);
@@ -98,7 +117,9 @@ static int see_key(void *arg, const struct s3_object *object, struct error *err)
 {
 	const struct listing *l = arg;
 
-	return strlen(object->key) > l->skip ? l->fn(l->arg, object->key + l->skip, err) : 0;
+	return strlen(object->key) > l->skip
+	               ? l->fn(l->arg, object->key + l->skip, object->put_ms, err)
+	               : 0;
 }
 
 int remote_each_record(struct remote *r, const char *path, remote_name_fn *fn, void *arg,
@@ -152,53 +173,114 @@ int remote_rewrite(struct datasets *d, const char *ds, const char *path,
 	return rc < 0 ? rc : store_put_record(d->store, path, text, true, err);
 }
 
-/* What is deleted of a dataset: all but what says so. */
-struct forgetting {
-	struct remote *r;
-	char keep[RECORD_PATH_SIZE];
-};
+/* --- deletions ------------------------------------------------------------------------------- */
 
-static int forget_record(void *arg, const char *path, struct error *err)
+static const char *mark_path(const char *ds, const char *ver, char path[RECORD_PATH_SIZE])
 {
-	const struct forgetting *f = arg;
-
-	return strcmp(path, f->keep) == 0 ? 0 : remote_delete_record(f->r, path, err);
+	(void)snprintf(path, RECORD_PATH_SIZE, "%s/deleted/%s", ds, ver);
+	return path;
 }
 
-int remote_forget(struct datasets *d, const char *ds, const char *ver, struct error *err)
+int remote_mark_deleted(struct remote *r, const struct dataset_version *v, struct error *err)
+{
+	char path[RECORD_PATH_SIZE], hex[DIGEST_HEX_LEN + 1];
+	AUTO_FREE char *text = xasprintf("%s\n", digest_hex(&v->manifest, hex));
+	int rc = remote_put_record(r, mark_path(v->dataset, v->id, path), text, true, err);
+
+	return rc < 0 ? rc
+	              : remote_delete_record(r, record_version_path(v->dataset, v->id, path), err);
+}
+
+int remote_unmark_deleted(struct remote *r, const struct dataset_version *v, struct error *err)
+{
+	char path[RECORD_PATH_SIZE];
+
+	return remote_delete_record(r, mark_path(v->dataset, v->id, path), err);
+}
+
+int remote_forget_version(struct datasets *d, const struct dataset_version *v, struct error *err)
 {
 	struct remote r;
-	struct forgetting f = { .r = &r };
+	int rc = open_known(d, v->dataset, &r, err);
+
+	if (rc != 0)
+		return rc == REMOTE_NONE ? 0 : rc;
+	rc = remote_mark_deleted(&r, v, err);
+	remote_release(&r);
+	return rc;
+}
+
+struct forgetting {
+	struct remote *r;
+	const char *ds;
+};
+
+/* What is deleted of a dataset: all but what says so. */
+static int forget_record(void *arg, const char *path, int64_t put_ms, struct error *err)
+{
+	const struct forgetting *f = arg;
+	const char *rest = path + strlen(f->ds) + 1;
+	char ver[VERSION_ID_LEN + 1];
+	struct dataset_version v;
+	int rc = SLUICE_CORRUPT;
+
+	(void)put_ms;
+	if (strncmp(rest, "deleted/", strlen("deleted/")) == 0)
+		return 0;
+	if (strncmp(rest, "versions/", strlen("versions/")) == 0 &&
+	    record_is_of_version(rest + strlen("versions/"), ver))
+		rc = remote_get_version(f->r, f->ds, ver, &v, err);
+	if (rc == 0)
+		return remote_mark_deleted(f->r, &v, err);
+	return rc == SLUICE_CORRUPT || rc == SLUICE_NOT_FOUND
+	               ? remote_delete_record(f->r, path, err)
+	               : rc;
+}
+
+int remote_forget(struct datasets *d, const char *ds, struct error *err)
+{
+	struct remote r;
+	struct forgetting f = { .r = &r, .ds = ds };
+	AUTO_FREE char *all = xasprintf("%s/", ds);
 	char path[RECORD_PATH_SIZE];
 	int rc = open_known(d, ds, &r, err);
 
 	if (rc != 0)
 		return rc == REMOTE_NONE ? 0 : rc;
-	(void)snprintf(f.keep, sizeof f.keep, "%s/deleted/%s", ds, ver ? ver : REMOTE_ALL);
-	rc = remote_put_record(&r, f.keep, "", true, err);
+	rc = remote_put_record(&r, mark_path(ds, REMOTE_ALL, path), "", true, err);
 	if (rc == 0)
-		rc = remote_delete_record(&r,
-		                          ver ? record_version_path(ds, ver, path)
-		                              : record_dataset_path(ds, path),
-		                          err);
-	(void)snprintf(path, sizeof path, "%s/", ds);
-	if (rc == 0 && !ver)
-		rc = remote_each_record(&r, path, forget_record, &f, err);
+		rc = remote_delete_record(&r, record_dataset_path(ds, path), err);
+	if (rc == 0)
+		rc = remote_each_record(&r, all, forget_record, &f, err);
 	remote_release(&r);
 	return rc;
 }
 
 /* --- bytes ----------------------------------------------------------------------------------- */
 
-int remote_send(struct datasets *d, const char *ds, const struct digest *manifest,
-                const struct digest *base, const struct store_watch *watch, struct error *err)
+/* The version whose record is there now has all it needs there for long enough: see bucket_gc.h. */
+static bool has_base(struct remote *r, const struct open_record *open)
+{
+	char path[RECORD_PATH_SIZE];
+	AUTO_FREE char *key =
+		key_of(r, record_version_path(open->v.dataset, open->base_version, path));
+	struct error ignored;
+
+	return open->has_base && id_is_version(open->base_version) &&
+	       s3_look(&r->bucket.s3, r->by, key, NULL, &ignored) == 0;
+}
+
+int remote_send(struct datasets *d, const struct open_record *open, const struct digest *manifest,
+                const struct store_watch *watch, struct error *err)
 {
 	struct remote r;
-	int rc = remote_open(d, ds, &r, err);
+	int rc = remote_open(d, open->v.dataset, &r, err);
 
 	if (rc != 0)
 		return rc == REMOTE_NONE ? 0 : rc;
-	rc = in_bucket(&r, bucket_send(d->store, &r.bucket, manifest, base, watch, err), err);
+	rc = bucket_send(d->store, &r.bucket, manifest, has_base(&r, open) ? &open->base : NULL,
+	                 watch, err);
+	rc = in_bucket(&r, rc, err);
 	remote_release(&r);
 	return rc;
 }

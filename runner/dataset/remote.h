@@ -8,7 +8,8 @@
  *	                                 is the commit; the record here follows it
  *	datasets/DS/tags/NAME
  *	datasets/DS/deleted/VER          the version was deleted, or for "dataset" all of it: homes
- *	                                 that know it forget it
+ *	                                 that know it forget it, and a record of it that is there
+ *	                                 means nothing; a version's manifest, a line
  *	datasets/DS.seq/N                the id of the version that took a number; N is counted
  *	                                 down from 9999999999, so that lists begin with the newest
  *
@@ -55,9 +56,12 @@ int remote_put_record(struct remote *r, const char *path, const char *text, bool
 int remote_get_record(struct remote *r, const char *path, struct strbuf *ret_text,
                       struct error *err) MUST_USE;
 int remote_delete_record(struct remote *r, const char *path, struct error *err) MUST_USE;
-/* By name; `path` is what they begin with.  fn gets them without the prefix of the bucket; not 0
- * ends it and is returned. */
-typedef int remote_name_fn(void *arg, const char *path, struct error *err);
+/* Of a version, parsed; SLUICE_CORRUPT says what is wrong with it. */
+int remote_get_version(struct remote *r, const char *ds, const char *ver,
+                       struct dataset_version *ret_version, struct error *err) MUST_USE;
+/* By name; `path` is what they begin with.  fn gets them without the prefix of the bucket, and when
+ * they were put, as of s3_look; not 0 ends it and is returned. */
+typedef int remote_name_fn(void *arg, const char *path, int64_t put_ms, struct error *err);
 int remote_each_record(struct remote *r, const char *path, remote_name_fn *fn, void *arg,
                        struct error *err) MUST_USE;
 
@@ -71,14 +75,25 @@ struct record_text;
 int remote_rewrite(struct datasets *d, const char *ds, const char *path,
                    const struct record_text *texts, struct error *err) MUST_USE;
 
-/* Makes all homes forget a version, or with `ver` NULL the dataset. */
-int remote_forget(struct datasets *d, const char *ds, const char *ver, struct error *err) MUST_USE;
+/* Makes all homes forget a dataset. */
+int remote_forget(struct datasets *d, const char *ds, struct error *err) MUST_USE;
 #define REMOTE_ALL "dataset"
 
-/* Sends what the bucket lacks of a manifest; see bucket_send.  Nothing to do without a bucket. */
-int remote_send(struct datasets *d, const char *ds, const struct digest *manifest,
-                const struct digest *base, const struct store_watch *watch,
-                struct error *err) MUST_USE;
+/* ... or a version, of which the ids and the manifest are looked at. */
+int remote_forget_version(struct datasets *d, const struct dataset_version *v,
+                          struct error *err) MUST_USE;
+/* ... by way of a bucket that is open. */
+int remote_mark_deleted(struct remote *r, const struct dataset_version *v,
+                        struct error *err) MUST_USE;
+/* A version that is committed after all. */
+int remote_unmark_deleted(struct remote *r, const struct dataset_version *v,
+                          struct error *err) MUST_USE;
+
+/* Sends what the bucket lacks of an open version's manifest; see bucket_send.  Nothing to do
+ * without a bucket. */
+struct open_record;
+int remote_send(struct datasets *d, const struct open_record *open, const struct digest *manifest,
+                const struct store_watch *watch, struct error *err) MUST_USE;
 
 /* Makes sure that one file of a version of the dataset is here. */
 int remote_fetch_file(struct datasets *d, const char *ds, const struct store_entry *entry,

@@ -18,12 +18,13 @@ enum { SEQ_DIGITS = 10, SEQ_TRIES = 100, FOUND = 1 };
 
 /* --- the number ------------------------------------------------------------------------------ */
 
-static int take_first(void *arg, const char *path, struct error *err)
+static int take_first(void *arg, const char *path, int64_t put_ms, struct error *err)
 {
 	const char *digits = strrchr(path, '/') + 1;
 	int64_t *seq = arg;
 	uint64_t n;
 
+	(void)put_ms;
 	(void)err;
 	if (strlen(digits) != SEQ_DIGITS || !parse_u64(digits, (uint64_t)SEQ_MAX, &n))
 		return 0;
@@ -67,25 +68,6 @@ static int take_number(struct datasets *d, struct remote *r, struct dataset_vers
 
 /* --- the record ------------------------------------------------------------------------------ */
 
-static int read_version(struct remote *r, const struct dataset_version *v,
-                        struct dataset_version *ret_version, struct error *err)
-{
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT(STRBUF_BIG);
-	AUTO_JSON cJSON *doc = NULL;
-	char path[RECORD_PATH_SIZE];
-	const char *why;
-	int rc = remote_get_record(r, record_version_path(v->dataset, v->id, path), &text, err);
-
-	if (rc == 0)
-		rc = json_parse(strbuf_str(&text), text.len, path, &doc, err);
-	if (rc < 0)
-		return rc;
-	why = record_parse_version(doc, v->dataset, v->id, ret_version);
-	return why ? error_set(err, SLUICE_CORRUPT, "record '%s' of the bucket is damaged: %s",
-	                       path, why)
-	           : 0;
-}
-
 static int put_dataset(struct datasets *d, struct remote *r, const char *ds, struct error *err)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(STRBUF_BIG);
@@ -109,6 +91,9 @@ static int put_version(struct datasets *d, struct remote *r, struct dataset_vers
 	v->committed_ms = clock_wall_ms();
 	/* The provider may have been given another bucket since the dataset was made. */
 	rc = put_dataset(d, r, v->dataset, err);
+	/* A try before may have been taken back. */
+	if (rc == 0)
+		rc = remote_unmark_deleted(r, v, err);
 	if (rc < 0)
 		return rc;
 	text = record_version_text(v, inputs);
@@ -119,13 +104,13 @@ static int commit_there(struct datasets *d, struct remote *r, struct dataset_ver
                         const char *const *inputs, struct error *err)
 {
 	struct dataset_version there;
-	int rc = read_version(r, v, &there, err);
+	int rc = remote_get_version(r, v->dataset, v->id, &there, err);
 
 	if (rc == SLUICE_NOT_FOUND) {
 		rc = put_version(d, r, v, inputs, err);
 		if (rc != SLUICE_EXISTS)
 			return rc;
-		rc = read_version(r, v, &there, err);
+		rc = remote_get_version(r, v->dataset, v->id, &there, err);
 	}
 	if (rc < 0)
 		return rc;
@@ -164,20 +149,20 @@ static int commit_one(struct datasets *d, struct dataset_commit *c,
 	return rc;
 }
 
-/* They go together, as far as they can: what was put before a failure is taken back. */
+/* They go together, as far as they can: what was put before a failure is taken back, also from
+ * homes that saw it. */
 static void take_back(struct datasets *d, struct dataset_commit *commits, size_t n)
 {
-	char path[RECORD_PATH_SIZE];
 	struct error ignored;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct dataset_version *v = commits[i].version;
+		struct dataset_version v = *commits[i].version;
 		struct remote r;
 
-		if (!commits[i].seq || remote_open(d, v->dataset, &r, &ignored) != 0)
+		if (!commits[i].seq || remote_open(d, v.dataset, &r, &ignored) != 0)
 			continue;
-		(void)!remote_delete_record(&r, record_version_path(v->dataset, v->id, path),
-		                            &ignored);
+		v.manifest = commits[i].info.manifest;
+		(void)!remote_mark_deleted(&r, &v, &ignored);
 		remote_release(&r);
 		commits[i].seq = 0;
 	}

@@ -21,6 +21,7 @@ struct refreshing {
 	struct dataset dataset;  /* whose records are looked at; its id may be "" */
 	bool is_here, is_listed; /* its record is known here; it stands in the bucket */
 	struct map tags;         /* that stand in the bucket */
+	struct map deleted;      /* versions that are marked so there */
 	struct error *err;
 };
 
@@ -110,7 +111,7 @@ static int see_version(struct refreshing *f, const char *path, const char *ver)
 	const char *why;
 	int rc;
 
-	if (store_has_record(f->d->store, path) ||
+	if (map_find(&f->deleted, ver) || store_has_record(f->d->store, path) ||
 	    store_has_record(f->d->store, record_open_path(f->dataset.id, ver, open)))
 		return 0;
 	rc = get_document(f, path, &text, &doc);
@@ -159,8 +160,11 @@ static int see_deleted(struct refreshing *f, const char *ver)
 		f->is_here = false;
 		return or_held(datasets_delete(f->d, &f->dataset, DATASET_DELETE_TAGS, f->err));
 	}
+	(void)map_set(&f->deleted, ver, f);
 	rc = record_get_version(f->d->store, f->dataset.id, ver, &v, &ignored);
-	return rc < 0 ? 0 : or_held(datasets_delete_version(f->d, &v, DATASET_DELETE_TAGS, f->err));
+	return rc < 0 ? 0
+	              : or_held(datasets_delete_version(
+				f->d, &v, DATASET_DELETE_TAGS | DATASET_DELETE_HERE, f->err));
 }
 
 /* One that is not listed may have been set since. */
@@ -183,6 +187,13 @@ static int drop_tag(void *arg, const char *tag)
 	return rc;
 }
 
+static void release_dataset(struct refreshing *f)
+{
+	map_release(&f->tags, NULL);
+	map_release(&f->deleted, NULL);
+	f->tags = f->deleted = MAP_INIT;
+}
+
 static int end_dataset(struct refreshing *f)
 {
 	char path[RECORD_PATH_SIZE];
@@ -191,8 +202,7 @@ static int end_dataset(struct refreshing *f)
 	if (f->is_listed && f->is_here)
 		rc = store_list_records(f->d->store, record_tag_path(f->dataset.id, "", path),
 		                        drop_tag, f, f->err);
-	map_release(&f->tags, NULL);
-	f->tags = MAP_INIT;
+	release_dataset(f);
 	f->is_listed = false;
 	return rc;
 }
@@ -220,7 +230,7 @@ static bool is_foreign(const struct refreshing *f)
 }
 
 /* They come by name: dataset.json first, then deleted/, tags/ and versions/. */
-static int see_record(void *arg, const char *path, struct error *err)
+static int see_record(void *arg, const char *path, int64_t put_ms, struct error *err)
 {
 	struct refreshing *f = arg;
 	char ds[DATASET_ID_LEN + 1];
@@ -228,6 +238,7 @@ static int see_record(void *arg, const char *path, struct error *err)
 	const char *rest;
 	int rc = 0;
 
+	(void)put_ms;
 	(void)err; /* it is f->err */
 	text_copy(ds, sizeof ds, path);
 	if (!id_is_dataset(ds) || path[DATASET_ID_LEN] != '/')
@@ -265,7 +276,7 @@ static int refresh(struct datasets *d, const char *provider, const char *ds, boo
 	rc = remote_each_record(&r, path, see_record, &f, err);
 	if (rc == 0)
 		rc = end_dataset(&f);
-	map_release(&f.tags, NULL);
+	release_dataset(&f);
 	remote_release(&r);
 	return rc;
 }

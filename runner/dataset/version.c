@@ -111,6 +111,7 @@ static int take_base(void *arg, const struct dataset_version *newest)
 
 	open->has_base = true;
 	open->base = newest->manifest;
+	text_copy(open->base_version, sizeof open->base_version, newest->id);
 	return 1;
 }
 

@@ -1,5 +1,9 @@
 #include "store/bucket.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
 #include "base/xalloc.h"
 #include "store/bucket_internal.h"
 
@@ -10,6 +14,38 @@ char *bucket_key(const struct bucket *bucket, char kind, const struct digest *di
 	digest_hex(digest, hex);
 	return xasprintf("%s%s/%.2s/%s", bucket->prefix,
 	                 kind == OBJECT_MANIFEST ? "manifests" : "objects", hex, hex + 2);
+}
+
+bool bucket_parse_key(const struct bucket *bucket, const char *key, struct mark *ret_name)
+{
+	static const struct {
+		const char *begin;
+		char kind;
+	} folders[] = { { "manifests/", OBJECT_MANIFEST }, { "objects/", 'f' } };
+	const char *rest = key + strlen(bucket->prefix);
+	char hex[DIGEST_HEX_LEN + 1];
+
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+		size_t len = strlen(folders[i].begin);
+		AUTO_FREE char *is = NULL;
+
+		if (strncmp(rest, folders[i].begin, len) != 0 ||
+		    strlen(rest + len) != DIGEST_HEX_LEN + 1)
+			continue;
+		(void)snprintf(hex, sizeof hex, "%.2s%.62s", rest + len,
+		               rest + len + strlen("ab/"));
+		if (!digest_parse(hex, &ret_name->digest))
+			return false;
+		ret_name->kind = folders[i].kind;
+		is = bucket_key(bucket, ret_name->kind, &ret_name->digest);
+		return strcmp(is, key) == 0;
+	}
+	return false;
+}
+
+bool bucket_is_younger(int64_t put_ms, int64_t age_ms)
+{
+	return put_ms > 0 && clock_wall_ms() - put_ms < age_ms;
 }
 
 void bucket_line_init(struct bucket_line *line, const struct bucket *bucket)

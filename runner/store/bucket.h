@@ -6,6 +6,7 @@
  *	                        by itself, so that equal chunks are there once
  *	manifests/ab/cdef...    roots and segments
  *	datasets/...            the records: see dataset/remote.h
+ *	sweeps/ID               what is removed just now: see bucket_gc.h
  *
  * without the ".x" twins, for a manifest has the mode of each file.  The local store is then a
  * cache: what is missing of it is fetched from here.
@@ -15,8 +16,8 @@
  * whoever has sent them.
  *
  * The order of an upload is that of a commit: objects, segments, root; the record is the caller's.
- * A root that is in the bucket says that all it needs is there, too, so nothing is asked about what
- * a version has whose root is there.
+ * That all of it stays there until then, whatever garbage is collected meanwhile, is the matter of
+ * bucket_gc.h.
  *
  * Blocking; several requests at once, each from a thread of its own: so the disk, the hashing and
  * TLS use all cores, and each request is a plain function.  Never on a loop's thread.
@@ -33,10 +34,11 @@ struct bucket {
 };
 
 /*
- * Sends what the bucket lacks of a manifest; when it returns, all of it is there for good.  `base`
- * is NULL or a manifest that may have much of it, and may be gone from here or there.  The caller
- * holds the store's shared lock.  Killed at any instant, it leaves objects that the next call
- * finds.  The progress expects what may have to be sent.
+ * Sends what the bucket lacks of a manifest; when it returns, all of it is there, for as long as
+ * bucket_gc.h says.  `base` is NULL or a manifest that may have much of it: of a version whose
+ * record is in the bucket now; it may be gone from here.  The caller holds the store's shared lock.
+ * Killed at any instant, it leaves objects that the next call finds.  The progress expects what may
+ * have to be sent.
  */
 int bucket_send(struct store *store, const struct bucket *bucket, const struct digest *manifest,
                 const struct digest *base, const struct store_watch *watch /* or NULL */,

@@ -88,6 +88,54 @@ static int fetch_lists(struct fetching *f, const struct digest *manifest, struct
 	return rc;
 }
 
+/* --- names ----------------------------------------------------------------------------------- */
+
+static int mark_large(struct fetching *f, const struct store_entry *e, struct marks *marks,
+                      struct error *err)
+{
+	AUTO_CHUNKS struct chunk_list list = { 0 };
+	int rc = fetch_text(f, 'f', &e->digest, chunks_text_max(chunks_count(e->size)), err);
+
+	if (rc == 0)
+		rc = base_read_list(f->store, &e->digest, &list, err);
+	for (size_t i = 0; rc == 0 && i < list.n; i++)
+		(void)marks_add(marks, 'f', &list.chunk[i]);
+	return rc;
+}
+
+static int mark_segment(struct fetching *f, const struct digest *digest, struct marks *marks,
+                        struct error *err)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT(MANIFEST_TEXT_MAX);
+	AUTO_SEGMENT struct manifest_segment segment = { 0 };
+	AUTO_FREE struct manifest_order *order = xcalloc(1, sizeof *order);
+	int rc = object_read(f->store, OBJECT_MANIFEST, digest, &text, err);
+
+	if (rc == 0)
+		rc = manifest_parse_segment(strbuf_str(&text), text.len, order, &segment, err);
+	for (size_t i = 0; rc == 0 && i < segment.n; i++) {
+		const struct store_entry *e = &segment.entry[i];
+
+		if (is_file(e) && marks_add(marks, 'f', &e->digest) && is_large(e))
+			rc = mark_large(f, e, marks, err);
+	}
+	return rc;
+}
+
+static int mark_all(struct fetching *f, const struct digest *manifest, struct marks *marks,
+                    struct error *err)
+{
+	AUTO_ROOT struct manifest_root root = { 0 };
+	int rc = fetch_lists(f, manifest, err);
+
+	if (rc == 0)
+		rc = reader_load_root(f->store, manifest, &root, err);
+	for (size_t i = 0; rc == 0 && i < root.n; i++)
+		if (marks_add(marks, OBJECT_MANIFEST, &root.part[i].digest))
+			rc = mark_segment(f, &root.part[i].digest, marks, err);
+	return rc;
+}
+
 /* --- files ----------------------------------------------------------------------------------- */
 
 static int make_object(struct fetching *f, const struct store_entry *e, int fd, struct error *err)
@@ -315,5 +363,19 @@ int bucket_fetch_file(struct store *store, const struct bucket *bucket,
 
 	if (rc == 0 && is_file(entry) && !object_is_there(store, entry))
 		rc = is_large(entry) ? fetch_large(&f, entry, err) : fetch_small(&f, entry, err);
+	return end(&f, rc, err);
+}
+
+int bucket_mark(struct store *store, const struct bucket *bucket, const struct digest *manifest,
+                struct marks *marks, struct error *err)
+{
+	struct fetching f;
+	AUTO_FD int lock = begin(&f, store, bucket, err);
+	int rc = lock < 0 ? lock : 0;
+
+	if (rc == 0 && !marks_has(marks, OBJECT_MANIFEST, manifest))
+		rc = mark_all(&f, manifest, marks, err);
+	if (rc == 0)
+		(void)marks_add(marks, OBJECT_MANIFEST, manifest);
 	return end(&f, rc, err);
 }

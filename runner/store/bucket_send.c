@@ -1,15 +1,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/xalloc.h"
 #include "store/adding.h"
+#include "store/bucket_gc.h"
 #include "store/bucket_internal.h"
 #include "store/diff.h"
-#include "store/marks.h"
 
 enum {
 	BATCH = 4096, /* items that are known before some are sent */
-	/* What is smaller is sent without a question: both take as long. */
+	/* What is smaller is put without a question: both take as long. */
 	ASK_FROM = 16 << 10,
 };
 
@@ -63,6 +64,29 @@ static int put_item(struct sending *s, struct asker *by, const struct item *item
 	return rc < 0 ? rc : s3_put(s3, by, key, &body, true, err);
 }
 
+/* Is it there, and put a short while ago?  SLUICE_NOT_FOUND: no. */
+static int look(const struct sending *s, struct asker *by, const char *key, bool *ret_old,
+                struct error *err)
+{
+	int64_t put_ms = 0;
+	int rc = s3_look(&s->line.bucket->s3, by, key, &put_ms, err);
+
+	*ret_old = rc == 0 && !bucket_is_younger(put_ms, BUCKET_FRESH_MS);
+	return *ret_old ? SLUICE_NOT_FOUND : rc;
+}
+
+/* What is older may go before the record comes, and is put anew: by the server, if that can. */
+static int look_or_touch(const struct sending *s, struct asker *by, const char *key,
+                         struct error *err)
+{
+	bool is_old;
+	int rc = look(s, by, key, &is_old, err);
+
+	if (!is_old || s3_touch(&s->line.bucket->s3, by, key, err) < 0)
+		return rc;
+	return look(s, by, key, &is_old, err);
+}
+
 static int send_item(void *arg, void *state, size_t i)
 {
 	struct sending *s = arg;
@@ -76,8 +100,7 @@ static int send_item(void *arg, void *state, size_t i)
 	if (rc == 0 && is_stopped(s))
 		rc = error_set(&err, SLUICE_CANCELED, "it was stopped");
 	else if (rc == 0)
-		rc = item->len < ASK_FROM ? SLUICE_NOT_FOUND
-		                          : s3_look(&s->line.bucket->s3, by, key, NULL, &err);
+		rc = item->len < ASK_FROM ? SLUICE_NOT_FOUND : look_or_touch(s, by, key, &err);
 	if (rc == SLUICE_NOT_FOUND)
 		rc = put_item(s, by, item, key, &err);
 	bucket_line_give(&s->line, by);
@@ -201,9 +224,11 @@ static int add_segments(struct sending *s, const struct digest *manifest, const 
 	struct error ignored;
 	int rc = reader_load_root(s->store, manifest, &root, s->err);
 
-	if (base && reader_load_root(s->store, base, &known, &ignored) == 0)
+	if (base && reader_load_root(s->store, base, &known, &ignored) == 0) {
+		(void)marks_add(&s->seen, OBJECT_MANIFEST, base);
 		for (size_t i = 0; i < known.n; i++)
 			(void)marks_add(&s->seen, OBJECT_MANIFEST, &known.part[i].digest);
+	}
 	for (size_t i = 0; rc == 0 && i < root.n; i++)
 		rc = add_item(s, &(struct item){ .kind = OBJECT_MANIFEST,
 		                                 .name = root.part[i].digest,
@@ -228,17 +253,20 @@ static int send_all(struct sending *s, const struct digest *manifest, const stru
 	return rc == 0 ? send_batch(s) : rc;
 }
 
-/* SLUICE_NOT_FOUND: no. */
-static int is_sent(struct sending *s, const struct digest *manifest)
+/* 1: that what it rests on is still there must be looked at again. */
+static int send_once(struct sending *s, const struct digest *manifest, const struct digest *base)
 {
-	AUTO_FREE char *key = bucket_key(s->line.bucket, OBJECT_MANIFEST, manifest);
+	const int64_t began_ms = clock_wall_ms(); /* it goes on while the machine sleeps */
 	struct asker *by = NULL;
-	int rc = bucket_line_take(&s->line, &by, s->err);
+	int rc = send_all(s, manifest, base);
 
 	if (rc == 0)
-		rc = s3_look(&s->line.bucket->s3, by, key, NULL, s->err);
+		rc = bucket_line_take(&s->line, &by, s->err);
+	if (rc == 0)
+		rc = bucket_sweep_wait(s->line.bucket, by, &s->seen, s->watch, s->err);
 	bucket_line_give(&s->line, by);
-	return rc;
+	marks_release(&s->seen);
+	return rc == 0 ? clock_wall_ms() - began_ms > BUCKET_FRESH_MS : rc;
 }
 
 int bucket_send(struct store *store, const struct bucket *bucket, const struct digest *manifest,
@@ -252,14 +280,10 @@ int bucket_send(struct store *store, const struct bucket *bucket, const struct d
 	int rc;
 
 	bucket_line_init(&s.line, bucket);
-	rc = is_sent(&s, manifest);
-	if (rc == SLUICE_NOT_FOUND) {
-		bool has_base = base && is_sent(&s, base) == 0;
-
-		rc = send_all(&s, manifest, has_base ? base : NULL);
-	}
+	do
+		rc = send_once(&s, manifest, base);
+	while (rc > 0);
 	bucket_line_release(&s.line);
-	marks_release(&s.seen);
 	free(s.item);
 	return rc < 0 ? error_wrap(err, "cannot store in bucket '%s'", bucket->s3.name) : 0;
 }

@@ -2,20 +2,22 @@
 # Datasets on a storage provider that is a bucket of a real S3 server: what is committed is there,
 # and comes from there, whatever dies in between.
 
-start_server() {
+s3() { "$REPO/tests/services/s3" "$1" "$dir" "${@:2}"; }
+
+start_server() { # [DAYS that its clock stands before now]
 	dir=$PWD/s3
-	trap '"$REPO/tests/services/s3" stop "$dir"; end' EXIT
-	"$REPO/tests/services/s3" start "$dir"
-	"$REPO/tests/services/s3" put "$dir" data/some/thing /dev/null
+	trap 's3 stop; end' EXIT
+	s3 start "$@"
+	s3 put data/some/thing /dev/null
 	# shellcheck source=/dev/null
 	. "$dir/env"
 	export no_proxy=127.0.0.1
 	connect
 }
 
-# The home that is in force gets the provider.
-connect() {
-	ok storageProviders create s3 --name bucket --bucket data --prefix team --endpoint "$S3_ENDPOINT" \
+# The home that is in force gets the provider, or one of another prefix that it is called by.
+connect() { # [PREFIX]
+	ok storageProviders create s3 --name "${1:-bucket}" --bucket data --prefix "${1:-team}" --endpoint "$S3_ENDPOINT" \
 		--accessKey "$AWS_ACCESS_KEY_ID" --secretAccessKey - --no-check <<<"$AWS_SECRET_ACCESS_KEY"
 }
 
@@ -163,4 +165,182 @@ test_killed_at_any_instant_it_goes_on() {
 	same "$(versions pics)" 2
 	same "$(contents pics file)" kept
 	nothing_left
+}
+
+# --- garbage ---------------------------------------------------------------------------------------
+
+# What a collection says is in `out`, as JSON.
+collect() { ok store gc --provider "$1" --json "${@:2}"; } # PROVIDER
+counted() { jq -r ".$1" out; }
+
+# A whole version in `second` that shares most with one in `first`, which is deleted.
+share_and_delete() { # PROVIDER
+	local gone
+	ok datasets create --name "in-$1" --storageProviderId "$1"
+	ok datasets put "in-$1" first/
+	gone=$(sed -nE 's/.*(ds[a-z0-9]{13}:[a-z0-9]{7}).*/\1/p' out | head -n 1)
+	ok datasets put "in-$1" second/
+	ok datasets versions delete --id "$gone"
+}
+
+is_whole() { # HOME DATASET DIRECTORY
+	other_home "$1"
+	rm -rf there
+	ok datasets files get --id "$2" --source-path / --target-path there
+	diff -r "$3" there
+}
+
+# One server for all, which takes a while to start, and that twice.
+test_garbage() {
+	local i
+	start_server 20
+	connect busy
+	mkdir first
+	for i in {1..12}; do noise 20000 >"first/$i"; done
+	noise 10000000 >first/large
+	cp -a first second
+	noise 4194304 | dd of=second/large conv=notrunc status=none
+	rm second/1 second/2
+	share_and_delete bucket
+	share_and_delete busy
+	s3 stop
+	s3 start
+	goes_and_nothing_else
+	export SLUICE_HOME=$PWD/../home
+	is_collected_beside_commits
+}
+
+goes_and_nothing_else() {
+	ok datasets create --name young --storageProviderId bucket
+	mkdir young
+	noise 30000 >young/file
+	ok datasets put young young/
+	ok datasets versions delete --id young:latest
+
+	# Two small files, a chunk, a chunk list, a segment and a root; and as much of the other stays.
+	collect bucket --dry-run
+	"$REPO/tests/integration/check-json" commands#store-gc out
+	same "$(counted objects)" 6
+	same "$(counted youngObjects)" 3
+	local bytes before
+	bytes=$(counted bytes)
+	[ "$bytes" -gt 4234304 ] || fail "$bytes bytes only"
+	before=$(stored)
+	collect bucket --grace 30d
+	same "$(counted objects)" 0
+	collect bucket
+	same "$(counted objects) $(counted bytes) $(counted youngObjects)" "6 $bytes 3"
+	same "$((before - $(stored)))" "$bytes"
+	ok store gc --provider bucket --dry-run
+	says out 'Would free 0 B'
+	says out '3 objects that no version needs, for less than 14d'
+	is_whole third in-bucket second
+
+	# What is gone is sent again.
+	ok datasets create --name more --storageProviderId bucket
+	ok datasets put more first/
+	is_whole fourth more first
+	ok datasets delete young
+	collect bucket --grace 0s
+	says err 'safe only while nobody commits'
+	is_whole fifth more first
+	expect 2 sluice store gc --provider 'Gradient Managed'
+	says err "this home's own store"
+	expect 2 sluice store gc --grace 1d
+}
+
+# A commit of another home needs what is just being removed, and collectors are killed meanwhile.
+is_collected_beside_commits() {
+	export SLUICE_HOME=$PWD/third
+	connect busy
+	ok datasets create --name anew --storageProviderId busy
+	ok datasets versions create --id anew
+	local open at
+	open=$(sed -nE 's/.*(ds[a-z0-9]{13}:[a-z0-9]{7}).*/\1/p' out)
+	ok datasets files put --id "$open" --source-path first/ --target-path /
+	export SLUICE_HOME=$PWD/../home
+	for at in 0.3 0.6; do
+		timeout --foreground -s KILL $at "$SLUICE" store gc --provider busy >/dev/null 2>&1 || true
+	done
+	"$SLUICE" store gc --provider busy >gc.out 2>&1 &
+	export SLUICE_HOME=$PWD/third
+	ok datasets versions commit --id "$open"
+	wait $!
+	collect busy
+	same "$(counted objects)" 0
+	other_home sixth
+	connect busy
+	is_whole sixth anew first
+	is_whole sixth in-busy second
+}
+
+# --- commits beside collectors ---------------------------------------------------------------------
+
+test_commits_wait_and_are_taken_back() {
+	start_server
+	waits_for_a_sweep_of_what_it_needs
+	export SLUICE_HOME=$PWD/../home
+	what_is_taken_back_is_marked
+}
+
+waits_for_a_sweep_of_what_it_needs() {
+	ok datasets create --name pics --storageProviderId bucket
+	mkdir in
+	noise 20000 >in/file
+	local sum
+	sum=$(sha256sum <in/file | cut -c -64)
+	echo "f $sum" >names
+	s3 put data/team/sweeps/one names
+	"$SLUICE" datasets put pics in/ >put.out 2>put.err &
+	wait_for grep -q 'waiting for a garbage collection' put.err
+	s3 delete "data/team/objects/${sum:0:2}/${sum:2}"
+	same "$(versions pics)" 0
+	s3 delete data/team/sweeps/one
+	wait $!
+	# One of what it does not need it does not wait for.
+	echo "f ${sum//[0-9]/a}" >names
+	s3 put data/team/sweeps/two names
+	echo more >in/more
+	ok datasets put pics in/
+	silent err waiting
+	is_whole second pics in
+}
+
+open_version() { # DATASET
+	"$SLUICE" datasets versions list --id "$1" --isCommitted false | grep -oE 'ds[a-z0-9]{13}:[a-z0-9]{7}'
+}
+mark_of() { echo "data/team/datasets/${1%:*}/deleted/${1#*:}"; }
+record_of() { echo "data/team/datasets/${1%:*}/versions/${1#*:}.json"; }
+
+# Of two outputs the second cannot be committed: the first is taken back, also from who saw it.
+what_is_taken_back_is_marked() {
+	ok datasets create --name one --storageProviderId bucket
+	ok datasets create --name two --storageProviderId bucket
+	{
+		echo 'jobs:'
+		script_job make 'outputs: {one: {type: dataset, with: {ref: one}}, two: {type: dataset, with: {ref: two}}}' <<'END'
+until [ -e /storage/go ]; do sleep 0.05; done
+echo 1 >/outputs/one/file
+echo 2 >/outputs/two/file
+END
+	} >make.yaml
+	"$SLUICE" run make.yaml >run.out 2>&1 &
+	runner=$!
+	wait_for open_version two
+	local one two
+	one=$(open_version one)
+	two=$(open_version two)
+	echo '{}' >nothing
+	s3 put "$(record_of "$two")" nothing
+	touch "$SLUICE_HOME/storage/go"
+	! wait "$runner" || fail 'it was committed'
+	runner=
+	cat run.out
+	matches <(s3 get "$(mark_of "$one")") '^[0-9a-f]{64}$'
+	! s3 get "$(record_of "$one")" || fail 'its record is still there'
+
+	s3 delete "$(record_of "$two")"
+	ok run make.yaml
+	other_home third
+	same "$(contents one file) $(contents two file)" '1 2'
 }

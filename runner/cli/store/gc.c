@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/meter.h"
 #include "cli/show.h"
+#include "cli/store/bucket.h"
 #include "cli/text.h"
 #include "engine/owner.h"
 #include "image/image.h"
@@ -134,6 +135,10 @@ static int run_gc(struct cli *cli, const struct cli_args *args)
 	struct error err;
 	int rc;
 
+	if (args_has(args, "provider"))
+		return gc_bucket(cli, args);
+	if (args_has(args, "grace"))
+		return cli_usage(args, "--grace is of a bucket: give --provider, too");
 	if (cli_config(cli, &config, &err) < 0)
 		return cli_fail(&err);
 	if (config->cache_size != UINT64_MAX)
@@ -155,6 +160,13 @@ static int run_gc(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_option gc_options[] = {
+	{ .name = "provider",
+	  .value = "NAME|ID",
+	  .help = "Collect in the bucket of this storage provider, and not in the home.",
+	  .complete = COMPLETE_PROVIDER },
+	{ .name = "grace",
+	  .value = "TIME",
+	  .help = "How long what no version needs stays in a bucket, such as 30d or 8w; else 14d." },
 	{ .name = "dry-run", .help = "Say what would go, and change nothing." },
 	OPTION_JSON,
 	{ .name = NULL },
@@ -170,7 +182,12 @@ const struct cli_command cmd_store_gc = {
 		"With cache.size in the configuration, trees that take more disk than that go too, "
 		"those that no run has used for longest first, and never one that a run holds which "
 		"has not ended; they are made again when a job needs them. What they leave of it "
-		"is for the unpacked layers of images, which stay while any run has not ended.",
+		"is for the unpacked layers of images, which stay while any run has not ended.\n\n"
+		"With --provider the bucket of that is collected instead, for all homes that are "
+		"connected to it: what no version of any of them needs, and what has not been put for "
+		"--grace.  All of them may commit meanwhile, and several may collect.  A commit to a "
+		"bucket must take a day less than the grace; one of less than 2d is safe only while "
+		"nobody commits.",
 	.options = gc_options,
 	.spends = true,
 	.run = run_gc,
