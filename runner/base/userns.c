@@ -229,11 +229,6 @@ uid_t userns_uid(void)
 	return has_entered() ? self.uid : geteuid();
 }
 
-gid_t userns_gid(void)
-{
-	return has_entered() ? self.gid : getegid();
-}
-
 /* Is ID in the first column of a map, "INSIDE OUTSIDE COUNT" a line?  Finds the highest one, too.
  */
 static bool look_up(const char *file, uint32_t id, uint32_t *ret_last)

@@ -34,7 +34,6 @@ bool userns_is_root(void);
 
 /* Who the user is outside of the namespace. */
 uid_t userns_uid(void);
-gid_t userns_gid(void);
 
 /* Does the id stand for a user (and a group) here? */
 bool userns_has_id(uint32_t id);

@@ -208,8 +208,8 @@ int datasets_each(struct datasets *d, dataset_fn *fn, void *arg, struct error *e
 
 /* --- versions ------------------------------------------------------------------------------ */
 
-void version_of_row(struct dataset_version *to, const char *dataset_name,
-                    const struct catalog_version *row)
+static void version_of_row(struct dataset_version *to, const char *dataset_name,
+                           const struct catalog_version *row)
 {
 	*to = (struct dataset_version){
 		.committed = row->committed,

@@ -54,8 +54,7 @@ struct record_text {
 int record_changed(struct store *store, const char *path, const struct record_text *texts,
                    char **ret_text /* the caller frees it */, struct error *err) MUST_USE;
 
-/* Of what a record says; the caller frees it. */
-char *record_dataset_text(const struct dataset *dataset);
+/* What a version's record says; the caller frees it. */
 char *record_version_text(const struct dataset_version *v, const char *const *inputs);
 /* NULL, or why the record of this id is damaged; then nothing is returned. */
 const char *record_parse_dataset(const cJSON *doc, const char *ds, struct dataset *ret_dataset);
@@ -162,8 +161,6 @@ enum { FIND_BEGINNING_LEAST = 4 }; /* characters of an id that stand for all of 
 /* SLUICE_NOT_FOUND if the dataset has no version of this id. */
 int find_version(struct datasets *d, const struct dataset *dataset, const char *id,
                  struct dataset_version *ret_version, struct error *err) MUST_USE;
-void version_of_row(struct dataset_version *to, const char *dataset_name,
-                    const struct catalog_version *row);
 
 /* --- provider_record.c ------------------------------------------------------------------------ */
 
@@ -308,6 +305,10 @@ void filling_end(const struct filling *f);
 int files_directory_target(const char *source, const char *target, char **ret_path,
                            struct error *err) MUST_USE;
 
+/* datasets_put, as far as `how` says how: its target and its progress. */
+int files_put(struct datasets *d, const struct dataset_version *v, const char *source,
+              const struct datasets_put_how *how, struct error *err) MUST_USE;
+
 /* "a/b" of a path that a user typed; SLUICE_INVALID if it has "..".  The caller frees it. */
 int files_clean(const char *path, char **ret_clean, struct error *err) MUST_USE;
 
@@ -348,9 +349,5 @@ int copy_each_name(int from, const char *path, copy_name_fn *fn, void *arg) MUST
 char *path_clean(const char *path);
 /* "a" and "b" make "a/b"; "." is nothing. */
 char *path_join(const char *a, const char *b);
-
-/* datasets_put, as far as `how` says how: its target and its progress. */
-int files_put(struct datasets *d, const struct dataset_version *v, const char *source,
-              const struct datasets_put_how *how, struct error *err) MUST_USE;
 
 #endif

@@ -109,7 +109,7 @@ bool record_says(const cJSON *doc, const char *name, const char *value)
 
 /* --- datasets ------------------------------------------------------------------------------ */
 
-char *record_dataset_text(const struct dataset *dataset)
+static char *dataset_text(const struct dataset *dataset)
 {
 	AUTO_JSON cJSON *doc = json_new_obj();
 
@@ -124,7 +124,7 @@ char *record_dataset_text(const struct dataset *dataset)
 
 int record_put_dataset(struct store *store, const struct dataset *dataset, struct error *err)
 {
-	AUTO_FREE char *text = record_dataset_text(dataset);
+	AUTO_FREE char *text = dataset_text(dataset);
 	char path[RECORD_PATH_SIZE];
 
 	return store_put_record(store, record_dataset_path(dataset->id, path), text, false, err);

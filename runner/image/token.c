@@ -48,7 +48,8 @@ static void add_parameter(struct strbuf *sb, char before, const char *name, cons
 	add_encoded(sb, value);
 }
 
-char *token_url(const struct challenge *challenge, const char *scope, const char *user)
+/* The URL to ask: the realm with its parameters; the caller frees it. */
+static char *token_url(const struct challenge *challenge, const char *scope, const char *user)
 {
 	AUTO_STRBUF struct strbuf url = STRBUF_INIT(STRBUF_BIG);
 	char before = strchr(challenge->realm, '?') ? '&' : '?';

@@ -28,7 +28,4 @@ typedef void token_fn(void *arg, const char *token, int64_t lifetime_s, const st
 struct http_transfer *token_get(struct http *http, const struct token_ask *ask, token_fn *fn,
                                 void *arg, struct error *err) MUST_USE;
 
-/* The URL to ask: the realm with its parameters; the caller frees it.  Pure. */
-char *token_url(const struct challenge *challenge, const char *scope, const char *user);
-
 #endif

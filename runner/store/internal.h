@@ -154,12 +154,6 @@ int object_open(struct store *store, const struct store_entry *e, struct error *
 int object_read(struct store *store, char kind, const struct digest *digest,
                 struct strbuf *ret_text, struct error *err) MUST_USE;
 
-/* --- verify.c -------------------------------------------------------------------------------- */
-
-/* Hashes an open object again. */
-int object_verify(struct store *store, struct hasher *hasher, const struct store_entry *e, int fd,
-                  struct progress *progress /* or NULL */, struct error *err) MUST_USE;
-
 /* --- reader.c: the entries of a manifest, segment by segment --------------------------------- */
 
 int reader_load_root(struct store *store, const struct digest *manifest,
@@ -168,7 +162,6 @@ int reader_load_root(struct store *store, const struct digest *manifest,
 struct reader;
 int reader_open(struct store *store, const struct digest *manifest, struct reader **ret_reader,
                 struct error *err) MUST_USE;
-void reader_close(struct reader *reader); /* takes NULL */
 #define AUTO_READER __attribute__((cleanup(cleanup_reader)))
 void cleanup_reader(struct reader *const *reader);
 

@@ -44,10 +44,12 @@ bool manifest_is_cut(struct digest_ctx *ctx, const char *path)
 }
 
 /*
+ * NULL, or why this checked path cannot come next.
+ *
  * All entries that a path begins with come before it, and whatever lies between begins with them
  * too: so the prefixes of the last path are all that need be remembered.
  */
-const char *manifest_order_next(struct manifest_order *order, const char *path)
+static const char *order_next(struct manifest_order *order, const char *path)
 {
 	size_t len = strlen(path);
 	size_t common = 0;
@@ -260,7 +262,7 @@ static const char *add_line(struct manifest_segment *seg, struct line *line,
 	const char *why = seg->cut ? "follows the end of the segment" : parse_entry(line, &e);
 
 	if (!why)
-		why = manifest_order_next(order, e.path);
+		why = order_next(order, e.path);
 	if (!why && !add_up(e.kind != 'd', e.size, &seg->files, &seg->bytes))
 		why = "makes the sum of sizes too large";
 	if (why)

@@ -61,9 +61,6 @@ struct manifest_order {
 	bool entry[MANIFEST_PATH_MAX + 1]; /* [i]: the first i bytes of path are an entry's */
 };
 
-/* NULL, or why this checked path cannot come next. */
-const char *manifest_order_next(struct manifest_order *order, const char *path);
-
 /* One line of a segment, one of a root. */
 void manifest_add_entry(struct strbuf *text, const struct store_entry *entry);
 

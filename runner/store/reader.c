@@ -41,18 +41,13 @@ int reader_open(struct store *store, const struct digest *manifest, struct reade
 	return 0;
 }
 
-void reader_close(struct reader *reader)
-{
-	if (!reader)
-		return;
-	manifest_segment_release(&reader->segment);
-	manifest_root_release(&reader->root);
-	free(reader);
-}
-
 void cleanup_reader(struct reader *const *reader)
 {
-	reader_close(*reader);
+	if (!*reader)
+		return;
+	manifest_segment_release(&(*reader)->segment);
+	manifest_root_release(&(*reader)->root);
+	free(*reader);
 }
 
 int reader_next(struct reader *reader, const struct manifest_segment **ret_segment,

@@ -198,16 +198,6 @@ void seen_add(struct seen_writer *w, const struct seen_fixed *fixed, const char 
 	put(w, path, len);
 }
 
-void seen_drop(struct seen_writer *w)
-{
-	if (!w)
-		return;
-	(void)unlinkat(w->store->tmp, w->name, 0);
-	(void)fclose(w->file);
-	digest_release(&w->ctx);
-	free(w);
-}
-
 void seen_end(struct seen_writer *w, const char *real)
 {
 	struct digest digest = digest_final(&w->ctx);
@@ -216,7 +206,10 @@ void seen_end(struct seen_writer *w, const char *real)
 	(void)fwrite(&digest, sizeof digest, 1, w->file);
 	if (fflush(w->file) == 0 && !ferror(w->file))
 		(void)renameat(w->store->tmp, w->name, w->store->fd, seen_path(real, path));
-	seen_drop(w);
+	(void)unlinkat(w->store->tmp, w->name, 0); /* where it could not be written whole */
+	(void)fclose(w->file);
+	digest_release(&w->ctx);
+	free(w);
 }
 
 /* --- what nobody asks for -------------------------------------------------------------------- */

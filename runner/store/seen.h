@@ -74,7 +74,6 @@ void seen_fill(struct seen_fixed *fixed, const struct stat *st);
 void seen_add(struct seen_writer *w, const struct seen_fixed *fixed, const char *path);
 /* Takes the place of what was noted of this directory; frees `w`. */
 void seen_end(struct seen_writer *w, const char *real);
-void seen_drop(struct seen_writer *w); /* takes NULL */
 
 /* Removes notes of directories that were not asked for within `age_s`; counts them.  Leaf. */
 int seen_sweep(struct store *store, int64_t age_s, bool dry_run, uint64_t *count) MUST_USE;

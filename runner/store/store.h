@@ -131,11 +131,6 @@ int store_tree_stat(struct store *store, const struct digest *manifest,
 int store_open_file(struct store *store, const struct store_entry *entry,
                     struct error *err) MUST_USE;
 
-/* Writes a file's content to `out` (reflink first); verifies it against its name on the way when
- * `verify`.  Never a link into the store. */
-int store_copy_file(struct store *store, const struct store_entry *entry, int out, bool verify,
-                    struct error *err) MUST_USE;
-
 /* Re-hashes every object of a manifest, on all cores; the first damaged or missing one is the
  * error (SLUICE_CORRUPT), named by its path. */
 int store_verify(struct store *store, const struct digest *manifest, struct error *err) MUST_USE;

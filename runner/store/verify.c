@@ -44,7 +44,7 @@ static int verify_large(struct store *store, const struct store_entry *e, int fd
 	                                                                   : damaged(store, e, err);
 }
 
-int object_verify(struct store *store, struct hasher *hasher, const struct store_entry *e, int fd,
+static int rehash(struct store *store, struct hasher *hasher, const struct store_entry *e, int fd,
                   struct progress *progress, struct error *err)
 {
 	struct digest is;
@@ -132,7 +132,7 @@ static int verify_object(struct verify *v, struct hasher *hasher, const struct s
 {
 	char key[KEY_SIZE];
 	AUTO_FD int fd = object_open(v->store, e, err);
-	int rc = fd < 0 ? fd : object_verify(v->store, hasher, e, fd, v->progress, err);
+	int rc = fd < 0 ? fd : rehash(v->store, hasher, e, fd, v->progress, err);
 
 	if (rc == 0 || !is_damage(err))
 		return rc;
@@ -314,25 +314,4 @@ int store_open_file(struct store *store, const struct store_entry *entry, struct
 		                 quote(entry->path, quoted));
 	fd = object_open(store, entry, err);
 	return fd < 0 ? error_wrap(err, "file '%s'", quote(entry->path, quoted)) : fd;
-}
-
-int store_copy_file(struct store *store, const struct store_entry *entry, int out, bool verify,
-                    struct error *err)
-{
-	char quoted[QUOTE_SIZE];
-	int rc = 0;
-	AUTO_FD int fd = store_open_file(store, entry, err);
-
-	if (fd < 0)
-		return fd;
-	if (verify) {
-		struct hasher *hasher = hasher_new(NULL);
-
-		rc = object_verify(store, hasher, entry, fd, NULL, err);
-		hasher_free(hasher);
-	}
-	if (rc < 0)
-		return error_wrap(err, "file '%s'", quote(entry->path, quoted));
-	rc = io_copy(fd, out);
-	return rc < 0 ? error_sys(err, rc, "cannot copy file '%s'", quote(entry->path, quoted)) : 0;
 }

@@ -42,7 +42,9 @@ static int check_digest(const struct cli_args *args, struct put_sources *s, stru
 	return 0;
 }
 
-int put_sources_check(const struct cli_args *args, struct put_sources *s, struct error *err)
+/* Reads the options; `path` and `n` are there.  What is no file, directory or URL is refused,
+ * before a version is made for it. */
+static int check_sources(const struct cli_args *args, struct put_sources *s, struct error *err)
 {
 	const char *target = args_get(args, "target-path");
 	int rc = check_digest(args, s, err);
@@ -97,7 +99,7 @@ int put_new_version(struct cli *cli, const struct cli_args *args, struct put_sou
 	struct dataset_version version;
 	struct error err;
 
-	if (put_sources_check(args, s, &err) < 0 || cli_open_datasets(cli, &datasets, &err) < 0 ||
+	if (check_sources(args, s, &err) < 0 || cli_open_datasets(cli, &datasets, &err) < 0 ||
 	    show_find_dataset(datasets, args, &dataset, &err) < 0 ||
 	    datasets_open_version(datasets, &dataset, args_get(args, "message"), NULL, &version,
 	                          &err) < 0)
@@ -198,7 +200,7 @@ static int run_put(struct cli *cli, const struct cli_args *args)
 		                 "The '--id' option is missing the version: files go into an open "
 		                 "one, which 'sluice datasets versions create %s' makes",
 		                 id);
-	if (put_sources_check(args, &s, &err) < 0 || cli_open_datasets(cli, &datasets, &err) < 0 ||
+	if (check_sources(args, &s, &err) < 0 || cli_open_datasets(cli, &datasets, &err) < 0 ||
 	    show_find_version(datasets, args, true, &version, &err) < 0 ||
 	    put_sources(cli, datasets, &version, &s, &err) < 0 ||
 	    say_put(cli, datasets, &version, &err) < 0)

@@ -34,11 +34,6 @@ struct put_sources {
 	struct digest digest; /* that `how` points to */
 };
 
-/* Reads the options; `path` and `n` are there.  What is no file, directory or URL is refused,
- * before a version is made for it. */
-int put_sources_check(const struct cli_args *args, struct put_sources *s,
-                      struct error *err) MUST_USE;
-
 /* Puts all of them into an open version. */
 int put_sources(struct cli *cli, struct datasets *datasets, const struct dataset_version *version,
                 struct put_sources *s, struct error *err) MUST_USE;
