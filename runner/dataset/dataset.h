@@ -335,9 +335,15 @@ struct datasets_verify_result {
 	uint64_t damage;    /* how often it was told */
 };
 
-/* Hashes everything again; see verify.h.  Damage is told, not an error. */
+/* Hashes everything again; see verify.h.  Damage is told, not an error.  Of `only` in a bucket
+ * that is also what the bucket lacks. */
 int datasets_verify(struct datasets *d, const struct datasets_verify_how *how,
                     struct datasets_verify_result *ret_result, struct error *err) MUST_USE;
+
+/* Sends what the bucket of a committed version lacks of it; the first thing that is not here either
+ * is the error. */
+int datasets_mend(struct datasets *d, const struct dataset_version *v,
+                  const struct store_watch *watch /* or NULL */, struct error *err) MUST_USE;
 
 struct datasets_usage {
 	uint64_t versions, files;

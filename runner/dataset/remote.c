@@ -285,6 +285,39 @@ int remote_send(struct datasets *d, const struct open_record *open, const struct
 	return rc;
 }
 
+int remote_each_missing(struct datasets *d, const struct dataset_version *v, verify_damage_fn *fn,
+                        void *arg, struct error *err)
+{
+	struct remote r;
+	int rc = remote_open(d, v->dataset, &r, err);
+
+	if (rc != 0)
+		return rc == REMOTE_NONE ? 0 : rc;
+	rc = in_bucket(&r, bucket_each_missing(d->store, &r.bucket, &v->manifest, fn, arg, err),
+	               err);
+	remote_release(&r);
+	return rc;
+}
+
+int datasets_mend(struct datasets *d, const struct dataset_version *v,
+                  const struct store_watch *watch, struct error *err)
+{
+	struct remote r;
+	AUTO_FD int lock = store_lock(d->store, LOCK_SHARED, err);
+	int rc = lock < 0 ? lock : remote_open(d, v->dataset, &r, err);
+
+	if (rc == REMOTE_NONE)
+		return error_set(err, SLUICE_INVALID,
+		                 "dataset '%s' is in no bucket: what is damaged here is mended by "
+		                 "the right bytes in its place",
+		                 v->dataset_name);
+	if (rc < 0)
+		return rc;
+	rc = in_bucket(&r, bucket_send(d->store, &r.bucket, &v->manifest, NULL, watch, err), err);
+	remote_release(&r);
+	return rc;
+}
+
 int remote_fetch_file(struct datasets *d, const char *ds, const struct store_entry *entry,
                       struct error *err)
 {

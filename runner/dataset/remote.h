@@ -95,6 +95,10 @@ struct open_record;
 int remote_send(struct datasets *d, const struct open_record *open, const struct digest *manifest,
                 const struct store_watch *watch, struct error *err) MUST_USE;
 
+/* See bucket_each_missing.  Nothing to do without a bucket. */
+int remote_each_missing(struct datasets *d, const struct dataset_version *v, verify_damage_fn *fn,
+                        void *arg, struct error *err) MUST_USE;
+
 /* Makes sure that one file of a version of the dataset is here. */
 int remote_fetch_file(struct datasets *d, const char *ds, const struct store_entry *entry,
                       struct error *err) MUST_USE;

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/xalloc.h"
 #include "dataset/internal.h"
+#include "dataset/remote.h"
 #include "store/bucket.h"
 
 struct verified {
@@ -199,6 +200,42 @@ static int tell_versions(struct verification *v)
 	return rc;
 }
 
+/* What its bucket lacks.  Where that does not answer, what is here is verified all the same. */
+static int look_into_bucket(struct verification *v)
+{
+	struct error why;
+	int rc = datasets_fetch(v->d, v->how->only, DATASET_LIST, NULL, v->err);
+
+	if (rc < 0)
+		return rc;
+	v->ds = v->how->only->dataset;
+	rc = remote_each_missing(v->d, v->how->only, tell_damage, v, &why);
+	if (rc < 0 && bucket_is_here(v->d->store, &v->how->only->manifest)) {
+		AUTO_FREE char *text = xasprintf("only what is here is verified: %s", why.msg);
+
+		if (v->d->public.note)
+			v->d->public.note(v->d->public.arg, text);
+		return 0;
+	}
+	if (rc < 0)
+		*v->err = why;
+	return rc;
+}
+
+/* What is neither here nor there was told. */
+static int bring_only(struct verification *v)
+{
+	int rc;
+
+	add(v, v->how->only);
+	rc = look_into_bucket(v);
+	if (rc == 0 && v->result.damage == 0)
+		return datasets_fetch(v->d, v->how->only, DATASET_FILES, v->how->progress, v->err);
+	if (rc == 0 && !bucket_is_here(v->d->store, &v->how->only->manifest))
+		v->n = 0;
+	return rc;
+}
+
 int datasets_verify(struct datasets *d, const struct datasets_verify_how *how,
                     struct datasets_verify_result *ret_result, struct error *err)
 {
@@ -207,8 +244,7 @@ int datasets_verify(struct datasets *d, const struct datasets_verify_how *how,
 
 	v.verify = verify_new(d->store, how->progress);
 	if (how->only) {
-		add(&v, how->only);
-		rc = datasets_fetch(d, how->only, DATASET_FILES, how->progress, err);
+		rc = bring_only(&v);
 	} else {
 		rc = store_list_records(d->store, "", see_dataset, &v, err);
 	}

@@ -27,6 +27,7 @@
 
 #include "loop/s3.h"
 #include "store/store.h"
+#include "store/verify.h"
 
 struct bucket {
 	struct s3_bucket s3;
@@ -55,6 +56,13 @@ int bucket_fetch(struct store *store, const struct bucket *bucket, const struct 
 
 /* Is all of it here, so that nothing would have to come? */
 bool bucket_is_here(struct store *store, const struct digest *manifest);
+
+/* Calls fn for each file of a manifest of which the bucket lacks something, and for its lists of
+ * files; those are here.  It goes by the bucket's list of names.  A return other than 0 ends it and
+ * is returned. */
+int bucket_each_missing(struct store *store, const struct bucket *bucket,
+                        const struct digest *manifest, verify_damage_fn *fn, void *arg,
+                        struct error *err) MUST_USE;
 
 /* One file of a manifest. */
 int bucket_fetch_file(struct store *store, const struct bucket *bucket,

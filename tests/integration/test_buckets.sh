@@ -280,6 +280,8 @@ test_commits_wait_and_are_taken_back() {
 	start_server
 	waits_for_a_sweep_of_what_it_needs
 	export SLUICE_HOME=$PWD/../home
+	what_a_bucket_lost_is_named_and_mended
+	export SLUICE_HOME=$PWD/../home
 	what_is_taken_back_is_marked
 }
 
@@ -304,6 +306,27 @@ waits_for_a_sweep_of_what_it_needs() {
 	ok datasets put pics in/
 	silent err waiting
 	is_whole second pics in
+}
+
+what_a_bucket_lost_is_named_and_mended() { # of pics, which is `in`
+	local sum
+	sum=$(sha256sum <in/file | cut -c -64)
+	s3 delete "data/team/objects/${sum:0:2}/${sum:2}"
+	expect 4 sluice store verify pics
+	says out " file: object 'team/objects/${sum:0:2}/${sum:2}' is missing in bucket 'data'; 'sluice store verify --mend'"
+	says out '1 damaged or missing'
+	other_home fourth
+	expect 4 sluice store verify pics
+	says out 'it is not here either'
+	expect 4 sluice store verify pics --mend
+	export SLUICE_HOME=$PWD/../home
+	cut_off
+	ok store verify pics
+	says err 'only what is here is verified'
+	connected
+	ok store verify pics --mend
+	says out 'all are whole'
+	is_whole fourth pics in
 }
 
 open_version() { # DATASET

@@ -66,7 +66,8 @@ static void print_result(const struct datasets_verify_result *r)
 	if (r->damage == 0)
 		(void)puts("all are whole");
 	else
-		(void)printf("%" PRIu64 " damaged or missing\n", r->count.damaged);
+		(void)printf("%" PRIu64 " damaged or missing\n",
+		             r->count.damaged ? r->count.damaged : r->damage);
 	if (r->elsewhere > 0)
 		(void)printf("%" PRIu64
 		             " more lie%s in buckets alone: their files are verified when "
@@ -109,6 +110,19 @@ static int verify(struct cli *cli, const struct dataset_version *only, struct da
 	return result.damage == 0 ? CLI_OK : CLI_BROKEN;
 }
 
+static int mend(struct cli *cli, const struct dataset_version *version, struct datasets *datasets,
+                struct error *err)
+{
+	struct meter_watch meter;
+	struct store_watch watch = { .warn = meter_watch_warn, .arg = &meter };
+	int rc;
+
+	watch.progress = meter_watch_begin(&meter, cli, version->dataset_name, 0);
+	rc = datasets_mend(datasets, version, &watch, err);
+	meter_watch_end(&meter);
+	return rc;
+}
+
 static int run_verify(struct cli *cli, const struct cli_args *args)
 {
 	struct dataset_version version;
@@ -118,6 +132,8 @@ static int run_verify(struct cli *cli, const struct cli_args *args)
 
 	if (all == args_has(args, "id"))
 		return cli_usage(args, "give a DATASET:VERSION, or --all");
+	if (all && args_has(args, "mend"))
+		return cli_usage(args, "--mend is of one version");
 	if (cli_open_datasets(cli, &datasets, &err) < 0)
 		return cli_fail(&err);
 	if (all)
@@ -127,6 +143,8 @@ static int run_verify(struct cli *cli, const struct cli_args *args)
 	if (!version.committed)
 		return cli_usage(args, "version '%s:%s' is open: what is committed can be verified",
 		                 version.dataset_name, version.id);
+	if (args_has(args, "mend") && mend(cli, &version, datasets, &err) < 0)
+		return cli_fail(&err);
 	return verify(cli, &version, datasets);
 }
 
@@ -136,6 +154,7 @@ static const struct cli_option verify_options[] = {
 	  .help = "The version, as DATASET, DATASET:VERSION or DATASET:TAG.",
 	  .complete = COMPLETE_VERSION },
 	{ .name = "all", .help = "Verify every version, and the records of all datasets." },
+	{ .name = "mend", .help = "First send what its bucket lacks and this home has." },
 	OPTION_JSON,
 	{ .name = NULL },
 };
@@ -146,7 +165,9 @@ const struct cli_command cmd_store_verify = {
 	.summary = "Read and hash again what versions consist of.",
 	.help = "Names every file that is damaged or missing, with each version that has it, and "
 		"every record that cannot be read.  The exit status is 0 when all are whole and 4 "
-		"when something is damaged.  It uses all cores and may run beside anything.\n\n"
+		"when something is damaged.  It uses all cores and may run beside anything.  Of one "
+		"version in a bucket it also names what that lacks, and what is not here comes from "
+		"there first.\n\n"
 		"An object is mended by writing the right bytes over it; its name is their SHA-256, "
 		"or that of the list of their chunks.",
 	.first = "id",
