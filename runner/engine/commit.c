@@ -178,12 +178,23 @@ static void say_warnings(const struct piece *p)
 		           p->n_warnings > 1 ? " (and more of the kind)" : "");
 }
 
+/* More often it is a mistake of the job's than meant. */
+static void say_empty(const struct piece *p)
+{
+	const struct run_job *job = p->all->job;
+
+	if (p->rc == 0 && p->commit->info.files == 0)
+		run_notice(job->run, "job '%s' wrote no file to /outputs/%s: its version is empty",
+		           job->spec->id, p->output->spec->name);
+}
+
 static void bytes_taken(struct work *work)
 {
 	struct piece *p = container_of(work, struct piece, work);
 	struct commit *c = p->all;
 
 	say_warnings(p);
+	say_empty(p);
 	if (p->rc < 0 && c->rc == 0) {
 		c->rc = p->rc;
 		c->error = p->error;

@@ -409,6 +409,11 @@ static void after_success(struct run_job *job)
 {
 	struct job_work *live = job->live;
 
+	if (live->result.oom)
+		run_notice(job->run,
+		           "job '%s': out of memory: the kernel killed a process of it, though it "
+		           "ended with 0",
+		           job->spec->id);
 	if (!live->checked) {
 		job_notice_undeclared(job);
 		if (job_check_outputs(job, &live->error) < 0) {

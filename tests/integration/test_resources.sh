@@ -145,3 +145,15 @@ test_usage_is_recorded() {
 	matches out '^\| a +\| failed +\| 1 +\| 3 +\| .*s +\| .*s +\| [0-9.]+ MiB '
 	nothing_left
 }
+
+# What may have gone wrong in a job that succeeded is said.
+test_doubtful_success_is_noticed() {
+	{
+		echo 'jobs:'
+		script_job a 'outputs: {d: {type: dataset, with: {ref: empty}}}' \
+			'resources: {memory: 64MiB}' <<<'head -c 300000000 /dev/zero | tail | wc -c; echo done'
+	} >w.yaml
+	ok run w.yaml
+	says err "job 'a' wrote no file to /outputs/d: its version is empty"
+	says err "job 'a': out of memory: the kernel killed a process of it, though it ended with 0"
+}
