@@ -63,18 +63,24 @@ static bool is_colour_end(const char *s, size_t len)
 	return len == 3 || (len == 4 && s[2] == '0');
 }
 
-void text_add_log(struct strbuf *sb, const char *s, size_t len, bool colours)
+void text_skip_overwritten(const char **s, size_t *len)
 {
 	const char *overwritten;
+
+	while (*len > 0 && (*s)[*len - 1] == '\r')
+		--*len;
+	overwritten = memrchr(*s, '\r', *len);
+	if (overwritten) {
+		*len -= (size_t)(overwritten + 1 - *s);
+		*s = overwritten + 1;
+	}
+}
+
+void text_add_log(struct strbuf *sb, const char *s, size_t len, bool colours)
+{
 	bool coloured = false;
 
-	while (len > 0 && s[len - 1] == '\r')
-		len--;
-	overwritten = memrchr(s, '\r', len);
-	if (overwritten) {
-		len -= (size_t)(overwritten + 1 - s);
-		s = overwritten + 1;
-	}
+	text_skip_overwritten(&s, &len);
 	while (len > 0) {
 		size_t colour = colour_length(s, len);
 		size_t as_is = s[0] == '\t' ? 1 : colour;

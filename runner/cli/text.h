@@ -21,9 +21,11 @@ void text_add_utf8(struct strbuf *sb, const char *s, size_t len);
 /* Prints it, escaped, on `to`; returns what fputs does. */
 int text_put_safe(const char *s, FILE *to);
 
-/* The same for a line of a job's log on a terminal: tabs pass, and colours where there are any,
- * which end with the line; of what carriage returns would overwrite only the last remains. */
+/* A line of a job's log for a terminal, which obeys none of it but tabs and, where there are any,
+ * colours, which end with the line; without what carriage returns would overwrite. */
 void text_add_log(struct strbuf *sb, const char *s, size_t len, bool colours);
+/* Narrows a line to what they leave of it. */
+void text_skip_overwritten(const char **s, size_t *len);
 
 /* Is text written in UTF-8 here?  LC_ALL, LC_CTYPE or LANG says so. */
 bool text_is_utf8(void);

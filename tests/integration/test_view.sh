@@ -233,3 +233,15 @@ test_a_pull_says_how_far_it_is() {
 	silent err 'of 3 layers'
 	silent err downloading
 }
+
+# A bar that a job draws over and over is one line; what is seen of it is its end.
+test_a_bar_of_a_job_ends_full() {
+	{
+		echo 'jobs:'
+		script_job a <<<'for i in $(seq 1 1000); do printf "\r%4d of 1000 #####" "$i"; done; echo'
+	} >bar.yaml
+	open_terminal 80 24
+	type_line "$SLUICE run bar.yaml; echo end"
+	wait_for shows '^end$'
+	shows '^a \| 1000 of 1000 #####$' || fail "$(screen)"
+}

@@ -120,7 +120,8 @@ static void on_line(void *arg, const struct tail_line *line)
 {
 	const struct look *look = arg;
 	struct live *v = look->live;
-	size_t len = cut_length(line->text, line->len, LINE_BYTES);
+	const char *text = line->text;
+	size_t whole = line->len, len;
 	int64_t skipped = v->logs[look->job->spec->index].skipped;
 	char size[TEXT_SIZE_LEN];
 
@@ -131,8 +132,10 @@ static void on_line(void *arg, const struct tail_line *line)
 		v->logs[look->job->spec->index].skipped = 0;
 	}
 	add_name(v, look->job, "\x1b[36m", '|');
-	text_add_log(&v->scroll, line->text, len, v->cli->out_colour);
-	strbuf_addstr(&v->scroll, len < line->len ? "...\n" : "\n");
+	text_skip_overwritten(&text, &whole);
+	len = cut_length(text, whole, LINE_BYTES);
+	text_add_log(&v->scroll, text, len, v->cli->out_colour);
+	strbuf_addstr(&v->scroll, len < whole ? "...\n" : "\n");
 }
 
 static size_t look_at_log(struct live *v, const struct run_job *job, size_t most)
