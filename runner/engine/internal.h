@@ -93,7 +93,6 @@ struct job_work {
 	struct progress progress; /* of what the state's pieces do */
 	int64_t since_ms;         /* they began */
 	struct error error;
-	char *message;
 	char *unneeded; /* why it shall not start, though it was got ready ahead; or NULL */
 	struct job_request *request;
 	struct piece *pieces; /* of preparing, side by side */
