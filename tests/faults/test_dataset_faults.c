@@ -28,6 +28,7 @@
 #include "base/xalloc.h"
 #include "dataset/dataset.h"
 #include "tests/faults/child.h"
+#include "tests/support/dataset_home.h"
 
 enum { FILES = 50, PATH_SIZE = 128 };
 
@@ -284,16 +285,6 @@ static void suffer(struct fixture *f, const char *how, unsigned long k)
 	close_home(f);
 }
 
-static uint64_t collect(struct fixture *f, bool dry_run)
-{
-	const struct datasets_gc_how how = { .dry_run = dry_run };
-	struct datasets_gc_result result;
-
-	if (datasets_gc(f->d, &how, &result, &f->err) != 0)
-		fail_msg("%s", f->err.msg);
-	return result.store.objects + result.store.trees + result.store.leftovers;
-}
-
 static void nothing_is_lost(void **state)
 {
 	static const struct {
@@ -312,8 +303,8 @@ static void nothing_is_lost(void **state)
 		for (unsigned long k = 1; k <= calls; k += all ? 1 : faults[i].step)
 			suffer(f, faults[i].how, k);
 	open_home(f);
-	(void)collect(f, false);
-	assert_int_equal(collect(f, true), 0);
+	(void)dataset_home_collect(f->d, false);
+	assert_int_equal(dataset_home_collect(f->d, true), 0);
 	expect_all(f);
 	print_message("%lu calls, %d rounds, killed in %d of them\n", calls, f->rounds, f->killed);
 	/* A round makes fewer calls than the first: the store's directories are there. */

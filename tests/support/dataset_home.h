@@ -110,6 +110,18 @@ static inline struct dataset dataset_home_create(struct dataset_home *f, const c
 	return made;
 }
 
+/* How much garbage there was. */
+static inline uint64_t dataset_home_collect(struct datasets *d, bool dry_run)
+{
+	const struct datasets_gc_how how = { .dry_run = dry_run };
+	struct datasets_gc_result result;
+	struct error err;
+
+	if (datasets_gc(d, &how, &result, &err) != 0)
+		fail_msg("%s", err.msg);
+	return result.store.objects + result.store.trees + result.store.leftovers;
+}
+
 static int dataset_home_n_files;
 
 static inline int dataset_home_count_one(const char *path, const struct stat *st, int type,

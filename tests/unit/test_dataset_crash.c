@@ -351,16 +351,6 @@ static void finish_commit(struct dataset_home *f, const char *id)
 	assert_int_equal(store_verify(datasets_store(f->d), &v.manifest, &f->err), 0);
 }
 
-static uint64_t collect(struct dataset_home *f, bool dry_run)
-{
-	const struct datasets_gc_how how = { .dry_run = dry_run };
-	struct datasets_gc_result result;
-
-	if (datasets_gc(f->d, &how, &result, &f->err) != 0)
-		fail_msg("%s", f->err.msg);
-	return result.store.objects + result.store.trees + result.store.leftovers;
-}
-
 static uint64_t blocks_of(const char *path)
 {
 	uint64_t blocks = 0;
@@ -381,10 +371,10 @@ static void expect_space_back(struct dataset_home *f)
 {
 	static const char *const folders[] = { "store", "tmp" };
 
-	(void)collect(f, false);
-	assert_int_equal(collect(f, true), 0);
+	(void)dataset_home_collect(f->d, false);
+	assert_int_equal(dataset_home_collect(f->d, true), 0);
 	assert_int_equal(datasets_delete(f->d, &f->ds, DATASET_DELETE_TAGS, &f->err), 0);
-	assert_true(collect(f, false) > MANY);
+	assert_true(dataset_home_collect(f->d, false) > MANY);
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
 		AUTO_FREE char *path = xasprintf("%s/%s", f->home, folders[i]);
 
