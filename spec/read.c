@@ -282,6 +282,43 @@ static const char *env_value(struct reader *r, const struct node *key, const str
 	return value->text;
 }
 
+/* What other systems call a secret is none here, and it would be found out late. */
+static const char *foreign_secret(struct reader *r, const char *text)
+{
+	static const char expression[] = "${{", secrets[] = "secrets";
+	const char *at = strstr(text, expression);
+	const char *name = at == text ? text + strlen(expression) : text;
+
+	name += strspn(name, " ");
+	if (strncmp(name, secrets, strlen(secrets)) == 0 &&
+	    name[strlen(secrets)] == (at ? '.' : ':')) {
+		name += strlen(secrets) + 1;
+		name += strspn(name, " ");
+		name = arena_text(r->scratch, name, strcspn(name, " }"));
+		return diag_text(r->diags, "write secret:%s",
+		                 diag_show(r->diags, name && *name ? name : "NAME"));
+	}
+	return at ? "there are no expressions; a secret is written secret:NAME" : NULL;
+}
+
+static void check_secret(struct reader *r, const struct node *value, const char *text)
+{
+	const char *name = spec_secret_name(text);
+	const char *hint = foreign_secret(r, text);
+
+	if (strcmp(text, "secret:") == 0)
+		diag_error(r->diags, node_place(value), "write secret:NAME",
+		           "the secret has no name");
+	else if (hint)
+		diag_warning(r->diags, node_place(value), hint,
+		             "'%s' is no secret: the job is given this text",
+		             diag_show(r->diags, text));
+	else if (name && (name[0] == ' ' || name[strlen(name) - 1] == ' '))
+		diag_warning(r->diags, node_place(value), "write secret:NAME, without a blank",
+		             "the secret is called '%s', with the blank",
+		             diag_show(r->diags, name));
+}
+
 static void read_variable(struct reader *r, const struct node *key, const struct node *value,
                           struct spec_env *ret)
 {
@@ -290,9 +327,7 @@ static void read_variable(struct reader *r, const struct node *key, const struct
 		           "'%s' cannot be the name of an environment variable",
 		           diag_show(r->diags, key->text));
 	*ret = (struct spec_env){ key->text, env_value(r, key, value), value->at };
-	if (strncmp(ret->value, "secret:", 7) == 0 && ret->value[7] == '\0')
-		diag_error(r->diags, node_place(value), "write secret:NAME",
-		           "the secret has no name");
+	check_secret(r, value, ret->value);
 }
 
 /* A table of NODE's names, if there are many and each of BASE is to be looked up. */
