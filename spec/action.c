@@ -27,6 +27,19 @@ static struct place job_place(const struct job_draft *draft)
 	return node_place(draft->key);
 }
 
+/* A string is the name of one program; no shell takes it apart. */
+static void check_command(struct reader *r, const struct job_draft *draft)
+{
+	const struct spec_param *command = spec_job_param(draft->job, "command");
+	const char *text = command && !command->is_list ? command->value[0] : "";
+
+	if (strchr(text, ' '))
+		diag_warning(
+			r->diags, (struct place){ command->at, (uint32_t)strlen(text) },
+			"write a list: command: [bash, -c, LINE]",
+			"command is one string, and so the name of one program, blanks and all");
+}
+
 static size_t count_directories(const struct spec_job *job)
 {
 	size_t n = 0;
@@ -154,7 +167,7 @@ static const struct action_param model_params[] = {
 #define PARAMS(a) a, sizeof(a) / sizeof(*(a))
 
 static const struct action actions[] = {
-	{ "container", PARAMS(container_params), NULL },
+	{ "container", PARAMS(container_params), check_command },
 	{ "script", PARAMS(script_params), NULL },
 	{ "git-checkout", PARAMS(git_params), check_target },
 	{ "s3-download", PARAMS(s3_params), check_s3 },
