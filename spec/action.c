@@ -188,6 +188,8 @@ static const struct stray strays[] = {
 	{ "branch", "use 'ref': it takes a branch, a tag or a commit" },
 	{ "tag", "use 'ref': it takes a branch, a tag or a commit" },
 	{ "commit", "use 'ref': it takes a branch, a tag or a commit" },
+	{ "container-registries",
+	  "registries are named in defaults.resources.container-registries" },
 	{ "containerRegistry", "registries are named in defaults.resources.container-registries" },
 };
 

@@ -156,6 +156,7 @@ static const struct stray job_strays[] = {
 	{ "runs-on", "name a machine with resources: {instance-type: NAME}" },
 	{ "machine", "name a machine with resources: {instance-type: NAME}" },
 	{ "instance-type", "put it under 'resources'" },
+	{ "container-registries", "registries are named once, in defaults.resources" },
 	{ "name", "the job's name is its key under 'jobs'" },
 	{ "environment", "did you mean 'env'?" },
 	{ "depends_on", "did you mean 'needs'?" },
