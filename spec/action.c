@@ -210,8 +210,8 @@ static void say_unknown(struct reader *r, const struct node *value, const char *
 		diag_near_offer(r->diags, &near, actions[i].name);
 	diag_error(r->diags, node_place(value),
 	           near.best ? diag_text(r->diags, "did you mean '%s@v1'?", near.best)
-	                     : "the actions are container@v1, script@v1, git-checkout@v1, "
-	                       "s3-download@v1 and create-model@v1",
+	                     : "the actions that can be run are container@v1, script@v1 "
+	                       "and git-checkout@v1",
 	           "there is no action '%s'", diag_show(r->diags, value->text));
 }
 

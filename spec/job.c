@@ -132,7 +132,8 @@ static const struct key job_keys[] = {
 	  on_env },
 	{ "resources", "What the job runs on.", NULL, &job_resources_shape, on_resources },
 	{ "network", "'none' keeps the job from any network.", "network", NULL, on_network },
-	{ "timeout", "Seconds that the job may take.", "timeout", NULL, on_timeout },
+	{ "timeout", "Seconds that the job may take; not supported yet.", "timeout", NULL,
+	  on_timeout },
 };
 
 static const char under_with[] = "put it under 'with'";

@@ -257,7 +257,9 @@ void read_timeout(struct reader *r, const struct node *value, double *ret_second
 	if (seconds > 0 && seconds <= most)
 		*ret_seconds = seconds;
 	else
-		diag_error(r->diags, node_place(value), "write it like this: timeout: 3600",
+		diag_error(r->diags, node_place(value),
+		           "remove it, as it is not supported yet; limit a command itself: "
+		           "timeout 600 COMMAND",
 		           "timeout must be a number of seconds above 0");
 }
 

@@ -190,7 +190,8 @@ static const struct key top_keys[] = {
 	{ "jobs", "The work: each job is one container, and its key is its name.", "jobs", NULL,
 	  on_jobs },
 	{ "context", "What context.event.* stands for.", NULL, &context_shape, NULL },
-	{ "timeout", "Seconds that the whole run may take.", "timeout", NULL, on_timeout },
+	{ "timeout", "Seconds that the whole run may take; not supported yet.", "timeout", NULL,
+	  on_timeout },
 };
 
 static const struct stray top_strays[] = {
