@@ -47,3 +47,11 @@ int usage_add(const char *path, struct usage *usage)
 	(void)fts_close(fts);
 	return rc;
 }
+
+void usage_expect(const char *path, struct progress *progress)
+{
+	struct usage usage = { 0 };
+
+	if (progress && usage_add(path, &usage) == 0)
+		progress_expect(progress, usage.all);
+}

@@ -20,4 +20,7 @@ struct usage {
  * goes meanwhile may be counted or not.  A missing directory has nothing.  Leaf. */
 int usage_add(const char *path, struct usage *usage) MUST_USE;
 
+/* Expects all that lies in the directory, as io_remove_tree_watched() counts it. */
+void usage_expect(const char *path, struct progress *progress /* or NULL */);
+
 #endif

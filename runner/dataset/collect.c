@@ -171,6 +171,7 @@ static int count_name(void *arg, const char *name)
 static int remove_if_empty(struct collection *c, const char *ds)
 {
 	char path[RECORD_PATH_SIZE];
+	char deleted[STORE_DELETED_SIZE];
 	struct dataset is;
 	size_t versions = 0;
 	int rc = record_get_dataset(c->d->store, ds, &is, c->err);
@@ -182,7 +183,12 @@ static int remove_if_empty(struct collection *c, const char *ds)
 	if (rc < 0 || versions > 0)
 		return rc;
 	c->result->store.leftovers++;
-	return c->how->dry_run ? 0 : store_delete_dataset(c->d->store, ds, c->err);
+	if (c->how->dry_run)
+		return 0;
+	rc = store_delete_dataset(c->d->store, ds, deleted, c->err);
+	if (rc == 0)
+		store_remove_deleted(c->d->store, deleted, NULL);
+	return rc;
 }
 
 static int tidy_dataset(void *arg, const char *ds)

@@ -271,6 +271,9 @@ int datasets_delete_version(struct datasets *d, const struct dataset_version *v,
  * any of them. */
 int datasets_delete(struct datasets *d, const struct dataset *dataset, unsigned flags,
                     struct error *err) MUST_USE;
+/* ... and counts what is removed. */
+int datasets_delete_watched(struct datasets *d, const struct dataset *dataset, unsigned flags,
+                            struct progress *progress /* or NULL */, struct error *err) MUST_USE;
 
 struct datasets_prune_how {
 	uint64_t keep_last;    /* so many of the newest stay; the newest does in any case */

@@ -220,8 +220,8 @@ static int check_dataset(struct datasets *d, const char *ds, unsigned flags, str
 	                          &c, err);
 }
 
-int datasets_delete(struct datasets *d, const struct dataset *dataset, unsigned flags,
-                    struct error *err)
+static int delete_records(struct datasets *d, const struct dataset *dataset, unsigned flags,
+                          char ret_deleted[STORE_DELETED_SIZE], struct error *err)
 {
 	AUTO_FD int names = index_lock_names(d, err);
 	AUTO_FD int lock = names < 0 ? names : index_lock_dataset(d, dataset->id, err);
@@ -233,7 +233,25 @@ int datasets_delete(struct datasets *d, const struct dataset *dataset, unsigned 
 		rc = index_intend(d, dataset->id, err);
 	if (rc < 0)
 		return error_wrap(err, "cannot delete dataset '%s'", dataset->name);
-	rc = store_delete_dataset(d->store, dataset->id, err);
+	rc = store_delete_dataset(d->store, dataset->id, ret_deleted, err);
 	index_settle(d, dataset->id);
 	return rc;
+}
+
+/* The locks are let go of before what is out of sight is removed. */
+int datasets_delete_watched(struct datasets *d, const struct dataset *dataset, unsigned flags,
+                            struct progress *progress, struct error *err)
+{
+	char deleted[STORE_DELETED_SIZE];
+	int rc = delete_records(d, dataset, flags, deleted, err);
+
+	if (rc == 0)
+		store_remove_deleted(d->store, deleted, progress);
+	return rc;
+}
+
+int datasets_delete(struct datasets *d, const struct dataset *dataset, unsigned flags,
+                    struct error *err)
+{
+	return datasets_delete_watched(d, dataset, flags, NULL, err);
 }

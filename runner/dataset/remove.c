@@ -57,10 +57,8 @@ static void expect(const struct removal *r, const char *path)
 	AUTO_FREE char *plain = path_clean(path);
 	AUTO_FD int fd = io_open_beneath(r->data, plain[0] ? plain : ".", O_PATH | O_NOFOLLOW, 0);
 	AUTO_FREE char *proc = xasprintf("/proc/self/fd/%d/.", fd);
-	struct usage usage = { 0 };
 
-	if (usage_add(proc, &usage) == 0) /* a file is no directory */
-		progress_expect(r->progress, usage.all);
+	usage_expect(proc, r->progress); /* a file is no directory */
 }
 
 /* -ENOENT: it went with another one.  What cannot be removed in tmp is collected as garbage. */

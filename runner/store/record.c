@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/usage.h"
 #include "base/xalloc.h"
 #include "store/internal.h"
 
@@ -133,26 +134,31 @@ int store_move_record_aside(struct store *store, const char *path, struct error 
 	              : 0;
 }
 
-int store_delete_dataset(struct store *store, const char *dataset_id, struct error *err)
+int store_delete_dataset(struct store *store, const char *dataset_id,
+                         char ret_deleted[STORE_DELETED_SIZE], struct error *err)
 {
-	char hidden[sizeof STORE_DELETED_PREFIX + DATASET_ID_LEN];
 	char random[DATASET_ID_LEN + 1];
 	int rc = 0;
 
 	id_new_dataset(random);
-	(void)snprintf(hidden, sizeof hidden, STORE_DELETED_PREFIX "%s", random);
-	if (renameat(store->datasets, dataset_id, store->datasets, hidden) != 0)
+	(void)snprintf(ret_deleted, STORE_DELETED_SIZE, STORE_DELETED_PREFIX "%s", random);
+	if (renameat(store->datasets, dataset_id, store->datasets, ret_deleted) != 0)
 		rc = -errno;
 	if (rc == -ENOENT)
 		return error_set(err, SLUICE_NOT_FOUND, "there is no dataset '%s'", dataset_id);
 	if (rc == 0)
 		rc = io_fsync_dir(store->datasets, ".");
-	if (rc < 0)
-		return error_sys(err, rc, "cannot delete '%s/datasets/%s'", store->path,
-		                 dataset_id);
-	/* What cannot be removed now is out of sight, and collected with the garbage. */
-	(void)!io_remove_tree(store->datasets, hidden);
-	return 0;
+	return rc < 0 ? error_sys(err, rc, "cannot delete '%s/datasets/%s'", store->path,
+	                          dataset_id)
+	              : 0;
+}
+
+void store_remove_deleted(struct store *store, const char *deleted, struct progress *progress)
+{
+	AUTO_FREE char *path = xasprintf("%s/datasets/%s", store->path, deleted);
+
+	usage_expect(path, progress);
+	(void)!io_remove_tree_watched(store->datasets, deleted, progress);
 }
 
 struct names {

@@ -157,9 +157,16 @@ int store_delete_record(struct store *store, const char *path, struct error *err
 /* Gives a record that cannot be read another name beside it, ".damaged-NAME". */
 int store_move_record_aside(struct store *store, const char *path, struct error *err) MUST_USE;
 
-/* Deletes all records of a dataset, whose lock is held: they are all there, or in one step all
- * gone.  SLUICE_NOT_FOUND if there is no such dataset. */
-int store_delete_dataset(struct store *store, const char *dataset_id, struct error *err) MUST_USE;
+/*
+ * Deletes all records of a dataset, whose lock is held: they are all there, or in one step all
+ * gone.  SLUICE_NOT_FOUND if there is no such dataset.  What is left of them is out of sight, under
+ * the name that is returned: to remove it takes long where there are many, but no lock.
+ */
+enum { STORE_DELETED_SIZE = 32 };
+int store_delete_dataset(struct store *store, const char *dataset_id,
+                         char ret_deleted[STORE_DELETED_SIZE], struct error *err) MUST_USE;
+/* Counts entries.  What cannot be removed is collected with the garbage. */
+void store_remove_deleted(struct store *store, const char *deleted, struct progress *progress);
 
 /* Calls fn with each name in directory `path` ("" for store/datasets itself), sorted by bytes,
  * without temporary files.  A missing directory has none. */

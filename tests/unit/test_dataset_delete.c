@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/usage.h"
 #include "base/xalloc.h"
 #include "dataset/dataset.h"
 #include "tests/support/dataset_home.h"
@@ -144,6 +145,22 @@ static void an_open_version_of_a_run_is_held_and_one_of_nobody_is_dropped(void *
 	OK(f, resolve(f, theirs.id));
 }
 
+static void what_goes_is_counted(void **state)
+{
+	struct dataset_home *f = *state;
+	struct progress progress = { 0 };
+	AUTO_FREE char *records = xasprintf("%s/store/datasets", f->home);
+	struct usage left = { 0 };
+
+	for (int i = 0; i < 5; i++)
+		(void)commit(f);
+	OK(f, datasets_delete_watched(f->d, &f->ds, 0, &progress, &f->err));
+	assert_true(progress.done >= 5);
+	assert_int_equal(progress.done, progress.total);
+	assert_int_equal(usage_add(records, &left), 0);
+	assert_int_equal(left.all, 0);
+}
+
 static void a_dataset_goes_with_all_that_it_has(void **state)
 {
 	struct dataset_home *f = *state;
@@ -199,6 +216,7 @@ int main(void)
 		T(a_tag_holds_a_version_unless_it_goes_too),
 		T(a_run_holds_what_it_reads_and_makes_until_its_end),
 		T(an_open_version_of_a_run_is_held_and_one_of_nobody_is_dropped),
+		T(what_goes_is_counted),
 		T(a_dataset_goes_with_all_that_it_has),
 		T(what_a_killed_deletion_left_is_finished),
 	};

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "cli/commands.h"
+#include "cli/meter.h"
 #include "cli/show.h"
 #include "cli/text.h"
 
@@ -108,14 +109,19 @@ static int delete_dataset(struct cli *cli, const struct cli_args *args, struct d
 	struct total total = { 0 };
 	struct datasets *datasets;
 	char size[TEXT_SIZE_LEN];
+	struct meter_watch meter;
+	struct progress *progress;
 	int rc = cli_open_datasets(cli, &datasets, err);
 
 	if (rc == 0)
 		rc = show_find_dataset(datasets, args, ret_dataset, err);
 	if (rc == 0)
 		rc = datasets_each_version(datasets, ret_dataset, true, add_version, &total, err);
-	if (rc == 0)
-		rc = datasets_delete(datasets, ret_dataset, flags_of(args), err);
+	if (rc < 0)
+		return rc;
+	progress = meter_watch_begin_parts(&meter, cli, ret_dataset->name);
+	rc = datasets_delete_watched(datasets, ret_dataset, flags_of(args), progress, err);
+	meter_watch_end(&meter);
 	if (rc == 0 && args_has(args, "force"))
 		cli_note(cli, "lost: %" PRIu64 " version%s, %s", total.versions,
 		         total.versions == 1 ? "" : "s", text_size(total.bytes, size));

@@ -13,8 +13,10 @@
 #include "base/io.h"
 #include "base/lock.h"
 #include "base/parse.h"
+#include "base/usage.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
+#include "cli/meter.h"
 #include "cli/runs/left.h"
 #include "cli/runs/one_run.h"
 #include "cli/runs/run_json.h"
@@ -411,9 +413,22 @@ const struct cli_command cmd_runs_cancel = {
 
 /* --- delete -------------------------------------------------------------------------------- */
 
+static int remove_watched(struct cli *cli, int runs, const char *path, const struct one_run *one)
+{
+	AUTO_FREE char *dir = xasprintf("%s/%s", path, one->uuid);
+	struct meter_watch meter;
+	struct progress *progress = meter_watch_begin_parts(&meter, cli, one->name);
+	int rc;
+
+	usage_expect(dir, progress);
+	rc = io_remove_tree_watched(runs, one->uuid, progress);
+	meter_watch_end(&meter);
+	return rc;
+}
+
 /* The directory goes first: a row without one can be deleted again, the other way round not. */
-static int delete_run(const char *home, struct catalog *catalog, const struct one_run *one,
-                      struct error *err)
+static int delete_run(struct cli *cli, const char *home, struct catalog *catalog,
+                      const struct one_run *one, struct error *err)
 {
 	AUTO_FREE char *path = xasprintf("%s/runs", home);
 	AUTO_FD int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -426,7 +441,7 @@ static int delete_run(const char *home, struct catalog *catalog, const struct on
 		                 "run '%s' is running: 'sluice runs cancel' stops it", one->name);
 	if (run >= 0 && lock < 0)
 		return error_sys(err, lock, "cannot lock run '%s'", one->name);
-	rc = dir < 0 ? 0 : io_remove_tree(dir, one->uuid);
+	rc = dir < 0 ? 0 : remove_watched(cli, dir, path, one);
 	if (rc < 0)
 		return error_sys(err, rc, "cannot remove '%s/%s'", path, one->uuid);
 	return catalog_delete_run(catalog, one->uuid, err);
@@ -453,7 +468,7 @@ static int run_delete(struct cli *cli, const struct cli_args *args)
 		               "resume' goes on with it, 'sluice runs cancel' ends it",
 		               run.name);
 	if (rc == 0)
-		rc = delete_run(home, catalog, &run, &err);
+		rc = delete_run(cli, home, catalog, &run, &err);
 	if (rc == 0)
 		print_result("Deleted run: ", run.name);
 	one_run_release(&run);
