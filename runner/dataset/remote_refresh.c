@@ -3,6 +3,10 @@
  * moved, versions and datasets that were deleted.  A record that is missing in the bucket proves
  * nothing (the provider may have been given another bucket); only deleted/ does.
  *
+ * Names, descriptions and messages change: the one that was put last in the bucket stands.  To read
+ * them all each time would take long, so a record is read again if it was put there after it was
+ * put or confirmed here, or less than CLOCKS_MS before that: the server's clock is another one.
+ *
  * A version that is open here is left to its committer, who is about to write that record or was
  * killed before it did, and goes on from there.
  */
@@ -59,7 +63,49 @@ static int keep_dataset(struct refreshing *f, const struct dataset *there)
 	return rc == SLUICE_EXISTS ? 0 : rc;
 }
 
-static int see_dataset(struct refreshing *f, const char *path)
+/* More than a quarter of an hour, and S3 takes no signature. */
+enum { CLOCKS_MS = 20 * 60 * 1000 };
+
+static bool may_be_newer(const struct refreshing *f, const char *path, int64_t put_ms)
+{
+	return put_ms + CLOCKS_MS > store_record_ms(f->d->store, path);
+}
+
+/* The lock of what it is of is held. */
+static int change(struct refreshing *f, const char *what, const char *path,
+                  const struct record_text *texts)
+{
+	AUTO_FREE char *text = NULL;
+	int rc = record_changed(f->d->store, path, texts, &text, f->err);
+
+	if (rc == 0)
+		rc = index_intend(f->d, what, f->err);
+	if (rc < 0)
+		return rc == SLUICE_NOT_FOUND ? 0 : rc; /* deleted meanwhile */
+	rc = store_put_record(f->d->store, path, text, true, f->err);
+	index_settle(f->d, what);
+	return rc;
+}
+
+static int change_dataset(struct refreshing *f, const char *path, const struct dataset *there)
+{
+	const struct record_text texts[] = {
+		{ "name", there->name },
+		{ "description", there->description },
+		{ NULL, NULL },
+	};
+	AUTO_FD int lock = -1;
+
+	if (strcmp(there->name, f->dataset.name) == 0 &&
+	    strcmp(there->description, f->dataset.description) == 0) {
+		store_confirm_record(f->d->store, path);
+		return 0;
+	}
+	lock = index_lock_names(f->d, f->err);
+	return lock < 0 ? lock : change(f, f->dataset.id, path, texts);
+}
+
+static int see_dataset(struct refreshing *f, const char *path, int64_t put_ms)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(STRBUF_BIG);
 	AUTO_JSON cJSON *doc = NULL;
@@ -68,7 +114,7 @@ static int see_dataset(struct refreshing *f, const char *path)
 	int rc;
 
 	f->is_listed = true;
-	if (f->is_here)
+	if (f->is_here && !may_be_newer(f, path, put_ms))
 		return 0;
 	rc = get_document(f, path, &text, &doc);
 	if (rc < 0)
@@ -78,6 +124,8 @@ static int see_dataset(struct refreshing *f, const char *path)
 		why = "its name cannot be one";
 	if (why)
 		return unreadable(f, path, why);
+	if (f->is_here)
+		return change_dataset(f, path, &there);
 	text_copy(there.provider, sizeof there.provider, f->r->provider.id);
 	rc = keep_dataset(f, &there);
 	if (rc < 0)
@@ -101,26 +149,49 @@ static int keep(struct refreshing *f, const char *what, const char *path, const 
 	return rc == SLUICE_EXISTS ? 0 : rc;
 }
 
-static int see_version(struct refreshing *f, const char *path, const char *ver)
+static int change_version(struct refreshing *f, const char *path,
+                          const struct dataset_version *there)
+{
+	const struct record_text texts[] = { { "message", there->message }, { NULL, NULL } };
+	struct dataset_version here;
+	char what[INTENT_SIZE];
+	AUTO_FD int lock = -1;
+	int rc = record_get_version(f->d->store, f->dataset.id, there->id, &here, f->err);
+
+	if (rc < 0) /* `store verify` tells of a damaged one */
+		return rc == SLUICE_NOT_FOUND || rc == SLUICE_CORRUPT ? 0 : rc;
+	if (strcmp(here.message, there->message) == 0) {
+		store_confirm_record(f->d->store, path);
+		return 0;
+	}
+	lock = index_lock_dataset(f->d, f->dataset.id, f->err);
+	return lock < 0 ? lock
+	                : change(f, intent_of_version(f->dataset.id, there->id, what), path, texts);
+}
+
+static int see_version(struct refreshing *f, const char *path, int64_t put_ms, const char *ver)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT(STRBUF_BIG);
 	AUTO_JSON cJSON *doc = NULL;
 	struct dataset_version there;
 	char open[RECORD_PATH_SIZE];
 	char what[INTENT_SIZE];
+	bool is_here = store_has_record(f->d->store, path);
 	const char *why;
 	int rc;
 
-	if (map_find(&f->deleted, ver) || store_has_record(f->d->store, path) ||
+	if (map_find(&f->deleted, ver) || (is_here && !may_be_newer(f, path, put_ms)) ||
 	    store_has_record(f->d->store, record_open_path(f->dataset.id, ver, open)))
 		return 0;
 	rc = get_document(f, path, &text, &doc);
 	if (rc < 0)
 		return rc == SLUICE_NOT_FOUND ? 0 : rc;
 	why = record_parse_version(doc, f->dataset.id, ver, &there);
-	return why ? unreadable(f, path, why)
-	           : keep(f, intent_of_version(f->dataset.id, ver, what), path, strbuf_str(&text),
-	                  false);
+	if (why)
+		return unreadable(f, path, why);
+	if (is_here)
+		return change_version(f, path, &there);
+	return keep(f, intent_of_version(f->dataset.id, ver, what), path, strbuf_str(&text), false);
 }
 
 static int see_tag(struct refreshing *f, const char *path, const char *tag)
@@ -238,7 +309,6 @@ static int see_record(void *arg, const char *path, int64_t put_ms, struct error 
 	const char *rest;
 	int rc = 0;
 
-	(void)put_ms;
 	(void)err; /* it is f->err */
 	text_copy(ds, sizeof ds, path);
 	if (!id_is_dataset(ds) || path[DATASET_ID_LEN] != '/')
@@ -249,7 +319,7 @@ static int see_record(void *arg, const char *path, int64_t put_ms, struct error 
 	if (rc < 0 || is_foreign(f))
 		return rc;
 	if (strcmp(rest, "dataset.json") == 0)
-		return see_dataset(f, path);
+		return see_dataset(f, path, put_ms);
 	if (!f->is_here || strlen(path) >= RECORD_PATH_SIZE)
 		return 0;
 	if (strncmp(rest, "deleted/", strlen("deleted/")) == 0)
@@ -258,7 +328,7 @@ static int see_record(void *arg, const char *path, int64_t put_ms, struct error 
 		return see_tag(f, path, rest + strlen("tags/"));
 	if (strncmp(rest, "versions/", strlen("versions/")) == 0 &&
 	    record_is_of_version(rest + strlen("versions/"), ver))
-		return see_version(f, path, ver);
+		return see_version(f, path, put_ms, ver);
 	return 0;
 }
 

@@ -101,6 +101,24 @@ bool store_has_record(struct store *store, const char *path)
 	return fd != -ENOENT && fd != -ENOTDIR;
 }
 
+int64_t store_record_ms(struct store *store, const char *path)
+{
+	AUTO_FD int fd = io_open_beneath(store->datasets, path, O_PATH, 0);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return 0;
+	return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+}
+
+void store_confirm_record(struct store *store, const char *path)
+{
+	AUTO_FD int fd = io_open_beneath(store->datasets, path, O_RDONLY, 0);
+
+	if (fd >= 0)
+		(void)futimens(fd, NULL);
+}
+
 int store_delete_record(struct store *store, const char *path, struct error *err)
 {
 	const char *name;

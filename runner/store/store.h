@@ -152,6 +152,9 @@ int store_get_record(struct store *store, const char *path, struct strbuf *ret_t
                      struct error *err) MUST_USE;
 /* Without reading it; what cannot be looked at counts as there. */
 bool store_has_record(struct store *store, const char *path);
+/* When it was put, or last confirmed to be what it must be, in wall time; 0: it is not there. */
+int64_t store_record_ms(struct store *store, const char *path);
+void store_confirm_record(struct store *store, const char *path); /* it cannot fail: or later */
 int store_delete_record(struct store *store, const char *path, struct error *err) MUST_USE;
 
 /* Gives a record that cannot be read another name beside it, ".damaged-NAME". */

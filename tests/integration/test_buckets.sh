@@ -281,6 +281,7 @@ test_commits_wait_and_are_taken_back() {
 	waits_for_a_sweep_of_what_it_needs
 	export SLUICE_HOME=$PWD/../home
 	what_a_bucket_lost_is_named_and_mended
+	names_and_messages_reach_others
 	export SLUICE_HOME=$PWD/../home
 	what_is_taken_back_is_marked
 }
@@ -327,6 +328,23 @@ what_a_bucket_lost_is_named_and_mended() { # of pics, which is `in`
 	ok store verify pics --mend
 	says out 'all are whole'
 	is_whole fourth pics in
+}
+
+names_and_messages_reach_others() { # of pics, which the homes `home` and `fourth` know
+	export SLUICE_HOME=$PWD/../home
+	ok datasets update --id pics --name photos --description 'of cats'
+	ok datasets versions update --id photos:latest --message better
+	other_home fourth
+	ok datasets versions list --id photos
+	matches out '\| better +\|'
+	ok datasets details photos
+	matches out '\| of cats +\|'
+	! has_dataset pics || fail 'it has its old name, too'
+	ok datasets update --id photos --name pics
+	export SLUICE_HOME=$PWD/../home
+	ok datasets versions list --id pics
+	ok datasets details pics
+	matches out '\| of cats +\|'
 }
 
 open_version() { # DATASET
