@@ -31,11 +31,11 @@ static struct place job_place(const struct job_draft *draft)
 static void check_command(struct reader *r, const struct job_draft *draft)
 {
 	const struct spec_param *command = spec_job_param(draft->job, "command");
-	const char *text = command && !command->is_list ? command->value[0] : "";
 
-	if (strchr(text, ' '))
+	if (command && !command->is_list && strchr(command->value[0], ' '))
 		diag_warning(
-			r->diags, (struct place){ command->at, (uint32_t)strlen(text) },
+			r->diags,
+			(struct place){ command->at, (uint32_t)strlen(command->value[0]) },
 			"write a list: command: [bash, -c, LINE]",
 			"command is one string, and so the name of one program, blanks and all");
 }
