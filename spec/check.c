@@ -371,6 +371,7 @@ void check_workflow(struct reader *r)
 	for (size_t i = 0; i < n; i++)
 		resolve_inputs(&c, &r->jobs[i]);
 	check_cycles(r);
+	check_namespaces(r);
 	for (size_t i = 0; i < n; i++)
 		action_check(r, &r->jobs[i]);
 }

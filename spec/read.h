@@ -128,6 +128,9 @@ void read_env(struct reader *r, const struct node *node, const struct spec_env *
 /* ref.c: [ namespace "/" ] dataset [ ":" point ].  False after saying what is wrong. */
 bool read_ref(struct reader *r, const struct node *node, struct spec_ref *ret_ref);
 
+/* Says which references of the whole document differ in their namespaces alone. */
+void check_namespaces(struct reader *r);
+
 /* typed.c: inputs and outputs. */
 void read_workflow_inputs(struct reader *r, const struct node *node);
 void read_job_inputs(struct reader *r, const struct node *node, struct spec_job *job);

@@ -37,12 +37,14 @@ struct spec_diag {
 
 enum spec_type { SPEC_DATASET, SPEC_STRING, SPEC_VOLUME };
 
-/* [ namespace "/" ] dataset [ ":" point ] */
+/* [ namespace "/" ] dataset [ ":" point ].  Two of one document that differ in their namespaces
+ * alone are an error, since no namespace tells datasets apart. */
 struct spec_ref {
 	const char *text;      /* as written */
 	const char *namespace; /* or NULL */
 	const char *dataset;   /* a name or an id */
 	const char *point;     /* a version id, a tag or "latest"; NULL means latest */
+	struct spec_mark at;
 };
 
 enum spec_source {

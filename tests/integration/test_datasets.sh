@@ -50,6 +50,15 @@ test_new_dataset_is_made_with_a_notice() {
 	has_dataset brand-new || fail 'no dataset'
 }
 
+test_namespace_is_not_looked_at() {
+	writer teamA/model
+	ok run writer.yaml --dry-run
+	says err "the namespace 'teamA/' is not looked at: this is dataset 'model' of this home"
+	says out 'dataset model (will be created)'
+	ok run writer.yaml
+	has_dataset model || fail 'no dataset'
+}
+
 test_no_create_datasets() {
 	writer brand-new
 	expect 2 sluice run writer.yaml --no-create-datasets

@@ -30,7 +30,7 @@ static const char full[] = "on:\n"
 			   "  corpus:\n"
 			   "    type: dataset\n"
 			   "    with:\n"
-			   "      ref: team/raw-text:stable\n"
+			   "      ref: gradient/raw-text:stable\n"
 			   "  greeting:\n"
 			   "    type: string\n"
 			   "    with:\n"
@@ -109,8 +109,8 @@ static void test_workflow(void **state)
 	assert_string_equal(spec->inputs[0].name, "corpus");
 	assert_int_equal(spec->inputs[0].type, SPEC_DATASET);
 	assert_true(spec->inputs[0].given);
-	assert_string_equal(spec->inputs[0].ref.text, "team/raw-text:stable");
-	assert_string_equal(spec->inputs[0].ref.namespace, "team");
+	assert_string_equal(spec->inputs[0].ref.text, "gradient/raw-text:stable");
+	assert_string_equal(spec->inputs[0].ref.namespace, "gradient");
 	assert_string_equal(spec->inputs[0].ref.dataset, "raw-text");
 	assert_string_equal(spec->inputs[0].ref.point, "stable");
 	assert_string_equal(spec->inputs[1].value, "hello");
@@ -403,8 +403,9 @@ static void test_given(void **state)
 	            "corpus=@raw-text:stable\ngreeting=hello\n");
 	check_given("{\"inputs\": {\"d\": {\"ref\": \"a:b\"}, \"s\": {\"value\": \"\"}}}",
 	            "d=@a:b\ns=\n");
-	check_given("d: {type: dataset, with: {ref: n/d}}\ns: {type: string, with: {value: v}}",
-	            "d=@n/d\ns=v\n");
+	check_given(
+		"d: {type: dataset, with: {ref: gradient/d}}\ns: {type: string, with: {value: v}}",
+		"d=@gradient/d\ns=v\n");
 	check_given("inputs: {value: x}", "inputs=x\n");
 	check_given("inputs: {type: string, with: {value: x}}", "inputs=x\n");
 	check_given("a: {value: x}\na: {value: y}\n",

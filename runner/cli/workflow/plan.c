@@ -37,7 +37,7 @@ static void print_job(void *arg, const struct run_job *job)
 
 		(void)printf("  makes  /outputs/%s  %s", o->name, spec_type_name(o->type));
 		if (o->type == SPEC_DATASET)
-			(void)printf(" %s%s", o->ref.text,
+			(void)printf(" %s%s", o->ref.dataset,
 			             run_output_is_new(run, o) ? " (will be created)" : "");
 		(void)putchar('\n');
 	}
@@ -94,7 +94,7 @@ static cJSON *json_outputs(const struct run *run, const struct spec_job *spec)
 
 		json_add_str(output, "name", o->name);
 		json_add_str(output, "type", spec_type_name(o->type));
-		json_add_str(output, "ref", is_dataset ? o->ref.text : NULL);
+		json_add_str(output, "ref", is_dataset ? o->ref.dataset : NULL);
 		json_add_bool(output, "isNew", is_dataset && run_output_is_new(run, o));
 		json_push(out, output);
 	}
