@@ -8,6 +8,24 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "dataset/provider.h"
+#include "dataset/public.h"
+
+/* Who writes TEAM/NAME could believe that it is another dataset than NAME. */
+static int check_namespace(struct datasets *datasets, const char *id, struct error *err)
+{
+	AUTO_PUBLIC_CATALOG struct public_catalog catalog = { .namespace = NULL };
+	const char *slash = strchr(id, '/');
+	int rc = slash ? datasets_load_public(datasets, &catalog, err) : 0;
+
+	if (rc < 0 || !slash)
+		return rc;
+	if (strlen(catalog.namespace) == (size_t)(slash - id) &&
+	    strncmp(id, catalog.namespace, (size_t)(slash - id)) == 0)
+		return 0;
+	return error_set(err, SLUICE_INVALID,
+	                 "the datasets of this home have no namespace: write '%s' instead of '%s'",
+	                 slash + 1, id);
+}
 
 int show_find_dataset(struct datasets *datasets, const struct cli_args *args,
                       struct dataset *ret_dataset, struct error *err)
@@ -18,6 +36,8 @@ int show_find_dataset(struct datasets *datasets, const struct cli_args *args,
 		return error_set(err, SLUICE_INVALID,
 		                 "The '--id' option should not have a version/tag (ex: %.*s)",
 		                 (int)strcspn(id, ":"), id);
+	if (check_namespace(datasets, id, err) < 0)
+		return err->class;
 	return datasets_find(datasets, id, ret_dataset, err);
 }
 

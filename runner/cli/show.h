@@ -36,7 +36,8 @@ enum { DS_REF_LEN = DATASET_ID_LEN + 1 + NAME_MAX_LEN + 1 };
 		.name = "message", .value = "TEXT", .help = "What is new in this version." \
 	}
 
-/* The dataset of --id, which must have no version or tag. */
+/* The dataset of --id, which must have no version or tag, and no namespace but that of the public
+ * ones. */
 int show_find_dataset(struct datasets *datasets, const struct cli_args *args,
                       struct dataset *ret_dataset, struct error *err) MUST_USE;
 

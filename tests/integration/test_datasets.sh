@@ -57,6 +57,10 @@ test_namespace_is_not_looked_at() {
 	says out 'dataset model (will be created)'
 	ok run writer.yaml
 	has_dataset model || fail 'no dataset'
+	expect 2 sluice datasets put teamZ/model writer.yaml
+	says err "write 'model' instead of 'teamZ/model'"
+	same "$(versions model)" 1
+	ok datasets put gradient/model writer.yaml
 }
 
 test_no_create_datasets() {
