@@ -3,12 +3,13 @@
  * homes that commit and collect there, and without a lock, for an S3 server has none.
  *
  * Age stands for it.  An object that no root needs goes when it has not been put for the `grace`.
- * The record of a commit comes less than the grace, less BUCKET_FRESH_MS, after it began; until
- *then it rests on nothing but
+ * The record of a commit comes less than the grace, less BUCKET_FRESH_MS, after the commit began.
+ * Until then it rests on nothing but:
  *
- *	what a version needs whose record was in the bucket when it began: that is a root, and one
- *for the grace after it was deleted (see deleted/ in dataset/remote.h) what was put less than
- *BUCKET_FRESH_MS before it looked what it has put itself, also over what was there and older
+ * - what a version needs whose record was in the bucket when it began: that is a root, and stays
+ *   one for the grace after it was deleted (see deleted/ in dataset/remote.h)
+ * - what was put less than BUCKET_FRESH_MS before it looked
+ * - what it has put itself, also over what was there and older
  *
  * Between a collector's look at an old object and its removal a commit may put that anew.  So the
  * collector works in rounds.  It writes the names of one to sweeps/ID; then it looks at each once
@@ -16,12 +17,12 @@
  * last put.  If the collector's look came before the put, the announcement came before, too, and is
  * seen: then the commit waits for the end of the round and looks at all again.  Whoever dies leaves
  * its announcement, but nobody begins to remove anything later than a third of BUCKET_ROUND_MS
- *after it: so nobody waits for longer than that.
+ * after it: so nobody waits for longer than that.
  *
  * What it rests on: the server answers with what was written last, as S3 does since 2020 (Amazon S3
  * User Guide, "Data consistency model"); a request that was given up is not carried out half a
- *minute later; and the clocks of the server and of this machine are less than a few hours apart
- *(more than a quarter of an hour, and S3 takes no signature).
+ * minute later; and the clocks of the server and of this machine are less than a few hours apart
+ * (more than a quarter of an hour, and S3 takes no signature).
  *
  * Killed at any instant it leaves less garbage and nothing else.  Where a root cannot be read, what
  * it needs is not known: then nothing is removed.
