@@ -5,7 +5,7 @@
  *
  * The tree lives in one arena and its strings in another, so that the tree may go when the model
  * stands.  Aliases share their anchor's children; merge keys are resolved; what is an error in
- *YAML, or is more than the limits allow, is a diagnostic.
+ * YAML, or is more than the limits allow, is a diagnostic.
  */
 #ifndef SPEC_NODE_H
 #define SPEC_NODE_H

@@ -1,6 +1,6 @@
 /*
  * What a container prints, on its way to the attempt's log: a pipe for each of its two streams,
- *whose text is masked before it is kept.
+ * whose text is masked before it is kept.
  *
  *	output_init(&out, fd)            the log's
  *	output_mask(&out, secrets)       before anything is read
