@@ -109,12 +109,14 @@ test_next_run_goes_on_with_it() {
 test_next_run_can_leave_it() {
 	workflow
 	left
-	"$SLUICE" run next.yaml >out 2>err &
+	"$SLUICE" run next.yaml --quiet >out 2>err &
 	runner=$!
 	wait_for grep -q 'waiting for run w/1' err
 	kill -TERM "$runner"
 	wait "$runner" || fail 'its own run had succeeded'
 	runner=
+	says err 'run w/1 goes on by itself'
+	silent err stopping
 	go
 	wait_for bash -c '"$SLUICE" runs show w/1 --json | jq -e ".status.phase == \"SUCCEEDED\""'
 	finished

@@ -203,8 +203,9 @@ int left_runs_go_on(uv_loop_t *loop, struct catalog *catalog, const char *home,
 	return rc;
 }
 
-void left_runs_wait(struct left_runs *runs)
+void left_runs_wait(struct left_runs *runs, left_notice_fn *notice)
 {
+	runs->notice = notice;
 	for (size_t i = 0; i < runs->n; i++) {
 		if (runs->child[i]->ended)
 			continue;
@@ -216,9 +217,14 @@ void left_runs_wait(struct left_runs *runs)
 
 void left_runs_leave(struct left_runs *runs)
 {
-	for (size_t i = 0; i < runs->n; i++)
-		if (!runs->child[i]->ended)
-			uv_unref((uv_handle_t *)&runs->child[i]->process);
+	for (size_t i = 0; i < runs->n; i++) {
+		uv_handle_t *process = (uv_handle_t *)&runs->child[i]->process;
+
+		if (runs->child[i]->ended || !uv_has_ref(process))
+			continue;
+		uv_unref(process);
+		say(runs, "run %s goes on by itself", runs->child[i]->name);
+	}
 }
 
 void left_runs_free(struct left_runs *runs)

@@ -22,9 +22,10 @@ struct left_runs;
 int left_runs_go_on(uv_loop_t *loop, struct catalog *catalog, const char *home,
                     left_notice_fn *notice, void *arg, struct left_runs **ret_runs,
                     struct error *err) MUST_USE;
-/* Keeps the loop alive until they have ended, or left_runs_leave() is called. */
-void left_runs_wait(struct left_runs *runs);
-/* They go on without us. */
+/* Keeps the loop alive until they have ended, or left_runs_leave() is called.  From here on what
+ * there is to say goes to `notice`, with the same `arg`. */
+void left_runs_wait(struct left_runs *runs, left_notice_fn *notice);
+/* Those that are waited for go on without us. */
 void left_runs_leave(struct left_runs *runs);
 void left_runs_free(struct left_runs *runs); /* takes NULL */
 

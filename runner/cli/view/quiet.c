@@ -42,6 +42,14 @@ static void quiet_notice(void *arg, const char *text)
 	(void)text;
 }
 
+static void quiet_insist(void *arg, const char *text)
+{
+	(void)arg;
+	(void)fputs("sluice: ", stderr);
+	(void)text_put_safe(text, stderr);
+	(void)fputc('\n', stderr);
+}
+
 /* A CI job's log is often all that is left to look at. */
 static void say_failure(const struct quiet *q, const struct run_job *job, bool log_end)
 {
@@ -80,6 +88,7 @@ const struct view_kind view_quiet = {
 	.begin = quiet_begin,
 	.job = quiet_job,
 	.notice = quiet_notice,
+	.insist = quiet_insist,
 	.end = quiet_end,
 	.free = free,
 };

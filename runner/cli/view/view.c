@@ -84,6 +84,16 @@ void view_notice(void *view, const char *text)
 	v->kind->notice(v->arg, text);
 }
 
+void view_insist(void *view, const char *text)
+{
+	const struct view *v = view;
+
+	if (v->kind->insist)
+		v->kind->insist(v->arg, text);
+	else
+		view_notice(view, text);
+}
+
 void view_diags(struct view *view, const struct diags_shown *d)
 {
 	if (view->kind->diags)

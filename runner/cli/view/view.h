@@ -2,7 +2,7 @@
  * What a person sees of a run.  Results, log lines and the summary go to standard output, notices
  * to standard error.
  *
- *	quiet   the versions made (one NAME:VERSION a line) and what went wrong
+ *	quiet   the versions made (one NAME:VERSION a line), what went wrong and what is waited for
  *	plain   log lines as they come, each behind its job's name, ends of jobs, a summary
  *	live    the same above a block that shows what each job does, redrawn in place
  *
@@ -29,8 +29,9 @@ void view_free(struct view *view); /* takes NULL */
 struct run_hooks view_hooks(struct view *view);
 void view_begin(struct view *view, const struct run *run, const char *workflow);
 
-/* A sentence before the run exists. */
+/* A sentence before the run exists or after its end; one that insists is said with --quiet too. */
 void view_notice(void *view, const char *text);
+void view_insist(void *view, const char *text);
 
 /* Diagnostics and the error that ended it, which are on standard error already: for scripts. */
 void view_diags(struct view *view, const struct diags_shown *d);

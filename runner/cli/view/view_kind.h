@@ -9,6 +9,7 @@ struct view_kind {
 	void (*begin)(void *arg, const struct run *run, const char *workflow);
 	void (*job)(void *arg, const struct run_job *job); /* as in struct run_hooks */
 	void (*notice)(void *arg, const char *text);
+	void (*insist)(void *arg, const char *text);          /* or NULL: a notice does */
 	void (*pull)(void *arg, const struct run_pull *pull); /* or NULL */
 	void (*end)(void *arg);
 	void (*free)(void *arg);

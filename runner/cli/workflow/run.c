@@ -26,8 +26,9 @@ static int run_jobs(struct session *s, struct datasets *datasets)
 		return session_fail(s);
 	if (session_start_and_wait(s) < 0)
 		return s->err.class;
-	if (s->status < 128)
-		left_runs_wait(s->left_runs);
+	s->waits = s->status < 128;
+	if (s->waits)
+		left_runs_wait(s->left_runs, view_insist);
 	(void)uv_run(&s->loop, UV_RUN_DEFAULT);
 	return 0;
 }
@@ -137,6 +138,9 @@ const struct cli_command cmd_run = {
 		"\n"
 		"Ctrl-C (or SIGTERM, SIGHUP) asks the jobs to stop; a second one kills them, as "
 		"Ctrl-\\ (SIGQUIT) does at once.\n"
+		"\n"
+		"Runs that a killed runner has left in this home are gone on with beside this one, "
+		"and waited for at its end; Ctrl-C leaves them to go on by themselves then.\n"
 		"\n"
 		"The exit status says how it ended: 'sluice --help' lists them.",
 	.min_rest = 1,

@@ -46,6 +46,10 @@ static void on_signal(uv_signal_t *handle, int signum)
 {
 	struct session *s = handle->data;
 
+	if (s->waits) {
+		left_runs_leave(s->left_runs);
+		return;
+	}
 	if (!s->canceled)
 		view_notice(s->view, signum == SIGQUIT ? "stopping at once"
 		                     : signum == SIGINT
@@ -55,8 +59,6 @@ static void on_signal(uv_signal_t *handle, int signum)
 		run_cancel(s->run, signum); /* it stands for two */
 	s->canceled = true;
 	run_cancel(s->run, signum);
-	if (s->left_runs)
-		left_runs_leave(s->left_runs);
 }
 
 static void watch_signals(struct session *s)

@@ -61,6 +61,7 @@ struct session {
 	struct left_runs *left_runs; /* of others, beside this one */
 	uv_signal_t signals[4];
 	bool canceled;
+	bool waits; /* for left_runs: its own run has ended */
 	struct error err;
 	int status; /* once something has been said about a failure */
 };
