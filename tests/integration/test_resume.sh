@@ -134,6 +134,8 @@ test_killed_runner_shows() {
 	ok runs show w/1
 	matches out 'Status +\| ERROR'
 	says out "its runner died: 'sluice runs resume'"
+	ok runs logs w/1 --follow
+	says err "'sluice runs resume w/1' goes on with it"
 	ok runs list --json
 	same "$(jq -r '.[0].status.phase' out)" ERROR
 	expect 2 sluice runs delete w/1

@@ -243,7 +243,10 @@ static int has_ended(const struct logs *all, struct error *err)
 	unfinished = one_run_is_unfinished(&run);
 	one_run_release(&run);
 	if (unfinished && owner == OWNER_NONE)
-		cli_note(all->cli, "no runner owns run '%s' any more", all->name);
+		cli_note(
+			all->cli,
+			"no runner owns run '%s' any more: 'sluice runs resume %s' goes on with it",
+			all->name, all->name);
 	return !unfinished || owner == OWNER_NONE;
 }
 
