@@ -4,7 +4,16 @@
 #include <fts.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/stat.h>
+
+static bool is_without(const struct usage *usage, const FTSENT *e)
+{
+	size_t len = usage->without && e->fts_level == 1 ? strlen(usage->without) : 0;
+
+	return len > 0 && len <= e->fts_namelen &&
+	       strcmp(e->fts_name + e->fts_namelen - len, usage->without) == 0;
+}
 
 static void count(struct usage *usage, const FTSENT *e)
 {
@@ -39,7 +48,7 @@ int usage_add(const char *path, struct usage *usage)
 	while (rc == 0 && (e = next_entry(fts))) {
 		if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR || e->fts_info == FTS_NS)
 			rc = e->fts_errno == ENOENT ? 0 : -e->fts_errno;
-		else if (e->fts_info != FTS_DP && e->fts_level > 0)
+		else if (e->fts_info != FTS_DP && e->fts_level > 0 && !is_without(usage, e))
 			count(usage, e);
 	}
 	if (rc == 0)

@@ -14,6 +14,7 @@ struct usage {
 	uint64_t bytes;            /* blocks of all that lies in it */
 	uint64_t linked;           /* those of them that belong to files with several names */
 	struct progress *progress; /* counts all, or NULL */
+	const char *without;       /* passes over what lies directly in it and ends so, or NULL */
 };
 
 /* Adds to *usage what lies in the directory, following no link and across no mount; what comes or

@@ -36,7 +36,7 @@ static void make_note(const struct works *w, struct strbuf *ret_note)
 
 bool works_is_known(const struct works *w)
 {
-	AUTO_FREE char *path = xasprintf("%s/tmp/%s-works", w->home, w->name);
+	AUTO_FREE char *path = xasprintf("%s/tmp/%s" WORKS_SUFFIX, w->home, w->name);
 	AUTO_STRBUF struct strbuf note = STRBUF_INIT(NOTE_MAX);
 	AUTO_STRBUF struct strbuf known = STRBUF_INIT(NOTE_MAX);
 
@@ -48,7 +48,7 @@ bool works_is_known(const struct works *w)
 void works_note(const struct works *w)
 {
 	AUTO_FREE char *tmp = xasprintf("%s/tmp", w->home);
-	AUTO_FREE char *name = xasprintf("%s-works", w->name);
+	AUTO_FREE char *name = xasprintf("%s" WORKS_SUFFIX, w->name);
 	AUTO_STRBUF struct strbuf note = STRBUF_INIT(NOTE_MAX);
 	AUTO_FD int tmpfd = -1;
 

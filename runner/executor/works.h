@@ -7,10 +7,12 @@
 
 #include <stdbool.h>
 
+#define WORKS_SUFFIX "-works"
+
 /* What is tried, and what the answer depends on beside the kernel that runs. */
 struct works {
 	const char *home;
-	const char *name;        /* the note is HOME/tmp/NAME-works */
+	const char *name;        /* the note is HOME/tmp/NAME WORKS_SUFFIX */
 	const char *programs[2]; /* paths, or NULL: one that has changed is another answer */
 };
 

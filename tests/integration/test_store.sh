@@ -211,8 +211,10 @@ test_stats() {
 	ok store stats --json
 	same "$(jq -c '[.datasets, .versions, .openVersions, .files, .bytes]' out)" '[2,2,0,2,8]'
 	same "$(jq -c '[.objects.count, .manifests.count, .trees.count]' out)" '[1,2,1]'
+	echo note >"$SLUICE_HOME/tmp/that-works"
 	ok store stats
 	matches out '^\| Objects +\| 1 '
+	matches out '^\| Being made +\| 0 '
 }
 
 reader() {

@@ -134,6 +134,7 @@ static void test_remove_tree_follows_no_link(void **state)
 	AUTO_FREE char *gone = xasprintf("%s/gone", root);
 	struct progress progress = { 0 };
 	struct usage usage = { 0 };
+	struct usage without = { .without = "ink" };
 
 	(void)state;
 	assert_int_equal(mkdirat(at, "keep", 0755), 0);
@@ -144,6 +145,9 @@ static void test_remove_tree_follows_no_link(void **state)
 	assert_int_equal(symlinkat("../../keep/file", at, "gone/a/link"), 0);
 	assert_int_equal(usage_add(gone, &usage), 0);
 	assert_int_equal(usage.all, 5);
+	assert_int_equal(usage_add(gone, &without), 0);
+	assert_int_equal(without.entries, 1);
+	assert_int_equal(without.all, 4);
 	assert_int_equal(io_remove_tree_watched(at, "gone", &progress), 0);
 	assert_int_equal(atomic_load(&progress.done), usage.all);
 	assert_absent("gone");

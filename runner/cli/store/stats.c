@@ -10,6 +10,7 @@
 #include "cli/meter.h"
 #include "cli/show.h"
 #include "cli/text.h"
+#include "executor/works.h"
 
 /* --- names ------------------------------------------------------------------------------------ */
 
@@ -128,7 +129,10 @@ static int measure(const char *home, const struct part *part, struct progress *p
                    struct measured *ret_measured, struct error *err)
 {
 	AUTO_FREE char *path = xasprintf("%s/%s", home, part->folder);
-	struct usage usage = { .progress = part->expected != NOTHING ? progress : NULL };
+	struct usage usage = {
+		.progress = part->expected != NOTHING ? progress : NULL,
+		.without = WORKS_SUFFIX, /* notes among what is being made */
+	};
 	int rc = usage_add(path, &usage);
 
 	if (rc < 0)
