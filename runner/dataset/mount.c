@@ -245,6 +245,10 @@ int datasets_unmount(struct datasets *d, const char *directory, struct dataset_m
 	struct statx st;
 	int rc = resolve(directory, &path, err);
 
+	if (rc == SLUICE_NOT_FOUND)
+		return error_set(err, SLUICE_NOT_FOUND,
+		                 "nothing is mounted at '%s': there is no such directory",
+		                 directory);
 	if (rc < 0)
 		return rc;
 	rc = claim_mount_of(AT_FDCWD, path, &st);

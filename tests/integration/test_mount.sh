@@ -59,6 +59,8 @@ where_it_cannot_be() {
 	ok datasets unmount empty
 	expect 2 sluice datasets unmount empty
 	says err 'no version of this home is mounted'
+	expect 2 sluice datasets unmount nowhere
+	says err "nothing is mounted at 'nowhere'"
 	mount -t tmpfs none empty
 	expect 2 sluice datasets unmount empty
 	same "$(mounted empty)" 1
