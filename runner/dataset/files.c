@@ -179,10 +179,12 @@ static int get_file(struct copy *c, const char *path, const char *target, struct
 {
 	const char *slash = strrchr(target, '/');
 	const char *name = slash ? slash + 1 : target;
+	const char *base = strrchr(path, '/');
 	AUTO_FREE char *above = slash == target ? xstrdup("/")
 	                        : slash         ? xstrndup(target, (size_t)(slash - target))
 	                                        : xstrdup(".");
 	AUTO_FD int to = -1;
+	struct stat st;
 	int rc;
 
 	if (!io_is_component(name))
@@ -197,6 +199,11 @@ static int get_file(struct copy *c, const char *path, const char *target, struct
 	to = open_given(above, err);
 	if (to < 0)
 		return to;
+	if (fstatat(to, name, &st, 0) == 0 && S_ISDIR(st.st_mode))
+		return error_set(err, SLUICE_INVALID,
+		                 "'%s' is a file and goes to exactly the target path, but '%s' is "
+		                 "a directory; give '%s/%s'",
+		                 path, target, target, base ? base + 1 : path);
 	c->to = to;
 	return copy_tree(c, path, name, err);
 }

@@ -530,6 +530,8 @@ test_wrong_paths() {
 	ok datasets create --name texts
 	ok datasets versions create --id texts --source-path in/
 	expect 2 sluice datasets files get --id texts --target-path file
+	expect 2 sluice datasets files get --id texts --source-path lines --target-path in
+	says err "'in' is a directory; give 'in/lines'"
 	expect 2 sluice datasets files get --id texts --target-path file/below
 	expect 2 sluice datasets files get --id texts --target-path "$(printf 'x%.0s' {1..300})"
 	expect 2 sluice datasets put texts nowhere
