@@ -57,7 +57,10 @@ test_from_the_environment() {
 
 test_from_a_file() {
 	workflow
-	printf '# a comment\nother=1\nmy-token="%s"\n' "$VALUE" >secrets.env
+	printf 'my token=1\n' >wrong.env
+	expect 2 sluice run secret.yaml --env-file wrong.env
+	says err 'wrong.env:1: a line must read NAME=VALUE'
+	printf '# a comment\nother=1\nexport my-token="%s"\n' "$VALUE" >secrets.env
 	ok run secret.yaml --env-file secrets.env
 	rm secrets.env
 	check

@@ -14,8 +14,10 @@
 		  .repeatable = true },                                                            \
 	{                                                                                          \
 		.name = "env-file", .value = "FILE",                                               \
-		.help = "Secrets from a file of NAME=VALUE lines.", .repeatable = true,            \
-		.complete = COMPLETE_FILE                                                          \
+		.help = "Secrets from a file of NAME=VALUE lines; 'export ' may stand before "     \
+			"them, quotes around a whole value go, and nothing in it is "              \
+			"expanded.",                                                               \
+		.repeatable = true, .complete = COMPLETE_FILE                                      \
 	}
 
 #define OPTION_PROGRESS                                                                                  \

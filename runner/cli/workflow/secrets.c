@@ -10,6 +10,8 @@
 
 enum { ENV_FILE_MAX = 1 << 20 };
 
+#define BLANKS " \t"
+
 static void put(struct map *secrets, const char *name, char *value /* takes */)
 {
 	wipe_free(map_set(secrets, name, value));
@@ -46,20 +48,31 @@ int secrets_add_env(struct map *secrets, const char *spec, struct error *err)
 	return 0;
 }
 
+/* Past the word that makes the line one of a shell's, too. */
+static char *skip_export(char *line)
+{
+	size_t word = strlen("export");
+	size_t blanks = strncmp(line, "export", word) == 0 ? strspn(line + word, BLANKS) : 0;
+
+	return blanks > 0 ? line + word + blanks : line;
+}
+
 static int add_line(struct map *secrets, char *line, const char *path, size_t number,
                     struct error *err)
 {
-	char *equals = strchr(line, '=');
-	char *value = equals ? equals + 1 : NULL;
+	char *value;
 	size_t len;
 
-	line += strspn(line, " \t");
+	line += strspn(line, BLANKS);
 	if (!*line || *line == '#')
 		return 0;
-	if (!equals || equals == line)
+	line = skip_export(line);
+	len = strcspn(line, "=" BLANKS);
+	if (len == 0 || line[len] != '=')
 		return error_set(err, SLUICE_INVALID, "%s:%zu: a line must read NAME=VALUE", path,
 		                 number);
-	*equals = '\0';
+	line[len] = '\0';
+	value = line + len + 1;
 	len = strlen(value);
 	if (len > 0 && value[len - 1] == '\r')
 		value[--len] = '\0';
