@@ -167,6 +167,11 @@ struct datasets_put_how {
 int datasets_put_as(struct datasets *d, const struct dataset_version *v, const char *source,
                     const struct datasets_put_how *how, struct error *err) MUST_USE;
 
+/* Refuses sources of which one would overwrite what another one before it has put: call it before
+ * the first is put.  What is in archives is not looked at. */
+int datasets_put_check(const char *const *source, size_t n, const struct datasets_put_how *how,
+                       struct error *err) MUST_USE;
+
 /* Is it a source that datasets_put_as fetches? */
 bool datasets_is_url(const char *source);
 

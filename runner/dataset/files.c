@@ -49,8 +49,7 @@ int files_clean(const char *path, char **ret_clean, struct error *err)
 
 /* --- put -------------------------------------------------------------------------------------- */
 
-/* The name under which a source lands: its own, which "." and ".." hide; "" for "/". */
-static char *base_of(const char *source)
+char *files_base(const char *source)
 {
 	AUTO_FREE char *plain = xstrdup(source);
 	AUTO_FREE char *real = NULL;
@@ -69,7 +68,7 @@ static char *base_of(const char *source)
 
 static int put_file(const struct copy *c, const char *source, const char *target, struct error *err)
 {
-	AUTO_FREE char *base = base_of(source);
+	AUTO_FREE char *base = files_base(source);
 	AUTO_FREE char *to = path_join(target, base);
 	AUTO_FD int fd = open(source, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
@@ -84,7 +83,7 @@ static int put_file(const struct copy *c, const char *source, const char *target
 int files_directory_target(const char *source, const char *target, char **ret_path,
                            struct error *err)
 {
-	AUTO_FREE char *base = ends_in_slash(source) ? xstrdup("") : base_of(source);
+	AUTO_FREE char *base = ends_in_slash(source) ? xstrdup("") : files_base(source);
 	AUTO_FREE char *to = NULL;
 	AUTO_FREE char *path = NULL;
 	int rc = files_clean(target, &to, err);
@@ -98,7 +97,7 @@ int files_directory_target(const char *source, const char *target, char **ret_pa
 
 static int put_directory(struct copy *c, const char *source, const char *target, struct error *err)
 {
-	AUTO_FREE char *base = ends_in_slash(source) ? xstrdup("") : base_of(source);
+	AUTO_FREE char *base = ends_in_slash(source) ? xstrdup("") : files_base(source);
 	AUTO_FREE char *to = path_join(target, base);
 	AUTO_FD int from = open_given(source, err);
 

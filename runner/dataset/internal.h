@@ -310,6 +310,11 @@ int files_put(struct datasets *d, const struct dataset_version *v, const char *s
               const struct datasets_put_how *how, struct error *err) MUST_USE;
 
 /* "a/b" of a path that a user typed; SLUICE_INVALID if it has "..".  The caller frees it. */
+/* The last part of a URL's path, without what asks or names a part; "" if it has none. */
+char *source_url_name(const char *url);
+/* The name under which a source lands: its own, which "." and ".." hide; "" for "/". */
+char *files_base(const char *source);
+
 int files_clean(const char *path, char **ret_clean, struct error *err) MUST_USE;
 
 /* --- list.c ----------------------------------------------------------------------------------- */

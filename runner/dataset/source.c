@@ -251,19 +251,27 @@ static int put_file(const struct source *s, const char *path)
 	                  : copy_file(&c, s->fd, path, s->err);
 }
 
+char *source_url_name(const char *url)
+{
+	const char *path = strstr(url, "://") + 3;
+	AUTO_FREE char *plain = xstrndup(path, strcspn(path, "?#"));
+	const char *slash = strrchr(plain, '/');
+
+	return xstrdup(slash ? slash + 1 : "");
+}
+
 static int put_named(const struct source *s, const char *source)
 {
-	const char *path = datasets_is_url(source) ? strstr(source, "://") + 3 : source;
-	AUTO_FREE char *plain =
-		xstrndup(path, datasets_is_url(source) ? strcspn(path, "?#") : strlen(path));
-	const char *slash = strrchr(plain, '/');
+	const char *slash = strrchr(source, '/');
+	AUTO_FREE char *name = datasets_is_url(source) ? source_url_name(source)
+	                                               : xstrdup(slash ? slash + 1 : source);
 	AUTO_FREE char *to = NULL;
 
 	if (is_stdin(source))
 		return put_file(s, s->target);
-	if (!io_is_component(slash ? slash + 1 : plain) || (!slash && datasets_is_url(source)))
+	if (!io_is_component(name))
 		return error_set(s->err, SLUICE_INVALID, "'%s' names no file", s->what);
-	to = path_join(s->target, slash ? slash + 1 : plain);
+	to = path_join(s->target, name);
 	return put_file(s, to);
 }
 

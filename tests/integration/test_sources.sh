@@ -172,3 +172,25 @@ test_put_makes_a_version_at_once() {
 	says err 'Source path not found: nowhere'
 	same "$(versions d)" 2
 }
+
+test_no_source_overwrites_another() {
+	mkdir -p x/sub/deep y/sub z
+	echo x | tee x/a x/sub/a >x/sub/deep/a
+	echo y | tee y/a >y/sub/b
+	echo z >z/b
+	ok datasets create --name d
+	local sources
+	for sources in 'x/a y/a' 'x/ y/' 'x/ y/a' 'y/a x/' 'x/a z y/a' 'x x' 'x/sub/ y/a' '- -' \
+		'http://127.0.0.1:1/a?b x/a'; do
+		# shellcheck disable=SC2086 # several words
+		expect 2 sluice datasets put d $sources --target-path t <<<piped
+	done
+	same "$(versions d)" 0
+	expect 2 sluice datasets put d x/a y/a
+	says err "will not overwrite just-put 'a' with 'y/a'"
+	ok datasets put d x y x/sub/ y/sub/
+	same "$(listed d)" 'a b deep/a x/a x/sub/a x/sub/deep/a y/a y/sub/b'
+	new_version
+	expect 2 sluice datasets files put --id "$v" --source-path x/a --source-path y/a
+	same "$(listed "$v")" ''
+}

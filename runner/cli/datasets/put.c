@@ -42,8 +42,8 @@ static int check_digest(const struct cli_args *args, struct put_sources *s, stru
 	return 0;
 }
 
-/* Reads the options; `path` and `n` are there.  What is no file, directory or URL is refused,
- * before a version is made for it. */
+/* Reads the options; `path` and `n` are there.  What is no file, directory or URL is refused, and
+ * what would overwrite another source's, before a version is made for it. */
 static int check_sources(const struct cli_args *args, struct put_sources *s, struct error *err)
 {
 	const char *target = args_get(args, "target-path");
@@ -53,7 +53,7 @@ static int check_sources(const struct cli_args *args, struct put_sources *s, str
 	s->how.unpack = args_has(args, "unpack");
 	for (size_t i = 0; rc == 0 && i < s->n; i++)
 		rc = check_source(s->path[i], err);
-	return rc;
+	return rc == 0 ? datasets_put_check(s->path, s->n, &s->how, err) : rc;
 }
 
 int put_sources(struct cli *cli, struct datasets *datasets, const struct dataset_version *version,
@@ -145,7 +145,8 @@ const struct cli_command cmd_datasets_put = {
 	.summary = "Make a version of files: open it, put them into it and commit it.",
 	.help = "A source is a file or directory of this machine, an http or https URL, or '-', "
 		"standard input, whose path in the version is the target path. A directory keeps its "
-		"name, unless it is given with a '/' at its end.",
+		"name, unless it is given with a '/' at its end. Two sources with a file at the same "
+		"path are refused; of two archives the later one's stays.",
 	.first = "id",
 	.min_rest = 1,
 	.max_rest = CLI_MANY,
