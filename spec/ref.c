@@ -51,11 +51,11 @@ static bool is_ref(const char *text)
 static void warn_of_namespace(struct reader *r, const struct node *node, const struct spec_ref *ref)
 {
 	if (ref->namespace && strcmp(ref->namespace, "gradient") != 0)
-		diag_warning(
-			r->diags, node_place(node),
-			"only public datasets have one, such as gradient/NAME",
-			"the namespace '%s/' is not looked at: this is dataset '%s' of this home",
-			diag_show(r->diags, ref->namespace), diag_show(r->diags, ref->dataset));
+		diag_warning(r->diags, node_place(node),
+		             "only public datasets have one, such as gradient/NAME",
+		             "whatever its namespace '%s/', this is dataset '%s' of this home",
+		             diag_show(r->diags, ref->namespace),
+		             diag_show(r->diags, ref->dataset));
 }
 
 bool read_ref(struct reader *r, const struct node *node, struct spec_ref *ret_ref)

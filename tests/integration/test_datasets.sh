@@ -53,7 +53,7 @@ test_new_dataset_is_made_with_a_notice() {
 test_namespace_is_not_looked_at() {
 	writer teamA/model
 	ok run writer.yaml --dry-run
-	says err "the namespace 'teamA/' is not looked at: this is dataset 'model' of this home"
+	says err "whatever its namespace 'teamA/', this is dataset 'model' of this home"
 	says out 'dataset model (will be created)'
 	ok run writer.yaml
 	has_dataset model || fail 'no dataset'
