@@ -40,6 +40,10 @@ test_export_a_docker_archive() {
 	printf 'jobs: {a: {uses: container@v1, with: {image: "bash:6", args: [echo, it runs]}}}' >w.yaml
 	ok run w.yaml
 	says out 'it runs'
+	ok images import file.tar --name bash:6
+	silent err 'lost that name'
+	ok images import file.tar --name bash:5
+	says err 'docker.io/library/bash:5 was sha256:'
 	nothing_left
 }
 

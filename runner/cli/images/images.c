@@ -1,6 +1,8 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/map.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/pulling.h"
@@ -71,9 +73,26 @@ const struct cli_command cmd_images_pull = {
 
 /* --- import -------------------------------------------------------------------------------- */
 
+struct importing {
+	const struct cli *cli;
+	struct map before; /* digests by name */
+};
+
+static int note_before(void *arg, const char *name, const char *digest)
+{
+	struct importing *in = arg;
+
+	free(map_set(&in->before, name, xstrdup(digest)));
+	return 0;
+}
+
 static int print_imported(void *arg, const char *name, const char *digest)
 {
-	(void)arg;
+	const struct importing *in = arg;
+	const char *was = map_find(&in->before, name);
+
+	if (was && strcmp(was, digest) != 0)
+		cli_note(in->cli, "%s was %s, which has lost that name now", name, was);
 	(void)fputs("Imported image: ", stdout);
 	(void)text_put_safe(name, stdout);
 	(void)printf(" (%s)\n", digest);
@@ -82,14 +101,21 @@ static int print_imported(void *arg, const char *name, const char *digest)
 
 static int run_import(struct cli *cli, const struct cli_args *args)
 {
+	struct importing in = { .cli = cli, .before = MAP_INIT };
 	struct images *images;
+	const char *home;
 	struct error err;
+	int rc = cli_open_images(cli, &images, &err);
 
-	if (cli_open_images(cli, &images, &err) < 0 ||
-	    images_import(images, args_rest(args, 0), args_get(args, "name"), print_imported, NULL,
-	                  &err) < 0)
-		return cli_fail(&err);
-	return CLI_OK;
+	if (rc == 0)
+		rc = cli_home(cli, &home, &err);
+	if (rc == 0)
+		rc = images_each_name(home, note_before, &in, &err);
+	if (rc == 0)
+		rc = images_import(images, args_rest(args, 0), args_get(args, "name"),
+		                   print_imported, &in, &err);
+	map_release(&in.before, free);
+	return rc < 0 ? cli_fail(&err) : CLI_OK;
 }
 
 static const struct cli_option import_options[] = {

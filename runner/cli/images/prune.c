@@ -157,7 +157,8 @@ static const struct cli_option prune_options[] = {
 const struct cli_command cmd_images_prune = {
 	.words = "images prune",
 	.summary = "Delete images that were not used for long, and what broken pulls left.",
-	.help = "What a run that has not ended needs stays, and what is not named by any image goes.  "
+	.help = "What a run that has not ended needs stays, and what is not named by any image goes: "
+		"also an image whose name another one has got by a pull or an import.  "
 		"It may run beside anything; it waits for pulls that are under way.",
 	.options = prune_options,
 	.spends = true,
