@@ -139,7 +139,7 @@ test_killed_at_any_instant_it_goes_on() {
 	# Either nobody sees it, or it is whole.
 	other_home other
 	sluice store verify pics
-	[ "$status" = 0 ] || matches err "no dataset 'pics'"
+	[ "$status" = 0 ] || matches err "no dataset 'pics'|dataset 'pics' has no committed version"
 	export SLUICE_HOME=$PWD/../home
 	sluice datasets versions commit --id "$open"
 	[ "$status" = 0 ] || says err 'committed already'
