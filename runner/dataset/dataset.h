@@ -214,7 +214,7 @@ int datasets_copy_bytes(struct datasets *d, const struct dataset_version *v, con
 struct dataset_commit {
 	struct dataset_version *version; /* open; committed afterwards */
 	struct store_tree_info info;
-	int lock; /* both from datasets_commit_bytes(); it is closed */
+	int lock; /* both from datasets_commit_bytes(); it is closed, and -1 then */
 	/* From datasets_commit_remote(); 0: its dataset is in no bucket. */
 	int64_t seq, committed_ms;
 };
