@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "base/xalloc.h"
 #include "dataset/internal.h"
 
@@ -44,11 +45,10 @@ static int land(struct landing *l, const char *target, struct error *err)
 	return 0;
 }
 
+/* Paths in the version, whose root is "". */
 static bool is_at_or_below(const char *path, const char *top)
 {
-	size_t len = strlen(top);
-
-	return len == 0 || (strncmp(path, top, len) == 0 && (!path[len] || path[len] == '/'));
+	return !top[0] || io_is_below(path, top);
 }
 
 static bool makes_file(const struct landing *l, const char *path)
