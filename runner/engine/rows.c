@@ -49,10 +49,9 @@ static int last_attempt(int jobs, const char *job)
 	}
 }
 
-static cJSON *jobs_json(int dirfd)
+static cJSON *jobs_json(int run)
 {
-	int fd = openat(dirfd, "jobs", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	AUTO_DIR DIR *dir = io_open_dir(run, "jobs");
 	cJSON *jobs = json_new_arr();
 	const struct dirent *e;
 
@@ -65,7 +64,7 @@ static cJSON *jobs_json(int dirfd)
 		json_add_str(job, "name", e->d_name);
 		json_add_str(job, "state", job_state_name(JOB_ERROR));
 		json_add_str(job, "message", unknown);
-		json_add_int(job, "attempt", last_attempt(fd, e->d_name));
+		json_add_int(job, "attempt", last_attempt(dirfd(dir), e->d_name));
 		json_push(jobs, job);
 	}
 	return jobs;
