@@ -13,13 +13,15 @@ static inline void cleanup_free(void *p)
 	free(*(void **)p);
 }
 
-/* Linux has closed the descriptor even when close() says EINTR: never retry. */
-static inline void cleanup_fd(const int *fd)
+/* Linux has closed the descriptor even when close() says EINTR: never retry.  It is -1 then, so
+ * that a second time closes nothing: the number may be another file's by now. */
+static inline void cleanup_fd(int *fd)
 {
 	int saved = errno;
 
 	if (*fd >= 0)
 		(void)close(*fd);
+	*fd = -1;
 	errno = saved;
 }
 

@@ -181,7 +181,6 @@ static int enter_with(const struct map *uids, const struct map *gids)
 	if (rc == 0 && mapper > 0)
 		(void)!write(go, "", 1);
 	cleanup_fd(&go);
-	go = -1;
 	if (ended_well(mapper) && rc == 0)
 		return 1;
 	return rc < 0 ? rc : map_self();

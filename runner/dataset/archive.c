@@ -31,7 +31,7 @@ struct spot {
 	const char *name; /* the end of the path */
 };
 
-static void release_spot(const struct spot *s)
+static void release_spot(struct spot *s)
 {
 	cleanup_fd(&s->above);
 }

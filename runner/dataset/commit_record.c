@@ -218,10 +218,8 @@ int datasets_commit_records(struct datasets *d, struct dataset_commit *commits, 
 	if (rc == 0)
 		rc = write_records(&g, err);
 	group_release(&g);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		cleanup_fd(&commits[i].lock);
-		commits[i].lock = -1;
-	}
 	return rc;
 }
 

@@ -123,7 +123,7 @@ static int put(struct copy *c, const char *source, const char *target, struct er
 	                 "cannot put '%s': it is neither a file nor a directory", source);
 }
 
-void filling_end(const struct filling *f)
+void filling_end(struct filling *f)
 {
 	cleanup_fd(&f->tmp);
 	cleanup_fd(&f->to);

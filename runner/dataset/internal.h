@@ -297,7 +297,7 @@ struct filling {
 	}
 int filling_begin(struct datasets *d, const struct dataset_version *v, struct filling *f,
                   struct error *err) MUST_USE;
-void filling_end(const struct filling *f);
+void filling_end(struct filling *f);
 #define AUTO_FILLING __attribute__((cleanup(filling_end)))
 
 /* The path in the version that a directory gets, by the rules of `files put`; "" for the root.  The

@@ -423,7 +423,6 @@ static void forget_go(struct attempt *a)
 {
 	cleanup_fd(&a->go);
 	cleanup_fd(&a->network); /* which lives as long as anyone holds it */
-	a->go = a->network = -1;
 }
 
 bool attempt_go(struct attempt *a)

@@ -64,7 +64,6 @@ static int ensure(struct spawner *s)
 	if (s->fd >= 0 && s->owner == getpid())
 		return 0;
 	cleanup_fd(&s->fd); /* another's, which was forked into this one */
-	s->fd = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		return -errno;
 	runtime = runtime_copy(s->runtime, SHIM_RUNTIME_FD + 1);
